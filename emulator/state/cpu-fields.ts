@@ -24,7 +24,9 @@ const WIDTH: Record<FieldType, number> = {
 
 type Declared = readonly (readonly [name: string, type: FieldType, kind: FieldKind])[];
 
-type Fields<T extends Declared> = { readonly [K in T[number][0]]: Field };
+type Fields<T extends Declared> = {
+  readonly [R in T[number] as R[0]]: Field & { readonly type: R[1] };
+};
 
 function layOut<const T extends Declared>(declared: T): Fields<T> {
   const fields: Record<string, Field> = {};

@@ -1,0 +1,94 @@
+/** The one way to watch the machine: typed events for observers that never change its state. */
+
+import type { ExceptionName } from "./system/exceptions.ts";
+
+/** Everything an observer can be told. "before"/"after" is relative to the event's effect. */
+export interface ObserverEvents {
+  /** Before the instruction at a breakpoint address runs. */
+  execute: { readonly linear: bigint; readonly guest: boolean };
+  /** After an instruction retired (needs the traced interpreter). */
+  retire: { readonly rip: bigint };
+  /** After a write to a watched physical page. */
+  physicalWrite: {
+    readonly address: number;
+    readonly size: number;
+    readonly before: bigint;
+    readonly after: bigint;
+  };
+  /** After a read of a watched physical page. */
+  physicalRead: { readonly address: number; readonly size: number };
+  /** Before an exception or interrupt is delivered. */
+  exception: {
+    readonly vector: number;
+    readonly name: ExceptionName | undefined;
+    readonly errorCode: number | undefined;
+    readonly address: bigint;
+    readonly external: boolean;
+  };
+  /** After VMRUN loaded the guest, before its first instruction. */
+  vmrun: { readonly vmcb: number; readonly rip: bigint };
+  /** After #VMEXIT: the VMCB is written, the host is loaded, its next instruction has not run. */
+  exit: {
+    readonly number: number;
+    readonly code: bigint;
+    readonly info1: bigint;
+    readonly info2: bigint;
+    readonly vmcb: number;
+    /** Guest rip of the exit, and host rip of the VMRUN. */
+    readonly guestRip: bigint;
+    /** Name of the VMRUN consistency check that failed, for VMEXIT_INVALID. */
+    readonly failedCheck: string | undefined;
+  };
+  /** After a byte left a serial port or the debug console. */
+  console: { readonly source: string; readonly byte: number };
+  /** After an opcode that the machine does not implement raised #UD. */
+  unimplemented: { readonly rip: bigint; readonly bytes: Uint8Array };
+  /** Before the shutdown state is entered: chain of faults, oldest first. */
+  shutdown: { readonly faults: readonly string[] };
+}
+export type EventName = keyof ObserverEvents;
+
+/** A handler returns "stop" to stop the machine at this instant; anything else lets it go on. */
+export type Handler<E extends EventName> = (event: ObserverEvents[E]) => "stop" | undefined;
+
+export interface Observer {
+  readonly name: string;
+  readonly on: { readonly [E in EventName]?: Handler<E> };
+}
+
+/** The attached observers, and how parts of the machine tell them. */
+export class Observers {
+  private readonly lists = new Map<EventName, { name: string; handler: Handler<EventName> }[]>();
+  /** Called with the name of an observer that asked for a stop. */
+  onStop: (observer: string) => void = () => {};
+
+  attach(observer: Observer): () => void {
+    const added: [EventName, { name: string; handler: Handler<EventName> }][] = [];
+    for (const name of Object.keys(observer.on) as EventName[]) {
+      const entry = { name: observer.name, handler: observer.on[name] as Handler<EventName> };
+      const list = this.lists.get(name) ?? [];
+      list.push(entry);
+      this.lists.set(name, list);
+      added.push([name, entry]);
+    }
+    return () => {
+      for (const [name, entry] of added) {
+        const list = this.lists.get(name);
+        list?.splice(list.indexOf(entry), 1);
+      }
+    };
+  }
+
+  /** Whether anyone listens: lets the caller skip the making of the event. */
+  wants(event: EventName): boolean {
+    return (this.lists.get(event)?.length ?? 0) > 0;
+  }
+
+  emit<E extends EventName>(name: E, event: ObserverEvents[E]): void {
+    const list = this.lists.get(name);
+    if (list === undefined) return;
+    for (const { name: observer, handler } of [...list]) {
+      if ((handler as Handler<E>)(event) === "stop") this.onStop(observer);
+    }
+  }
+}
