@@ -48,6 +48,7 @@ export type LaneOperation =
   | "i16x8.mul"
   | "i32x4.mul"
   | "i32x4.dot_i16x8_s"
+  | `i32x4.extmul_${"low" | "high"}_i16x8_${"s" | "u"}`
   | "i8x16.narrow_i16x8_s"
   | "i8x16.narrow_i16x8_u"
   | "i16x8.narrow_i32x4_s"
