@@ -1,0 +1,326 @@
+// The symbols and source of one program: what the debug adapter asks about an ELF image.
+import { At, Tag } from "./dwarf/constants.ts";
+import type { Entry } from "./dwarf/entry.ts";
+import { asNumber } from "./dwarf/forms.ts";
+import { CallFrames } from "./dwarf/frame.ts";
+import { DebugInfo } from "./dwarf/info.ts";
+import { FormatError } from "./dwarf/reader.ts";
+import { DwarfSections } from "./dwarf/sections.ts";
+import { TypeReader } from "./dwarf/type-reader.ts";
+import { buildId, type Elf, type Machine, readElf, readSymbols } from "./elf.ts";
+import type { FrameState } from "./location.ts";
+import { REGISTERS, type RegisterSet } from "./registers.ts";
+import { type ActiveFunction, ScopeIndex, variablesIn } from "./scopes.ts";
+import { SourceIndex, type SourceLocation } from "./source-index.ts";
+import { type SymbolHit, SymbolTable } from "./symbol-table.ts";
+import { Unwinder, type Unwound } from "./unwind.ts";
+import { makeVariable, type Variable, type VariableScope } from "./variable.ts";
+
+export interface FunctionHit {
+  readonly name: string;
+  readonly start: bigint;
+  /** Undefined for a label without a size. */
+  readonly end: bigint | undefined;
+  readonly offset: bigint;
+  /** Whether debug information or only the symbol table names it. */
+  readonly source: "dwarf" | "symbol";
+}
+
+/** Where a breakpoint on a function belongs. */
+export interface FunctionPlace {
+  readonly name: string;
+  readonly address: bigint;
+  /** The first address after the prologue, where parameters have their values. */
+  readonly body: bigint;
+  readonly isInlined: boolean;
+  readonly location: SourceLocation | undefined;
+}
+
+/** A source-level frame: one machine frame has several where calls are inlined. */
+export interface SourceFrame {
+  readonly name: string;
+  readonly isInlined: boolean;
+  /** Of the pc in the innermost frame; of the inlined call in the others. */
+  readonly location: SourceLocation | undefined;
+  /** Parameters first, then locals, those of inner blocks first. */
+  readonly variables: readonly Variable[];
+}
+
+export interface LineAddresses {
+  /** The line itself, or the next one that has code. */
+  readonly line: number;
+  /** One for each function, or inlined copy of one, that has code for the line. Ascending. */
+  readonly addresses: readonly bigint[];
+}
+
+const SHF_ALLOC = 2n;
+
+/**
+ * All addresses are those the program was linked at; a caller that loaded it elsewhere subtracts.
+ * The constructor throws a FormatError of one sentence if `bytes` is no usable ELF file; after
+ * that nothing throws: debug information that is missing or damaged gives fewer answers, and
+ * `problems` says what could not be read.
+ */
+export class ProgramSymbols {
+  readonly file: string;
+  readonly machine: Machine;
+  readonly registers: RegisterSet;
+  readonly buildId: string | undefined;
+  readonly symbols: SymbolTable;
+  private readonly sections: DwarfSections;
+  private readonly info: DebugInfo;
+  private readonly sources: SourceIndex;
+  private readonly scopes: ScopeIndex;
+  private readonly types = new TypeReader();
+  private readonly ownProblems: string[] = [];
+  private readonly addressSize: 4 | 8;
+  private frames: { calls: CallFrames; unwinder: Unwinder } | undefined;
+  private globalsByName: Map<string, Variable[]> | undefined;
+
+  constructor(bytes: Uint8Array, file: string) {
+    const elf = readElf(bytes, file);
+    this.file = file;
+    this.machine = elf.machine;
+    this.registers = REGISTERS[elf.machine];
+    this.addressSize = elf.is64 ? 8 : 4;
+    this.buildId = this.attempt(() => buildId(elf), undefined);
+    this.symbols = new SymbolTable(this.attempt(() => readSymbols(elf), []));
+    this.sections = new DwarfSections(elf);
+    this.info = new DebugInfo(this.sections);
+    const isLoaded = loadedIn(elf);
+    this.sources = new SourceIndex(this.info, isLoaded);
+    this.scopes = new ScopeIndex(this.info, isLoaded, (unit) => {
+      return this.sources.tableOf(unit)?.ranges ?? [];
+    });
+    if (elf.type === 1) this.ownProblems.push(`${file}: an object file that is not linked`);
+    if (this.info.units.some((unit) => unit.header.unitType === 4 || isSkeleton(unit.root))) {
+      this.ownProblems.push(`${file}: its debug information is split into .dwo files`);
+    }
+  }
+
+  /** What could not be read so far, one sentence each. */
+  get problems(): readonly string[] {
+    const { sections, info, sources, frames } = this;
+    const lists = [this.ownProblems, sections.problems, info.problems, sources.problems];
+    return [...new Set([...lists.flat(), ...(frames?.calls.problems ?? [])])];
+  }
+
+  get hasDebugInfo(): boolean {
+    return this.info.units.length > 0;
+  }
+
+  /** The function that holds `address`, by debug information, else by symbol. */
+  functionAt(address: bigint): FunctionHit | undefined {
+    const found = this.scopes.functionAt(address);
+    const symbol = this.symbolAt(address);
+    const name = found?.entry.name;
+    const range = found?.ranges.find(({ start, end }) => start <= address && address < end);
+    if (name !== undefined && range) {
+      const offset = address - range.start;
+      return { name, start: range.start, end: range.end, offset, source: "dwarf" };
+    }
+    if (!symbol || symbol.symbol.kind === "object") return undefined;
+    const { address: start, size } = symbol.symbol;
+    const end = size > 0n ? start + size : undefined;
+    return { name: symbol.symbol.name, start, end, offset: symbol.offset, source: "symbol" };
+  }
+
+  /** The ELF symbol that holds `address`, data included. */
+  symbolAt(address: bigint): SymbolHit | undefined {
+    return this.symbols.at(address);
+  }
+
+  /** The source line of the instruction at `address`. */
+  sourceAt(address: bigint): SourceLocation | undefined {
+    const unit = this.scopes.unitAt(address);
+    return unit && this.sources.locate(unit, address);
+  }
+
+  /** Paths of all source files that the debug information names. */
+  sourceFiles(): string[] {
+    return this.sources.paths();
+  }
+
+  /** Lines of a file at which a breakpoint can stop, ascending. */
+  linesOf(path: string): number[] {
+    return [...new Set(this.sources.statementsOf(path).map((each) => each.line))];
+  }
+
+  /**
+   * Where to stop for a line; it slides to the next line with code. Undefined where the file is
+   * not known or has no code from that line on. At a function's first line: behind its prologue.
+   */
+  addressesOf(path: string, line: number): LineAddresses | undefined {
+    const statements = this.sources.statementsOf(path);
+    const actual = statements.find((each) => each.line >= line)?.line;
+    if (actual === undefined) return undefined;
+    const first = new Map<unknown, bigint>();
+    for (const { line: at, address } of statements) {
+      if (at !== actual) continue;
+      const owner = this.scopes.activeAt(address).at(-1)?.entry ?? this.symbolAt(address)?.symbol;
+      const known = first.get(owner);
+      if (known === undefined || address < known) first.set(owner, address);
+    }
+    const addresses = [...first.values()].map((address) => this.behindPrologue(address));
+    return { line: actual, addresses: sortedUnique(addresses) };
+  }
+
+  /** Functions of that name: their own code and each place where one is inlined. */
+  functionsNamed(name: string): FunctionPlace[] {
+    const places = new Map<bigint, FunctionPlace>();
+    for (const entry of this.scopes.functionsNamed(name)) {
+      const address = this.attempt(() => entry.unit.entryPointOf(entry), undefined);
+      const start = address ?? this.scopes.rangesOf(entry)[0]?.start;
+      if (start === undefined) continue;
+      places.set(start, this.place(name, start, entry.tag === Tag.inlinedSubroutine));
+    }
+    for (const symbol of this.symbols.named(name)) {
+      if (symbol.kind === "object" || places.has(symbol.address)) continue;
+      places.set(symbol.address, this.place(name, symbol.address, false));
+    }
+    return [...places.values()].sort((a, b) => (a.address < b.address ? -1 : 1));
+  }
+
+  /**
+   * The source frames of the machine frame at `pc`, innermost first; empty without debug
+   * information. For a frame that made a call pass the return address minus one.
+   */
+  framesAt(pc: bigint): SourceFrame[] {
+    const active = this.scopes.activeAt(pc);
+    const concrete = active[0]?.entry;
+    if (!concrete) return [];
+    const scope = this.variableScope(pc, concrete);
+    let location = this.sourceAt(pc);
+    const frames: SourceFrame[] = [];
+    for (const each of active.reverse()) {
+      const isInlined = each.entry.tag === Tag.inlinedSubroutine;
+      const variables = this.variablesOf(each, scope);
+      frames.push({ name: each.entry.name ?? "", isInlined, location, variables });
+      location = this.callSite(each.entry);
+    }
+    return frames;
+  }
+
+  /** Global and file-level variables of that name. */
+  globalsNamed(name: string): readonly Variable[] {
+    return this.globalIndex().get(name) ?? [];
+  }
+
+  /** All global and file-level variables. */
+  globals(): Variable[] {
+    return [...this.globalIndex().values()].flat();
+  }
+
+  /** The caller of the frame at `pc`, by call frame information. */
+  unwind(pc: bigint, state: FrameState): Unwound {
+    return this.callFrames().unwinder.unwind(pc, state);
+  }
+
+  private callFrames() {
+    if (!this.frames) {
+      const calls = new CallFrames(this.sections);
+      this.frames = { calls, unwinder: new Unwinder(calls, this.registers, this.addressSize) };
+    }
+    return this.frames;
+  }
+
+  private variablesOf(active: ActiveFunction, scope: VariableScope): Variable[] {
+    const entries = [...active.blocks].reverse().flatMap(variablesIn);
+    entries.push(...variablesIn(active.entry));
+    const seen = new Set<string>();
+    const variables = entries.map((entry) => {
+      const name = entry.name ?? "";
+      const isShadowed = seen.has(name);
+      seen.add(name);
+      return makeVariable(entry, scope, this.types, isShadowed);
+    });
+    const isParameter = (each: Variable) => each.kind === "parameter";
+    return [...variables.filter(isParameter), ...variables.filter((each) => !isParameter(each))];
+  }
+
+  private variableScope(pc: bigint, concrete: Entry | undefined): VariableScope {
+    const low = concrete && this.attempt(() => concrete.unit.entryPointOf(concrete), undefined);
+    return {
+      pc,
+      function: concrete,
+      body: low === undefined ? undefined : this.behindPrologue(low),
+      cfa: (state) => this.callFrames().unwinder.cfaAt(pc, state),
+      registerSize: (register) => this.registerSize(register),
+    };
+  }
+
+  private registerSize(register: number): number | undefined {
+    const name = this.registers.names[register] ?? "-";
+    if (name.startsWith("xmm")) return 16;
+    return name === "-" || /^(st|mm)\d/.test(name) ? undefined : this.addressSize;
+  }
+
+  private callSite(inlined: Entry): SourceLocation | undefined {
+    const line = asNumber(inlined.get(At.callLine));
+    const path = this.sources.pathOf(inlined.unit, asNumber(inlined.get(At.callFile)));
+    if (path === undefined || line === undefined) return undefined;
+    return { path, line, column: asNumber(inlined.get(At.callColumn)) ?? 0 };
+  }
+
+  private place(name: string, address: bigint, isInlined: boolean): FunctionPlace {
+    const body = isInlined ? address : this.behindPrologue(address);
+    return { name, address, body, isInlined, location: this.sourceAt(body) };
+  }
+
+  /** The body of the C function that begins at `address`, else `address` itself. */
+  private behindPrologue(address: bigint): bigint {
+    const found = this.scopes.functionAt(address);
+    const range = found?.ranges.find(({ start }) => start === address);
+    if (!found || !range || isAssembly(found.entry)) return address;
+    const table = this.sources.tableOf(found.entry.unit);
+    return table?.bodyOf(range.start, range.end) ?? address;
+  }
+
+  private globalIndex(): Map<string, Variable[]> {
+    if (this.globalsByName) return this.globalsByName;
+    this.globalsByName = new Map();
+    const scope = this.variableScope(0n, undefined);
+    for (const unit of this.info.units) {
+      void unit.entries;
+      for (const entry of unit.root.children) {
+        if (entry.tag !== Tag.variable || entry.name === undefined) continue;
+        if (!entry.attributes.has(At.location) && !entry.attributes.has(At.constValue)) continue;
+        const variable = makeVariable(entry, scope, this.types, false);
+        const same = this.globalsByName.get(variable.name);
+        if (same) same.push(variable);
+        else this.globalsByName.set(variable.name, [variable]);
+      }
+    }
+    return this.globalsByName;
+  }
+
+  private attempt<T>(read: () => T, otherwise: T): T {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      this.ownProblems.push(error.message);
+      return otherwise;
+    }
+  }
+}
+
+/** Whether an address is in a part of the file that is loaded: dropped functions are at 0. */
+function loadedIn(elf: Elf): (address: bigint) => boolean {
+  const loaded = elf.sections.filter((each) => each.flags & SHF_ALLOC && each.size > 0);
+  if (loaded.length === 0) return () => true;
+  return (at) => loaded.some((s) => s.address <= at && at < s.address + BigInt(s.size));
+}
+
+function isSkeleton(root: Entry): boolean {
+  return root.attributes.has(At.dwoName) || root.attributes.has(At.gnuDwoName);
+}
+
+/** DW_LANG_Mips_Assembler, which gas uses: its functions have no prologue that compilers mark. */
+function isAssembly(entry: Entry): boolean {
+  return asNumber(entry.unit.root.get(At.language)) === 0x8001;
+}
+
+function sortedUnique(addresses: readonly bigint[]): bigint[] {
+  return [...new Set(addresses)].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+}
