@@ -194,6 +194,9 @@ export interface Context<V, B, X> {
   otherFlags(): V;
   /** Writes them; afterwards interrupts are looked at again if one waits. */
   setOtherFlags(value: V): void;
+  /** Current privilege level, and the level that I/O and the interrupt flag need. */
+  cpl(): V;
+  iopl(): V;
   /** Holds interrupts off until after the next instruction (STI). */
   shadowInterrupts(): void;
 

@@ -1,0 +1,35 @@
+/** Instructions that do nothing to the state: NOP, hints, PAUSE, fences; and the defined invalid ones. */
+
+import { type Row, row, type Semantics } from "./row.ts";
+
+const nothing: Semantics = () => {};
+const invalid: Semantics = (c) => c.fault("UD");
+
+const hex = (byte: number): string => byte.toString(16).toUpperCase();
+
+/** 0F 19..1E: reserved for hints; AMD executes them as NOP with a ModRM operand that is not touched. */
+const hints = [0x19, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e].map((opcode) =>
+  row("NOP", `0F ${hex(opcode)} /r`, "Ev", {}, nothing),
+);
+
+/** A fence ignores the low three bits of its ModRM byte. */
+function fence(mnemonic: string, firstModrm: number, feature: "SSE" | "SSE2"): Row[] {
+  return [0, 1, 2, 3, 4, 5, 6, 7].map((rm) =>
+    row(mnemonic, `NP 0F AE ${hex(firstModrm + rm)}`, "", { feature }, nothing),
+  );
+}
+
+export const NOP_ROWS: readonly Row[] = [
+  row("PAUSE", "F3 90", "", { intercept: "PAUSE", interceptOrder: "interceptFirst" }, nothing),
+  row("NOP", "90", "", { hot: true }, nothing),
+  row("NOP", "0F 1F /r", "Ev", { hot: true }, nothing),
+  row("PREFETCH", "0F 0D /r", "Ev", {}, nothing),
+  row("PREFETCH", "0F 18 /r", "Ev", {}, nothing),
+  ...hints,
+  ...fence("LFENCE", 0xe8, "SSE2"),
+  ...fence("MFENCE", 0xf0, "SSE2"),
+  ...fence("SFENCE", 0xf8, "SSE"),
+  row("UD0", "0F FF", "", {}, invalid),
+  row("UD1", "0F B9", "", {}, invalid),
+  row("UD2", "0F 0B", "", {}, invalid),
+];
