@@ -127,6 +127,11 @@ static inline void clgi(void)
   asm volatile("clgi" : : : "memory");
 }
 
+static inline void cli(void)
+{
+  asm volatile("cli" : : : "memory");
+}
+
 static inline void sti(void)
 {
   asm volatile("sti" : : : "memory");

@@ -55,13 +55,12 @@ static void apply_options(void)
   }
 }
 
-// Runs the guest that the VMCB describes, for ever. GIF is 0 and IF is 1 in the host throughout:
-// interrupts.c says when GIF is set. Clean bits stay 0, so every change to the VMCB counts.
+// Runs the guest that the VMCB describes, for ever. GIF is 0 in the host throughout, but for the
+// moments in interrupts.c; IF there says whether physical interrupts exit (V_INTR_MASKING). Clean bits stay 0, so every change to the VMCB counts.
 void run_guest(void)
 {
   apply_options();
   for (;;) {
-    offer_interrupts();
     vmrun((u64)&vmcb, &guest);
     vmcb.control.tlb_control = 0;
     vmcb.control.event_injection = 0;

@@ -11,5 +11,5 @@ void exit_hlt(void)
     report_end("halted with interrupts off");
     end_machine(END_HALTED);
   }
-  forward_interrupt_after_sleep();
+  sleep_for_guest();
 }

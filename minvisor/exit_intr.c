@@ -7,7 +7,8 @@ void exit_intr(void)
   forward_interrupt();
 }
 
-// The exit is the message: offer_interrupts, right before the next VMRUN, injects.
+// The virtual interrupt stood for a physical one, which may be gone by now: then nothing is injected.
 void exit_vintr(void)
 {
+  forward_interrupt();
 }

@@ -1,19 +1,20 @@
 // The host's IDT, and physical interrupts on their way to the guest.
 //
 // With intercept=intr every physical interrupt exits, even while the guest masks its own
-// (V_INTR_MASKING, APM volume 2, section 15.21.1), so MinVisor can always take the machine back.
-// GIF is then set for a moment: the interrupt controller is acknowledged by the interrupt itself,
-// and the vector that arrives waits here until the guest can take it. Since only an interrupt of
-// higher priority can follow one that is not at its end yet, the last to come is the first to go.
-// A vector is injected by EVENTINJ where the guest has IF set and no shadow; otherwise a virtual
-// interrupt with VINTR intercepted tells when that is so.
+// (V_INTR_MASKING, APM volume 2, section 15.21.1), so no guest can keep MinVisor from running.
+// The interrupt controller is acknowledged only when the guest can take the interrupt: until then
+// its vector is not fixed (the guest may program the controller meanwhile). So:
+//
+//   guest can take it    GIF is set for a moment; the CPU acknowledges, the vector arrives in
+//                        host_interrupt and is injected by EVENTINJ at the next VMRUN
+//   guest cannot yet     the guest runs on with physical interrupts masked (host IF = 0) and a
+//                        virtual interrupt pending, whose intercept (VINTR) tells when it can
 
 #include "minvisor.h"
 
 #define VECTORS 256
 #define STUB_SIZE 16
 #define GATE_INTERRUPT_64 0x8e00
-#define WAITING_MAX 32
 
 struct gate {
   u16 offset_low;
@@ -30,8 +31,10 @@ struct __attribute__((packed)) table_pointer {
 };
 
 static struct gate idt[VECTORS] __attribute__((aligned(16)));
-static u8 waiting[WAITING_MAX];
-static u32 waiting_count;
+
+// The vector that arrived while accepting, or NONE.
+#define NONE (-1)
+static int accepted = NONE;
 static bool accepting;
 
 void interrupts_init(void)
@@ -51,10 +54,8 @@ void interrupts_init(void)
 u64 host_interrupt(u64 vector, u64 *frame)
 {
   if (accepting) {
-    if (waiting_count == WAITING_MAX)
-      panic("%u interrupts wait for a guest that takes none; interrupt controller out of order",
-            waiting_count);
-    waiting[waiting_count++] = vector;
+    accepted = vector;
+    accepting = false;
     return 0;
   }
   if (vector == EXCEPTION_GP &&
@@ -65,40 +66,44 @@ u64 host_interrupt(u64 vector, u64 *frame)
   panic("exception %lu in MinVisor itself; the CPU pushed 0x%lx 0x%lx", vector, frame[0], frame[1]);
 }
 
-// Moves the pending physical interrupt to those that wait for the guest.
-void forward_interrupt(void)
-{
-  accepting = true;
-  take_interrupt();
-  accepting = false;
-}
-
-// The same for a guest that sleeps: returns when an interrupt waits.
-void forward_interrupt_after_sleep(void)
-{
-  accepting = true;
-  while (waiting_count == 0)
-    wait_for_interrupt();
-  accepting = false;
-}
-
 static bool guest_takes_interrupts(void)
 {
   return (vmcb.save.rflags & RFLAGS_IF) && !(vmcb.control.interrupt_shadow & INTERRUPT_SHADOW) &&
          !(vmcb.control.event_injection & EVENT_VALID);
 }
 
-// Right before VMRUN: injects the interrupt that is next, or asks for an exit when it can be.
-void offer_interrupts(void)
+static void inject_accepted(void)
+{
+  if (accepted != NONE)
+    vmcb.control.event_injection = EVENT_VALID | EVENT_INTR | (u64)accepted;
+  accepted = NONE;
+}
+
+// A physical interrupt is pending: passes it on, now or when the guest can take it.
+void forward_interrupt(void)
 {
   struct vmcb_control *control = &vmcb.control;
 
-  control->intercepts_3 &= ~INTERCEPT_VINTR;
-  control->virtual_interrupt &= ~(V_IRQ | V_IGN_TPR);
-  if (waiting_count > 0 && guest_takes_interrupts())
-    control->event_injection = EVENT_VALID | EVENT_INTR | waiting[--waiting_count];
-  if (waiting_count > 0) {
+  if (!guest_takes_interrupts()) {
     control->intercepts_3 |= INTERCEPT_VINTR;
     control->virtual_interrupt |= V_IRQ | V_IGN_TPR;
+    cli();
+    return;
   }
+  control->intercepts_3 &= ~INTERCEPT_VINTR;
+  control->virtual_interrupt &= ~(V_IRQ | V_IGN_TPR);
+  sti();
+  accepting = true;
+  take_interrupt();
+  accepting = false;
+  inject_accepted();
+}
+
+// Sleeps in the guest's place until an interrupt comes, and passes it on. The guest's IF is 1.
+void sleep_for_guest(void)
+{
+  accepting = true;
+  while (accepting)
+    wait_for_interrupt();
+  inject_accepted();
 }

@@ -98,8 +98,7 @@ extern u8 interrupt_stubs[];
 void interrupts_init(void);
 u64 host_interrupt(u64 vector, u64 *frame);
 void forward_interrupt(void);
-void forward_interrupt_after_sleep(void);
-void offer_interrupts(void);
+void sleep_for_guest(void);
 
 // io_map.c
 extern u8 io_map[];
