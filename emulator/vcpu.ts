@@ -3,6 +3,7 @@
 import type { Device } from "./devices/device.ts";
 import type { Observers } from "./observers.ts";
 import type { CpuState } from "./state/cpu-state.ts";
+import type { DeliveryHooks, LocalApicRegisters } from "./system/hooks.ts";
 
 /** Host-physical addresses are numbers: they stay below 2^52. */
 export type PhysicalAddress = number;
@@ -106,6 +107,10 @@ export interface Vcpu {
   readonly interrupts: InterruptSource;
   readonly clock: Clock;
   readonly observers: Observers;
+  /** SVM's part in the delivery of exceptions and interrupts. */
+  readonly hooks: DeliveryHooks;
+  /** The local APIC's registers that are reached by MSR. */
+  readonly apic: LocalApicRegisters;
   /**
    * Recomputes derived state after CR0, CR4, EFER, CPL, a segment register or the world changed:
    * segment limits, stack mask, TLB bank, and forgets the fetch window.

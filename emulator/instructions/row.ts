@@ -1,6 +1,7 @@
 /** One instruction encoding with its conditions, and the semantics beside it. */
 
 import type { Execution } from "../execution.ts";
+import type { CpuState } from "../state/cpu-state.ts";
 import type { InterceptName } from "../svm/intercepts.ts";
 import type { Context, StatusFlag } from "./context.ts";
 
@@ -32,6 +33,11 @@ export interface RowOptions {
   readonly intercept?: InterceptName;
   /** When the intercept is looked at (APM volume 2, section 15.7 and the instruction's page). */
   readonly interceptOrder?: "interceptFirst" | "afterExceptions" | "afterMemory";
+  /**
+   * Exceptions that depend on state alone (CR4.TSD, IOPL) and come after `cpl0` and before an
+   * "afterExceptions" intercept: throws GuestFault.
+   */
+  readonly exceptions?: (state: CpuState) => void;
   /** Flags that the manual leaves undefined. */
   readonly undefinedFlags?: readonly StatusFlag[];
   /** Accepts REP/REPE/REPNE as a repeat count. */
