@@ -120,6 +120,8 @@ void exit_ioio(void)
     if (end)
       report_end(end);
     out(access, value);
+    if (end)
+      wait_for_end(end);
   }
   set_rip(vmcb.control.exit_info_2);
 }

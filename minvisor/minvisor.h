@@ -59,6 +59,7 @@ void log_counts(void);
 
 // end.c
 void report_end(const char *reason);
+void wait_for_end(const char *reason);
 void end_machine(u8 status) __attribute__((noreturn));
 
 // event.c

@@ -28,6 +28,7 @@ static const struct {
   { MSR_FS_BASE, MSR_KERNEL_GS_BASE, BOTH },
   { MSR_TSC_AUX, MSR_TSC_AUX, BOTH },
   { MSR_HWCR, MSR_HWCR, READ },
+  { MSR_INT_PENDING, MSR_INT_PENDING, READ }, // Linux asks it about C1E
 };
 
 static bool is_x2apic(u32 msr)
