@@ -1,0 +1,10 @@
+// Types of build-minvisor.mjs, for the tests.
+
+export const MINVISOR_ELF: string;
+export const SAMPLE_GUEST: string;
+export const SAMPLE_GUEST_ELF: string;
+export const LONG_MODE_GUEST: string;
+export type SeededBug = "wrong-region-size" | "tables-outside-region";
+export const SEEDED_BUGS: readonly SeededBug[];
+export function seededBugElf(bug: SeededBug): string;
+export function buildAll(): boolean;
