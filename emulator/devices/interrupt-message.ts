@@ -1,0 +1,21 @@
+/** What travels between interrupt controllers: one message on the APIC bus. */
+
+/** Delivery modes, as redirection entries, LVT and ICR encode them. */
+export const DeliveryMode = {
+  fixed: 0,
+  lowestPriority: 1,
+  smi: 2,
+  nmi: 4,
+  init: 5,
+  startup: 6,
+  external: 7,
+} as const;
+
+export interface InterruptMessage {
+  readonly vector: number;
+  /** A DeliveryMode. */
+  readonly mode: number;
+  readonly level: boolean;
+  readonly destination: number;
+  readonly logical: boolean;
+}
