@@ -165,6 +165,13 @@ function qualifiedDeclaration(type: QualifiedType, inner: string, depth: number)
     words.push(target.qualifier);
     target = target.target;
   }
+  if (target.kind === "array") {
+    // A qualified array is an array of qualified elements; gcc may say both.
+    const { element, count } = target;
+    const same = element.kind === "qualified" && words.includes(element.qualifier);
+    const inside: Type = same ? element : { ...type, target: element };
+    return declaration({ kind: "array", element: inside, count }, inner, depth + 1);
+  }
   if (target.kind === "pointer") {
     const behind = inner === "" || /^[[)]/.test(inner) ? inner : ` ${inner}`;
     const text = `* ${words.join(" ")}${behind}`;

@@ -54,19 +54,22 @@ export function makeVariable(
   if (entry.tag === Tag.formalParameter) kind = "parameter";
   else if (!scope.function) kind = "global";
   else if (isStatic(entry)) kind = "static";
-  let type: Type | undefined;
+  let known: Type | undefined;
+  const type = () => {
+    known ??= types.typeOf(entry);
+    return known;
+  };
   return {
     name: entry.name ?? "",
     kind,
     get type() {
-      type ??= types.typeOf(entry);
-      return type;
+      return type();
     },
     line: entry.declarationLine,
     isShadowed,
     locate(state) {
       try {
-        return locate(entry, scope, this.type, state);
+        return locate(entry, scope, type(), state);
       } catch (error) {
         if (!(error instanceof FormatError)) throw error;
         const reason = `damaged debug information (${error.message})`;

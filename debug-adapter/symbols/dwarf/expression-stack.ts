@@ -1,6 +1,9 @@
 // The typed stack of DWARF expressions and the operations that need only the stack (2.5.1.3, .4).
 import { FormatError, type Reader } from "./reader.ts";
 
+/** Ends an evaluation whose value cannot be had, with the reason for the user. */
+export class Unavailable extends Error {}
+
 /** `generic` is the address-sized integer of unspecified sign. */
 export interface StackType {
   readonly size: number;
@@ -99,7 +102,7 @@ function push(stack: StackValue[], value: bigint, like: StackValue): void {
 
 function numeric(value: StackValue): bigint {
   if (value.type.kind === "float") {
-    throw new FormatError("location computes with floating-point values");
+    throw new Unavailable("not available yet: location computes with floating-point values");
   }
   return value.type.kind === "unsigned" ? value.bits : signed(value);
 }

@@ -1,7 +1,7 @@
 // Evaluates DWARF expressions (DWARF 5 section 2.5) to a location: its control and locations.
 import type { FrameState, Location, Piece } from "../location.ts";
 import { toBytes } from "../location.ts";
-import { arithmetic, type StackType, type StackValue } from "./expression-stack.ts";
+import { arithmetic, type StackType, type StackValue, Unavailable } from "./expression-stack.ts";
 import { FormatError, Reader } from "./reader.ts";
 
 /** What an expression is evaluated over. Functions that are left out make it unavailable. */
@@ -23,9 +23,6 @@ export interface ExpressionContext {
 
 const MAX_STEPS = 10_000;
 const MAX_CALLS = 8;
-
-/** Ends an evaluation whose value cannot be had, with the reason for the user. */
-class Unavailable extends Error {}
 
 /**
  * The location that `expression` describes. Values on the stack before it starts are `initial`

@@ -52,12 +52,20 @@ export class LineTable {
     return this.header.files[file] ?? "";
   }
 
-  /** The row whose instructions hold `address`; the last of several at one address. */
+  /**
+   * The row whose instructions hold `address`: the last of several at one address, but rather one
+   * that begins a statement, so that a stop at a breakpoint shows the breakpoint's line.
+   */
   rowAt(address: bigint): LineRow | undefined {
     const { sequences } = this.load();
     for (let i = lastWhere(sequences, (each) => each.start <= address); i >= 0; i--) {
       const { end, rows } = sequences[i]!;
-      if (address < end) return rows[lastWhere(rows, (row) => row.address <= address)];
+      if (address >= end) continue;
+      const last = lastWhere(rows, (row) => row.address <= address);
+      for (let at = last; rows[at]?.address === rows[last]!.address; at--) {
+        if (rows[at]!.isStatement) return rows[at];
+      }
+      return rows[last];
     }
     return undefined;
   }
@@ -117,28 +125,31 @@ function splitSequences(rows: readonly LineRow[], isLoaded: (address: bigint) =>
 }
 
 /**
- * The first row of each run of rows of one line. A row that another line's row follows at the same
- * address covers no instruction: it counts only for a line that has no better one.
+ * The first row of each run of rows of one line. A row that another statement follows at the same
+ * address would not be shown at a stop: it counts only for a line that has no better one.
  */
 function findStatements(sequences: readonly Sequence[]): Map<number, StatementStart[]> {
-  const found = new Map<number, { start: StatementStart; covers: boolean }[]>();
+  const found = new Map<number, { start: StatementStart; isShown: boolean }[]>();
   for (const { rows } of sequences) {
     for (const [i, row] of rows.entries()) {
+      if (!row.isStatement || row.line === 0) continue;
       const before = rows[i - 1];
       const continues = before?.isStatement && before.line === row.line && before.file === row.file;
-      if (!row.isStatement || row.line === 0) continue;
-      const covers = rows[i + 1]?.address !== row.address || rows[i + 1]?.line === row.line;
       if (continues && before.address !== row.address) continue;
+      let isShown = true;
+      for (let next = i + 1; rows[next]?.address === row.address; next++) {
+        if (rows[next]!.isStatement && rows[next]!.line !== row.line) isShown = false;
+      }
       const { line, column, address } = row;
       const list = found.get(row.file) ?? [];
-      list.push({ start: { line, column, address }, covers });
+      list.push({ start: { line, column, address }, isShown });
       found.set(row.file, list);
     }
   }
   const result = new Map<number, StatementStart[]>();
   for (const [file, list] of found) {
-    const covered = new Set(list.filter((each) => each.covers).map((each) => each.start.line));
-    const kept = list.filter((each) => each.covers || !covered.has(each.start.line));
+    const shown = new Set(list.filter((each) => each.isShown).map((each) => each.start.line));
+    const kept = list.filter((each) => each.isShown || !shown.has(each.start.line));
     result.set(file, kept.map((each) => each.start).sort(byLineThenAddress));
   }
   return result;
