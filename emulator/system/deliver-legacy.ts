@@ -16,15 +16,15 @@ import {
 import { isVirtual8086 } from "./mode.ts";
 import { checkStackSegment, nullSegment, segmentFromDescriptor } from "./segments.ts";
 import { currentStack, StackCursor } from "./stack.ts";
+import { interceptTaskSwitch, type TaskSwitch } from "./task-switch.ts";
 import { legacyInnerStack } from "./tss.ts";
 
-/** Thrown for what the machine does not do: the CPU stops instead of going on wrongly. */
-export class NotImplemented {
-  constructor(what: string) {
-    this.what = what;
+/** Thrown for a task gate: the CPU stops instead of going on wrongly. */
+export class TaskGate {
+  constructor(task: TaskSwitch) {
+    this.task = task;
   }
-  /** One sentence for the user. */
-  readonly what: string;
+  readonly task: TaskSwitch;
 }
 
 /** IF, TF, RF, AC. */
@@ -98,9 +98,10 @@ export function deliverLegacy(cpu: Vcpu, event: DeliveredEvent): void {
   const gate = readIdtGate(cpu, event.vector, external);
   checkGate(cpu, gate, event, external);
   if (gate.type === SystemType.taskGate) {
-    throw new NotImplemented(
-      `Vector ${event.vector} has a task gate: hardware task switches are not implemented.`,
-    );
+    const { errorCode } = event;
+    const task = { selector: gate.selector, cause: "interrupt", errorCode } as const;
+    interceptTaskSwitch(cpu, task);
+    throw new TaskGate(task);
   }
   const handler = handlerSegment(cpu, gate.selector, external);
   const plan = planFor(cpu, gate, handler, external);

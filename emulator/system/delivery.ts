@@ -1,7 +1,6 @@
 /** Delivery of exceptions and interrupts in every mode, double faults and shutdown (APM volume 2, sections 8.2.9, 8.6 to 8.9). */
-import { ExitRequest } from "../state/cpu-state.ts";
 import type { Vcpu } from "../vcpu.ts";
-import { deliverLegacy, deliverReal, NotImplemented } from "./deliver-legacy.ts";
+import { deliverLegacy, deliverReal, TaskGate } from "./deliver-legacy.ts";
 import { deliverLong } from "./deliver-long.ts";
 import {
   combine,
@@ -12,6 +11,7 @@ import {
 } from "./event.ts";
 import { EXCEPTIONS, type ExceptionName, exceptionName, GuestFault } from "./exceptions.ts";
 import { isLongActive, isProtected } from "./mode.ts";
+import { stopAtTaskSwitch } from "./task-switch.ts";
 
 export interface DeliveryOptions {
   /** Default "exception". "software" is INT n: the gate's DPL is checked. */
@@ -109,10 +109,9 @@ function deliverChain(cpu: Vcpu, event: DeliveredEvent, before: readonly string[
   try {
     deliverOnce(cpu, event);
   } catch (caught) {
-    if (caught instanceof NotImplemented) {
+    if (caught instanceof TaskGate) {
       cpu.hooks.noteDelivery(undefined);
-      cpu.state.exitRequest |= ExitRequest.aborted;
-      cpu.requestStop({ kind: "notImplemented", what: caught.what });
+      stopAtTaskSwitch(cpu, caught.task);
       return false;
     }
     if (!(caught instanceof GuestFault)) throw caught;
