@@ -186,11 +186,15 @@ export const CPU_FIELDS = layOut([
   ["msrpmBase", "u64", "state"],
   ["hostTscOffset", "u64", "state"],
   ["pauseFilterCount", "u32", "state"],
+  // #VMEXITs since reset: the number of the last one.
+  ["exitCount", "u32", "state"],
   // Host paging mode for nested walks: the host's CR0, CR4 and EFER at VMRUN.
   ["hostCr0", "u64", "state"],
   ["hostCr4", "u64", "state"],
   ["hostEfer", "u64", "state"],
   // ---- derived: recomputed by Vcpu.deriveMode() or private to the execution engine ----
+  // The event being delivered, in the form of EXITINTINFO; 0 between instructions.
+  ["deliveredEvent", "u64", "derived"],
   // Instructions left in this slice; generated code returns when it is 0.
   ["budget", "u32", "derived"],
   // Non-zero stops generated code after the current instruction: see ExitRequest in state/cpu-state.ts.
@@ -199,6 +203,8 @@ export const CPU_FIELDS = layOut([
   ["tlbBank", "u32", "derived"],
   // 0, or 1 while an interrupt waits for the guest to allow it: flag changes then end the slice.
   ["interruptWaiting", "u32", "derived"],
+  // Non-zero when an x87, MMX or SSE instruction has checks that might not pass (CR0, CR4, FSW).
+  ["unitTraps", "u32", "derived"],
   // Fetch window: rip of its first byte, linear-memory address of its slot table, its length.
   ["windowRip", "u64", "derived"],
   ["windowSlots", "u32", "derived"],

@@ -1,5 +1,7 @@
 /** The intercept bits of the VMCB by name (APM volume 2, appendix B, table B-1). */
 
+import type { CpuState } from "../state/cpu-state.ts";
+
 /** Words of the control area that hold intercepts. */
 export type InterceptWord = "interceptMisc1" | "interceptMisc2";
 
@@ -59,3 +61,9 @@ export const INTERCEPTS = {
 } as const satisfies Record<string, { word: InterceptWord; bit: number; exitCode: number }>;
 
 export type InterceptName = keyof typeof INTERCEPTS;
+
+/** Whether the CPU is in a guest whose VMCB intercepts this. */
+export function isIntercepted(state: CpuState, name: InterceptName): boolean {
+  const { word, bit } = INTERCEPTS[name];
+  return state.guestMode !== 0 && ((state[word] >>> bit) & 1) !== 0;
+}
