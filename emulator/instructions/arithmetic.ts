@@ -98,14 +98,18 @@ const exchangeAndAdd: Semantics = (c) => {
   c.flagsOfAdd(a, b, sum, c.sizeOf(0));
 };
 
-/** The destination is written in both outcomes: with the source, or with what it held. */
+/**
+ * Memory is written in both outcomes: with the source, or with what it held. A register that does
+ * not compare equal is left alone, its upper half too.
+ */
 const compareAndExchange: Semantics = (c) => {
   const size = c.sizeOf(0);
   const destination = c.readForWrite(0);
   const source = c.read(1);
   const accumulator = c.getRegister("rax", size);
   const same = c.equal(accumulator, destination);
-  c.write(0, c.select(same, source, destination));
+  if (c.isMemory(0)) c.write(0, c.select(same, source, destination));
+  else c.when(same, () => c.write(0, source));
   c.flagsOfSubtract(accumulator, destination, c.sub(accumulator, destination), size);
   c.when(c.negate(same), () => c.setRegister("rax", size, destination));
 };

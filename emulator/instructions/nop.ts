@@ -23,7 +23,7 @@ export const NOP_ROWS: readonly Row[] = [
   row("PAUSE", "F3 90", "", { intercept: "PAUSE", interceptOrder: "interceptFirst" }, nothing),
   row("NOP", "90", "", { hot: true }, nothing),
   row("NOP", "0F 1F /r", "Ev", { hot: true }, nothing),
-  row("PREFETCH", "0F 0D /r", "Ev", {}, nothing),
+  row("PREFETCH", "0F 0D /r", "M", {}, nothing),
   row("PREFETCH", "0F 18 /r", "Ev", {}, nothing),
   ...hints,
   ...fence("LFENCE", 0xe8, "SSE2"),

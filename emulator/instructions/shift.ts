@@ -190,27 +190,21 @@ const shld: DoubleShift = (c, a, b, count, size) => {
   }
   const bits = c.constant(size * 8);
   const pair = c.or(c.shiftLeft(a, bits), b);
-  // A 16-bit count over 16 goes on with the destination again.
-  const whole = size === 4 ? pair : c.or(c.shiftLeft(pair, bits), a);
-  const shifted = c.shiftLeft(whole, count);
-  const result = c.shiftRight(shifted, c.constant(32));
-  const carry = size === 4 ? c.bit(c.shiftRight(a, c.sub(bits, count)), 0) : c.bit(shifted, 48);
-  return { result, carry };
+  // A 16-bit count over 16 takes the second operand twice: AMD's side of an undefined case.
+  const whole = size === 4 ? pair : c.or(c.shiftLeft(pair, bits), b);
+  const result = c.shiftRight(c.shiftLeft(whole, count), c.constant(32));
+  return { result, carry: c.bit(c.shiftLeft(a, count), size * 8) };
 };
 
 const shrd: DoubleShift = (c, a, b, count, size) => {
-  const last = c.sub(count, c.constant(1));
+  const carry = c.bit(c.shiftRight(a, c.sub(count, c.constant(1))), 0);
   if (size === 8) {
     const filler = c.shiftLeft(c.shiftLeft(b, c.constant(1)), c.sub(c.constant(63), count));
-    return {
-      result: c.or(c.shiftRight(a, count), filler),
-      carry: c.bit(c.shiftRight(a, last), 0),
-    };
+    return { result: c.or(c.shiftRight(a, count), filler), carry };
   }
-  const bits = c.constant(size * 8);
-  const pair = c.or(c.shiftLeft(b, bits), a);
-  const whole = size === 4 ? pair : c.or(c.shiftLeft(a, c.constant(32)), pair);
-  return { result: c.shiftRight(whole, count), carry: c.bit(c.shiftRight(whole, last), 0) };
+  const pair = c.or(c.shiftLeft(b, c.constant(size * 8)), a);
+  const whole = size === 4 ? pair : c.or(c.shiftLeft(b, c.constant(32)), pair);
+  return { result: c.shiftRight(whole, count), carry };
 };
 
 function doubleShift(shift: DoubleShift): Semantics {
@@ -230,7 +224,7 @@ function doubleShift(shift: DoubleShift): Semantics {
   };
 }
 
-/** A 16-bit double shift by more than 16 leaves everything undefined: see the differences table. */
+/** A 16-bit double shift by more than 16 is undefined altogether; this is what AMD's CPUs make of it. */
 const DOUBLE: RowOptions = { undefinedFlags: ["AF", "OF"] };
 
 export const SHIFT_ROWS: readonly Row[] = [

@@ -19,8 +19,12 @@ function iterate<V, B, X>(c: Context<V, B, X>, body: () => B | undefined): void 
     const left = c.zeroExtend(c.sub(count, c.constant(1)), size);
     c.setRegister("rcx", size, left);
     const more = c.isNonZero(left);
-    const wanted = equal && c.repeatPrefix === "REPNE" ? c.negate(equal) : equal;
-    c.when(wanted === undefined ? more : c.both(more, wanted), () => c.repeat());
+    if (equal === undefined) {
+      c.when(more, () => c.repeat());
+    } else {
+      const wanted = c.repeatPrefix === "REPNE" ? c.negate(equal) : equal;
+      c.when(c.both(more, wanted), () => c.repeat());
+    }
   });
 }
 
