@@ -1,6 +1,8 @@
 /** SSE rows that move 128-bit registers or parts of them without looking at what they hold. */
 
-import { type Row, type RowOptions, row, type Semantics } from "./row.ts";
+import type { Execution } from "../execution.ts";
+import { checkAccess } from "../system/segment-access.ts";
+import { complexRow, type Row, type RowOptions, row, type Semantics } from "./row.ts";
 
 const SSE: RowOptions = { unit: "sse", feature: "SSE" };
 const SSE2: RowOptions = { unit: "sse", feature: "SSE2" };
@@ -52,6 +54,25 @@ const moveSignMaskDouble: Semantics = (c) => {
   const high = c.shiftRight(c.highX(source), c.constant(63));
   c.write(0, c.or(low, c.shiftLeft(high, c.constant(1))));
 };
+
+/**
+ * MASKMOVDQU: stores the bytes of operand 0 whose mask byte has its top bit set, at DS:rDI. All
+ * bytes are checked before the first is written, so that a fault leaves memory as it was.
+ */
+function storeMasked(x: Execution): void {
+  const value = x.readX(0);
+  const mask = x.byteMask(x.readX(1));
+  const start = x.getRegister("rdi", x.addressSize);
+  const chosen: (readonly [linear: bigint, byte: bigint])[] = [];
+  for (let i = 0n; i < 16n; i++) {
+    if (((mask >> i) & 1n) === 0n) continue;
+    const offset = BigInt.asUintN(8 * x.addressSize, start + i);
+    const linear = checkAccess(x.cpu.state, x.operandSegment, offset, 1, true);
+    x.cpu.mmu.probeWrite(linear, 1);
+    chosen.push([linear, (value >> (8n * i)) & 0xffn]);
+  }
+  for (const [linear, byte] of chosen) x.cpu.mmu.write(linear, 1, byte);
+}
 
 export const SSE_MOVE_ROWS: readonly Row[] = [
   row("MOVUPS", "NP 0F 10 /r", "Vx,Wx", hot(SSE), moveUnaligned),
@@ -112,9 +133,9 @@ export const SSE_MOVE_ROWS: readonly Row[] = [
   row("MOVQ", "F3 0F 7E /r", "Vx,Wq", hot(SSE2), loadZeroExtended),
   row("MOVQ", "66 0F D6 /r", "Mq,Vx", hot(SSE2), storeLowHalf),
   row("MOVQ", "66 0F D6 /r", "Ux,Vx", SSE2, moveQuadClearing),
-  row("MOVNTI", "NP 0F C3 /r", "My,Gy", { feature: "SSE2" }, (c) => c.write(0, c.read(1))),
 
   row("MOVMSKPS", "NP 0F 50 /r", "Gy,Ux", SSE, moveSignMaskSingle),
   row("MOVMSKPD", "66 0F 50 /r", "Gy,Ux", SSE2, moveSignMaskDouble),
   row("PMOVMSKB", "66 0F D7 /r", "Gy,Ux", hot(SSE2), (c) => c.write(0, c.byteMask(c.readX(1)))),
+  complexRow("MASKMOVDQU", "66 0F F7 /r", "Vx,Ux", SSE2, storeMasked),
 ];

@@ -1,0 +1,11 @@
+#!/bin/sh
+# Records test/vectors/sse-*.bin and x87-*.bin anew on this machine's CPU.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+vectors=$here/../../vectors
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+gcc -O1 -Wall -Wextra -o "$work/record-sse" "$here/record-sse.c" "$here/run-native.c"
+for family in integer float convert; do
+	"$work/record-sse" $family 2700 >"$vectors/sse-$family.bin"
+done
