@@ -152,8 +152,6 @@ host_pdpt:
   .skip SIZE_4KIB
 host_directories:
   .skip 4 * SIZE_4KIB
-  .globl stack_bottom
-stack_bottom:
   .skip STACK_SIZE
 stack_top:
 

@@ -29,7 +29,10 @@ void inject_exception(u8 vector, bool has_error_code)
       report_end("shutdown: the guest faulted while #DF was delivered");
       end_machine(END_SHUTDOWN);
     }
-    if (first == EXCEPTION_PF || (is_contributory(interrupted) && is_contributory(event))) {
+    bool is_double = first == EXCEPTION_PF ? vector == EXCEPTION_PF || is_contributory(event)
+                                           : is_contributory(interrupted) && is_contributory(event);
+
+    if (is_double) {
       event = EVENT_VALID | EVENT_EXCEPTION | EXCEPTION_DF;
       has_error_code = true;
     }
@@ -37,6 +40,15 @@ void inject_exception(u8 vector, bool has_error_code)
   if (has_error_code && (vmcb.save.cr0 & CR0_PE))
     event |= EVENT_ERROR_VALID;
   vmcb.control.event_injection = event;
+}
+
+// With the linear address in CR2. Section 8.4.2 has the error code.
+void inject_page_fault(u64 address, u32 error_code)
+{
+  vmcb.save.cr2 = address;
+  inject_exception(EXCEPTION_PF, true);
+  if ((vmcb.control.event_injection & EVENT_VECTOR) == EXCEPTION_PF)
+    vmcb.control.event_injection |= (u64)error_code << EVENT_ERROR_SHIFT;
 }
 
 // Delivers again what an exit cut short, unless the handler has injected something over it. The

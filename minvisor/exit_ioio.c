@@ -18,13 +18,7 @@
 #define RESET_CONTROL_CPU 4
 #define PM1_CONTROL_SLEEP_ENABLE (1 << 13)
 
-struct access {
-  u16 port;
-  u32 size;
-  bool is_in;
-};
-
-static u32 in(struct access access)
+static u32 in(struct port_access access)
 {
   switch (access.size) {
   case 1:
@@ -36,7 +30,7 @@ static u32 in(struct access access)
   }
 }
 
-static void out(struct access access, u32 value)
+static void out(struct port_access access, u32 value)
 {
   switch (access.size) {
   case 1:
@@ -52,7 +46,7 @@ static void out(struct access access, u32 value)
 }
 
 // The exact accesses that a mediated port takes; any other that touches one is refused.
-static bool is_mediated(struct access access)
+static bool is_mediated(struct port_access access)
 {
   if (access.port == PORT_8042_COMMAND || access.port == PORT_RESET_CONTROL)
     return access.size == 1;
@@ -64,7 +58,7 @@ static bool is_mediated(struct access access)
 }
 
 // A write that ends the run, if it does: MinVisor reports first and then lets it happen.
-static const char *end_by_write(struct access access, u32 value)
+static const char *end_by_write(struct port_access access, u32 value)
 {
   switch (access.port) {
   case PORT_8042_COMMAND:
@@ -78,50 +72,66 @@ static const char *end_by_write(struct access access, u32 value)
 }
 
 // The SMI handler runs outside of guest mode, so only the two commands of the FADT may reach it.
-static bool is_harmless(struct access access, u32 value)
+static bool is_harmless(struct port_access access, u32 value)
 {
   return !acpi.smi_command || access.port != acpi.smi_command || value == acpi.acpi_enable ||
          value == acpi.acpi_disable;
 }
 
-static void put_result(struct access access, u32 value)
+// Of a read, or of a write whose value is not known yet.
+static enum verdict verdict_of(struct port_access access)
+{
+  if (is_mediated(access))
+    return MEDIATED;
+  return io_map_allows(access.port, access.size) ? PASSED : REFUSED;
+}
+
+u32 port_read(struct port_access access, enum verdict verdict)
+{
+  count_port(access.port, true, verdict);
+  return verdict == REFUSED ? ~0u : in(access);
+}
+
+void port_write(struct port_access access, enum verdict verdict, u32 value)
+{
+  const char *end = NULL;
+
+  if (verdict == MEDIATED && !is_harmless(access, value))
+    verdict = REFUSED;
+  count_port(access.port, false, verdict);
+  if (verdict == REFUSED)
+    return;
+  if (verdict == MEDIATED)
+    end = end_by_write(access, value);
+  if (end)
+    report_end(end);
+  out(access, value);
+  if (end)
+    wait_for_end(end);
+}
+
+// A 32-bit result clears the upper half of RAX, a smaller one leaves the rest alone.
+static void put_result(struct port_access access, u32 value)
 {
   u64 mask = access.size == 4 ? ~0ul : (1ul << access.size * 8) - 1;
 
   vmcb.save.rax = (vmcb.save.rax & ~mask) | (value & mask);
 }
 
-static enum verdict verdict_of(struct access access, u32 value)
-{
-  if (is_mediated(access))
-    return access.is_in || is_harmless(access, value) ? MEDIATED : REFUSED;
-  return io_map_allows(access.port, access.size) ? PASSED : REFUSED;
-}
-
 void exit_ioio(void)
 {
   u64 info = vmcb.control.exit_info_1;
-  struct access access = { info >> INFO_PORT_SHIFT, info >> INFO_SIZE_SHIFT & INFO_SIZE,
-                           info & INFO_IN };
-  u32 value = vmcb.save.rax & (access.size == 4 ? ~0u : (1u << access.size * 8) - 1);
-  enum verdict verdict = info & INFO_STRING ? REFUSED : verdict_of(access, value);
+  struct port_access access = { info >> INFO_PORT_SHIFT, info >> INFO_SIZE_SHIFT & INFO_SIZE,
+                                info & INFO_IN };
+  enum verdict verdict = verdict_of(access);
 
-  count_port(access.port, access.is_in, verdict);
   if (info & INFO_STRING) {
-    // INS and OUTS move guest memory, which MinVisor does not walk.
-    inject_exception(EXCEPTION_GP, true);
+    string_io(access, verdict);
     return;
   }
-  if (access.is_in) {
-    put_result(access, verdict == REFUSED ? ~0u : in(access));
-  } else if (verdict != REFUSED) {
-    const char *end = verdict == MEDIATED ? end_by_write(access, value) : NULL;
-
-    if (end)
-      report_end(end);
-    out(access, value);
-    if (end)
-      wait_for_end(end);
-  }
+  if (access.is_in)
+    put_result(access, port_read(access, verdict));
+  else
+    port_write(access, verdict, vmcb.save.rax & (~0u >> (32 - access.size * 8)));
   set_rip(vmcb.control.exit_info_2);
 }

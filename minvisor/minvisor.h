@@ -64,6 +64,7 @@ void end_machine(u8 status) __attribute__((noreturn));
 
 // event.c
 void inject_exception(u8 vector, bool has_error_code);
+void inject_page_fault(u64 address, u32 error_code);
 void reinject_interrupted_event(void);
 void advance_rip(u64 length);
 void set_rip(u64 rip);
@@ -71,6 +72,18 @@ void set_rip(u64 rip);
 // exit.c
 extern struct guest_registers guest;
 void run_guest(void) __attribute__((noreturn));
+
+// exit_ioio.c
+struct port_access {
+  u16 port;
+  u32 size;
+  bool is_in;
+};
+u32 port_read(struct port_access access, enum verdict verdict);
+void port_write(struct port_access access, enum verdict verdict, u32 value);
+
+// exit_string_io.c
+void string_io(struct port_access access, enum verdict verdict);
 
 // exit_*.c
 void exit_cpuid(void);
@@ -89,6 +102,18 @@ void exit_vmmcall(void);
 
 // flat_guest.c
 void flat_guest_load(struct range image);
+
+// guest_memory.c
+#define GUEST_BYTES_MAX 4
+struct guest_bytes {
+  u8 *at[GUEST_BYTES_MAX];
+  u32 size;
+};
+bool guest_is_64_bit(void);
+bool guest_linear(const struct segment *segment, u64 offset, u32 size, u64 *linear);
+bool guest_find(u64 linear, u32 size, bool is_write, struct guest_bytes *bytes);
+u32 guest_get(const struct guest_bytes *bytes);
+void guest_put(const struct guest_bytes *bytes, u32 value);
 
 // interrupt.S
 void take_interrupt(void);

@@ -43,6 +43,7 @@
 #define EVENT_EXCEPTION (3ul << 8)
 #define EVENT_SOFTWARE (4ul << 8)
 #define EVENT_ERROR_VALID (1ul << 11)
+#define EVENT_ERROR_SHIFT 32
 #define EVENT_VALID (1ul << 31)
 
 enum exit_code {

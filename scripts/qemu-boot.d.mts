@@ -16,6 +16,7 @@ export interface Boot {
   modules?: readonly string[];
   append?: string;
   memory?: number;
+  cpu?: string;
   cpus?: number;
   timeoutSeconds?: number;
   onCom1?: (text: string) => void;

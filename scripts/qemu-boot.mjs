@@ -31,9 +31,9 @@ export const sampleModules = () => [fromRepository(SAMPLE_GUEST)];
 /** QEMU separates modules by commas and takes a doubled comma for one in a module's string. */
 const initrdArgument = (modules) => modules.map((text) => text.replaceAll(",", ",,")).join(",");
 
-function qemuArguments({ elf, modules, append, memory, cpus, com2Path }) {
+function qemuArguments({ elf, modules, append, memory, cpu, cpus, com2Path }) {
   return [
-    ...["-accel", "tcg", "-machine", "pc", "-cpu", QEMU_CPU_FLAGS, "-m", String(memory)],
+    ...["-accel", "tcg", "-machine", "pc", "-cpu", cpu, "-m", String(memory)],
     ...["-smp", String(cpus), "-nodefaults", "-no-reboot", "-display", "none", "-monitor", "none"],
     ...["-device", "isa-debug-exit,iobase=0xf4,iosize=1"],
     ...["-serial", "stdio", "-serial", `file:${com2Path}`],
@@ -69,6 +69,7 @@ export function bootOnQemu({
   modules = [],
   append = "",
   memory = 512,
+  cpu = QEMU_CPU_FLAGS,
   cpus = 1,
   timeoutSeconds = 120,
   onCom1 = () => {},
@@ -76,7 +77,7 @@ export function bootOnQemu({
   const folder = mkdtempSync(join(tmpdir(), "qemu-boot-"));
   const com2Path = join(folder, "com2");
   return new Promise((resolve, reject) => {
-    const qemu = spawn(QEMU, qemuArguments({ elf, modules, append, memory, cpus, com2Path }), {
+    const qemu = spawn(QEMU, qemuArguments({ elf, modules, append, memory, cpu, cpus, com2Path }), {
       stdio: ["ignore", "pipe", "pipe"],
     });
     let com1 = "";

@@ -65,6 +65,8 @@ msr: FS base is the guest's own: ok
 msr: SVME reads 0: ok
 msr: VM_HSAVE_PA is refused: ok
 ioio: COM2 reads all ones: ok
+ioio: INS from COM2 too: ok
+ioio: INS into MinVisor is refused: ok
 vmmcall: MinVisor answers: ok
 npf: a read of MinVisor is refused: ok
 npf: a write to its control pages is refused: ok
@@ -85,7 +87,7 @@ describe("our own guests", () => {
     expect(IOIO).toBeGreaterThan(2 * SAMPLE_CONSOLE.length); // status and data a character
     expect(INTR + VINTR).toBeLessThan(5); // ticks of the firmware's timer that fall in between
     expect(counts.ports["0x03f8 out passed"]).toBe(SAMPLE_CONSOLE.length);
-    expect(counts.ports).toMatchObject({ "0x02f8 in refused": 1, "0x0604 out mediated": 1 });
+    expect(counts.ports).toMatchObject({ "0x02f8 in refused": 6, "0x0604 out mediated": 1 });
     expect(counts.msrs).toEqual({
       "0xc0000080 read mediated": 2,
       "0xc0000080 write mediated": 1,
@@ -193,6 +195,11 @@ describe("Debian's Linux", () => {
     expect(counts.cpuid["0x8000000a"]).toBeGreaterThan(0); // asked for, and told nothing
   });
 
+  test("boots on a CPU with every feature that QEMU has", async () => {
+    const { console, counts } = await boot({ modules: linuxModules(), cpu: "max" });
+    expectBooted(console, counts);
+  });
+
   test("boots with everything intercepted", async () => {
     const append = "intercept=io,msr,hlt,intr";
     const { console, counts } = await boot({ modules: linuxModules(), append });
@@ -212,7 +219,8 @@ poweroff -f
 `;
     const initrd = join(folder, "touch.cpio");
     const init = { name: "init", mode: 0o100755, data: Buffer.from(script) };
-    writeFileSync(initrd, Buffer.concat([readFileSync(INITRD_PATH), cpioArchive([init])]));
+    const archives = readFileSync(INITRD_PATH, "latin1") + cpioArchive([init]).toString("latin1");
+    writeFileSync(initrd, archives, "latin1");
     const [kernel = ""] = linuxModules("iomem=relaxed");
     const { console, com2, counts } = await boot({ modules: [kernel, initrd] });
     expect(console).toContain("devmem ended with 139"); // 128 + SIGSEGV

@@ -1,5 +1,7 @@
 // The sample guest's interrupt entries, and the accesses that are expected to fault.
 
+#include "layout.h"
+
   .cfi_sections .debug_frame
   .text
 
@@ -42,6 +44,7 @@ timer_entry:
   mov %rsp, %rbx
   movq $1f, recovery_rip
   mov %edi, %ecx // an MSR's number, where it is one
+  mov $PORT_COM2, %edx // for INS
   \instruction
   mov $1, %eax
   jmp 2f
@@ -61,6 +64,7 @@ timer_entry:
   access try_write, movb $0, (%rdi)
   access try_fetch, call *%rdi
   access try_read_msr, rdmsr
+  access try_ins, insb
 
   .bss
   .align 8

@@ -50,6 +50,7 @@ bool try_read(u64 address);
 bool try_write(u64 address);
 bool try_fetch(u64 address);
 bool try_read_msr(u64 msr);
+bool try_ins(u64 address);
 
 void unexpected_interrupt(void) __attribute__((noreturn));
 void guest_main(void);
@@ -120,6 +121,23 @@ static void touch_msrs(void)
   report("msr: VM_HSAVE_PA is refused", !try_read_msr(MSR_VM_HSAVE_PA));
 }
 
+static u32 in_string(u16 port)
+{
+  u32 value = 0;
+  u32 *target = &value;
+  u64 count = sizeof value;
+
+  asm volatile("rep insb" : "+D"(target), "+c"(count) : "d"(port) : "memory");
+  return value;
+}
+
+static void touch_ports(void)
+{
+  report("ioio: COM2 reads all ones", in8(PORT_COM2) == 0xff);
+  report("ioio: INS from COM2 too", in_string(PORT_COM2) == 0xffffffff);
+  report("ioio: INS into MinVisor is refused", !try_ins(MINVISOR_START));
+}
+
 // One timer interrupt wakes the guest from HLT.
 static void sleep_once(void)
 {
@@ -142,7 +160,7 @@ void guest_main(void)
   load_idt();
   report("cpuid: SVM is hidden", !(cpuid(LEAF_EXTENDED_FEATURES, 0).ecx & FEATURE_ECX_SVM));
   touch_msrs();
-  report("ioio: COM2 reads all ones", in8(PORT_COM2) == 0xff);
+  touch_ports();
   report("vmmcall: MinVisor answers", vmmcall(0) == MINVISOR_SIGNATURE);
   report("npf: a read of MinVisor is refused", !try_read(MINVISOR_START));
   report("npf: a write to its control pages is refused", !try_write(CONTROL_START));

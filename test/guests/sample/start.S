@@ -27,18 +27,15 @@
 // A routine "name" that prints the text at ESI; real and protected mode need one each.
   .macro print_routine name
 \name:
-  lodsb
-  test %al, %al
-  jz 3f
-  mov %al, %cl
+  cmpb $0, (%esi)
+  je 3f
   mov $COM1 + LINE_STATUS, %dx
 2:
   in (%dx), %al
   test $LINE_STATUS_ROOM, %al
   jz 2b
-  mov %cl, %al
   mov $COM1, %dx
-  out %al, (%dx)
+  outsb
   jmp \name
 3:
   ret
