@@ -12,6 +12,6 @@ const exchange: Semantics = (c) => {
 export const EXCHANGE_ROWS: readonly Row[] = [
   row("XCHG", "86 /r", "Eb,Gb", { lock: true }, exchange),
   row("XCHG", "87 /r", "Ev,Gv", { lock: true }, exchange),
-  // 90 without REX.B is NOP (nop.ts), which comes first in the table.
+  // 90 without REX.B is NOP (nop.ts).
   row("XCHG", "90 +r", "Zv,rAX", {}, exchange),
 ];
