@@ -10,7 +10,6 @@ const Status = { full: 1, tested: 4, base: 0x18, mouse: 0x20 } as const;
 const Config = {
   keyboardIrq: 1,
   mouseIrq: 2,
-  tested: 4,
   keyboardOff: 0x10,
   mouseOff: 0x20,
   translate: 0x40,
@@ -157,7 +156,6 @@ export class KeyboardController implements Device {
     switch (command) {
       case 0x60:
         s.config = value;
-        s.tested = (value & Config.tested) !== 0;
         break;
       case 0xd1:
         s.outputPort = value;

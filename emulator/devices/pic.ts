@@ -160,10 +160,13 @@ export class Pic implements Device {
     return line < 0 ? 0 : 0x80 | line;
   }
 
-  /** ICW1 clears the edge detectors, the mask and the modes; the ELCR is not part of the 8259. */
+  /**
+   * ICW1 clears the edge detectors (a line that is high must fall and rise again), the mask and the
+   * modes; the ELCR is not part of the 8259.
+   */
   private startInitialisation(index: 0 | 1, value: number): void {
     const { elcr, inputs } = this.chips[index];
-    const chip = { ...chipPowerOn(), elcr, inputs: inputs & elcr, irr: inputs & elcr };
+    const chip = { ...chipPowerOn(), elcr, inputs, irr: inputs & elcr };
     chip.expects = 2;
     chip.needsIcw4 = (value & 1) !== 0;
     chip.single = (value & 2) !== 0;

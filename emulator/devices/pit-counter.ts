@@ -18,6 +18,7 @@ export const counterPowerOn = () => ({
   lowWritten: -1,
   highNext: false,
   latched: -1,
+  latchedHighNext: false,
   status: -1,
 });
 export type Counter = ReturnType<typeof counterPowerOn>;

@@ -101,11 +101,20 @@ export class Pit implements Device {
       counter.status = -1;
       return status;
     }
-    const value = counter.latched >= 0 ? counter.latched : valueAt(counter, this.cycle);
+    if (counter.latched >= 0) return this.readLatched(counter);
+    const value = valueAt(counter, this.cycle);
     const high = counter.access === 2 || (counter.access === 3 && counter.highNext);
     if (counter.access === 3) counter.highNext = !counter.highNext;
-    if (counter.access !== 3 || high) counter.latched = -1;
     return high ? value >> 8 : value & 0xff;
+  }
+
+  /** A latched count of two bytes is always read low byte first. */
+  private readLatched(counter: Counter): number {
+    const { latched, access, latchedHighNext } = counter;
+    const more = access === 3 && !latchedHighNext;
+    counter.latchedHighNext = more;
+    if (!more) counter.latched = -1;
+    return access === 2 || latchedHighNext ? latched >> 8 : latched & 0xff;
   }
 
   private writeCounter(index: number, value: number): void {
@@ -137,8 +146,8 @@ export class Pit implements Device {
       return;
     }
     const mode = (value >> 1) & 7;
-    const { gate } = counter;
-    Object.assign(counter, counterPowerOn(), { access, gate, bcd: (value & 1) !== 0 });
+    const { gate, count } = counter;
+    Object.assign(counter, counterPowerOn(), { access, gate, count, bcd: (value & 1) !== 0 });
     // Bit 2 of the mode does not matter where bit 1 is set.
     counter.mode = mode > 5 ? mode - 4 : mode;
     if (index === 0) this.outputChanged();

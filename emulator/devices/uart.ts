@@ -31,6 +31,7 @@ const powerOn = () => ({
   errors: 0,
   modemDelta: 0,
   received: [] as number[],
+  /** What RBR holds without FIFOs, read or not. */
   lastReceived: 0,
   transmitPending: false,
   timeoutPending: false,
@@ -159,6 +160,7 @@ export class Uart implements Device {
       s.received.length = 0;
     }
     s.received.push(byte);
+    if (!this.fifo) s.lastReceived = byte;
     this.startTimeout();
   }
 
@@ -182,14 +184,13 @@ export class Uart implements Device {
   private readReceived(): number {
     const s = this.state;
     const byte = s.received.shift();
-    if (byte !== undefined) s.lastReceived = byte;
     s.timeoutPending = false;
     if (s.received.length === 0) this.clock.clearAlarm("timeout");
     else this.startTimeout();
+    const value = this.fifo ? (byte ?? 0) : s.lastReceived;
     this.refill();
     this.update();
-    if (this.fifo) return byte ?? 0;
-    return s.lastReceived;
+    return value;
   }
 
   private interruptId(): number {
