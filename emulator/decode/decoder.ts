@@ -3,7 +3,7 @@
 import type { Row } from "../instructions/row.ts";
 import { CPU_FIELDS, type SegmentRegister, xmmOffset } from "../state/cpu-fields.ts";
 import { type Encoding, type OpcodeMap, parseEncoding } from "./encoding.ts";
-import { type Addressing, type Form, FormTable, type ParsedRow } from "./form.ts";
+import { type Form, FormTable, type ParsedRow } from "./form.ts";
 import type { Instruction } from "./instruction.ts";
 import { type Operand, parseOperands, widthOf } from "./operands.ts";
 
@@ -109,7 +109,15 @@ export class Decoder {
     const parsed = candidates.find((c) => matches(c, prefixes, modRm, code));
     if (parsed === undefined) throw "undefined" satisfies DecodeFailure;
     if (needsModRm && !parsed.encoding.hasModRm) cursor.at--;
-    return this.operands(cursor, code, parsed, prefixes, opcode, modRm ?? 0xc0);
+    const registerForm = modRm === undefined || parsed.operands.some(isWord);
+    return this.operands(
+      cursor,
+      code,
+      parsed,
+      prefixes,
+      opcode,
+      (modRm ?? 0) | (registerForm ? 0xc0 : 0),
+    );
   }
 
   private operands(
@@ -134,7 +142,8 @@ export class Decoder {
       operandSize,
       addressSize,
       long,
-      addressing: addressingOf(memory !== undefined, moffs, segment, addressSize, long),
+      addressing: moffs ? "moffs" : memory !== undefined ? "modRm" : "none",
+      based: !long || segment === "fs" || segment === "gs",
       repeatPrefix: repeatPrefixOf(parsed, prefixes),
     });
     checkLock(parsed.row, prefixes, memory !== undefined);
@@ -212,9 +221,7 @@ function readOpcode(
 }
 
 function isPrefix(byte: number): boolean {
-  return (
-    SEGMENT_PREFIXES[byte] !== undefined || [0x66, 0x67, 0xf0, 0xf2, 0xf3].includes(byte)
-  );
+  return SEGMENT_PREFIXES[byte] !== undefined || [0x66, 0x67, 0xf0, 0xf2, 0xf3].includes(byte);
 }
 
 function matches(
@@ -278,19 +285,6 @@ function addressSizeOf(prefixes: Prefixes, code: CodeSize): 2 | 4 | 8 {
   return (code === 32) === prefixes.addressSize ? 2 : 4;
 }
 
-function addressingOf(
-  memory: boolean,
-  moffs: boolean,
-  segment: SegmentRegister,
-  addressSize: 2 | 4 | 8,
-  long: boolean,
-): Addressing {
-  if (moffs) return "moffs";
-  const flat = long && addressSize === 8 && segment !== "fs" && segment !== "gs";
-  if (!memory) return long && !flat ? "segmented" : "none";
-  return flat ? "flat" : "segmented";
-}
-
 function repeatPrefixOf(parsed: ParsedRow, prefixes: Prefixes): "none" | "REP" | "REPNE" {
   if (!parsed.row.repeat || prefixes.repeat === 0) return "none";
   return prefixes.repeat === 0xf2 ? "REPNE" : "REP";
@@ -303,12 +297,7 @@ function checkLock(row: Row, prefixes: Prefixes, memory: boolean): void {
 const REG_PLACES = new Set(["reg", "opcode"]);
 const RM_PLACES = new Set(["rm", "rmRegister"]);
 
-function regNumberOf(
-  parsed: ParsedRow,
-  prefixes: Prefixes,
-  opcode: number,
-  modRm: number,
-): number {
+function regNumberOf(parsed: ParsedRow, prefixes: Prefixes, opcode: number, modRm: number): number {
   if (parsed.encoding.registerInOpcode) return (opcode & 7) | ((prefixes.rex & 1) << 3);
   const segment = parsed.operands.some((o) => o.place === "reg" && o.file === "segment");
   return ((modRm >> 3) & 7) | (segment ? 0 : (prefixes.rex & 4) << 1);

@@ -21,17 +21,12 @@ export interface Encoding {
 const MANDATORY = new Set(["NP", "66", "F2", "F3"]);
 
 function takeMap(bytes: string[]): OpcodeMap {
-  if (bytes[0] !== "0F" || bytes.length === 1) return 0;
+  const opens = (byte: string): boolean => bytes[0] === byte && bytes.length > 1;
+  if (!opens("0F")) return 0;
   bytes.shift();
-  if (bytes[0] === "38" && bytes.length > 1) {
-    bytes.shift();
-    return 2;
-  }
-  if (bytes[0] === "3A" && bytes.length > 1) {
-    bytes.shift();
-    return 3;
-  }
-  return 1;
+  const map = opens("38") ? 2 : opens("3A") ? 3 : 1;
+  if (map !== 1) bytes.shift();
+  return map;
 }
 
 /** Parses one row's encoding; throws on notation that is not understood. */

@@ -12,11 +12,8 @@ export interface ParsedRow {
   readonly operands: readonly Operand[];
 }
 
-/**
- * How the memory operand is addressed. "flat": 64-bit mode, 64-bit addresses, no FS or GS.
- * "segmented": everything else. "moffs": absolute offset in the immediate field.
- */
-export type Addressing = "none" | "flat" | "segmented" | "moffs";
+/** How the memory operand is addressed, if there is one; "moffs" is an absolute offset. */
+export type Addressing = "none" | "modRm" | "moffs";
 
 export interface Form {
   readonly id: number;
@@ -26,8 +23,13 @@ export interface Form {
   readonly addressSize: 2 | 4 | 8;
   readonly long: boolean;
   readonly addressing: Addressing;
+  /** Segment bases count: always in legacy modes, in 64-bit mode only with FS or GS. */
+  readonly based: boolean;
   readonly repeatPrefix: "none" | "REP" | "REPNE";
 }
+
+const ADDRESSINGS: readonly Addressing[] = ["none", "modRm", "moffs"];
+const REPEATS = ["none", "REP", "REPNE"] as const;
 
 /** Gives every distinct form one number. */
 export class FormTable {
@@ -35,15 +37,13 @@ export class FormTable {
   private readonly byKey = new Map<number, Form>();
 
   get(wanted: Omit<Form, "id" | "row">): Form {
-    const key =
-      ((((wanted.parsed.index * 4 + Math.log2(wanted.operandSize)) * 4 +
-        Math.log2(wanted.addressSize)) *
-        2 +
-        (wanted.long ? 1 : 0)) *
-        4 +
-        ["none", "flat", "segmented", "moffs"].indexOf(wanted.addressing)) *
-        4 +
-      ["none", "REP", "REPNE"].indexOf(wanted.repeatPrefix);
+    let key = wanted.parsed.index;
+    key = key * 4 + Math.log2(wanted.operandSize);
+    key = key * 4 + Math.log2(wanted.addressSize);
+    key = key * 2 + (wanted.long ? 1 : 0);
+    key = key * 2 + (wanted.based ? 1 : 0);
+    key = key * 3 + ADDRESSINGS.indexOf(wanted.addressing);
+    key = key * 3 + REPEATS.indexOf(wanted.repeatPrefix);
     const found = this.byKey.get(key);
     if (found !== undefined) return found;
     const form: Form = { ...wanted, id: this.forms.length, row: wanted.parsed.row };

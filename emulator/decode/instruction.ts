@@ -26,7 +26,7 @@ export interface Instruction {
 
 export const RECORD_BYTES = 32;
 
-/** Byte offsets in a record. The handler is a dispatch index, the form number is behind it. */
+/** Byte offsets in a record. `behind` keeps the handler that a breakpoint hides. */
 export const RECORD = {
   handler: 0,
   length: 2,
@@ -41,6 +41,7 @@ export const RECORD = {
   form: 24,
   regNumber: 28,
   rmNumber: 29,
+  behind: 30,
 } as const;
 
 export function writeRecord(view: DataView, at: number, handler: number, i: Instruction): void {

@@ -26,13 +26,13 @@ export function ioMapIntercepts(
 
 /** EXITINFO1 of an I/O exit (section 15.10.2). */
 export function ioExitInfo(access: IoAccess): bigint {
-  const segment = access.segment === undefined ? 0 : SEGMENT_REGISTERS.indexOf(access.segment);
+  const segment = access.string ? SEGMENT_REGISTERS.indexOf(access.segment) : 0;
   const flags =
     (access.in ? 1 : 0) |
     (access.string ? 1 << 2 : 0) |
     (access.rep ? 1 << 3 : 0) |
     (access.size << 4) |
-    (access.addressSize << 3) |
+    (access.addressSize << 6) |
     (segment << 10);
   return (BigInt(access.port) << 16n) | BigInt(flags);
 }

@@ -52,6 +52,7 @@ export const OP = {
   i64Ne: 0x52,
   i64LtS: 0x53,
   i64LtU: 0x54,
+  i64GtS: 0x55,
   i64GtU: 0x56,
   i64GeU: 0x5a,
   i32Add: 0x6a,

@@ -7,6 +7,7 @@ declare namespace WebAssembly {
   class Table {
     constructor(descriptor: { element: "anyfunc"; initial: number; maximum?: number });
     get(index: number): unknown;
+    set(index: number, value: unknown): void;
   }
   class Module {
     constructor(bytes: Uint8Array);

@@ -1,0 +1,118 @@
+/** One virtual CPU put together: state, memory, and the mode-dependent state derived from them. */
+
+import type { EngineOptions } from "./engine.ts";
+import { Engine } from "./engine.ts";
+import { LinearMemory } from "./memory/mmu.ts";
+import type { MachineMemory } from "./memory/physical-memory.ts";
+import type { Observers } from "./observers.ts";
+import { type CpuState, createCpuState } from "./state/cpu-state.ts";
+import { setRflags } from "./state/flags.ts";
+import { CPU_BASE, CPU_STRIDE } from "./state/memory-map.ts";
+import { svmHooks } from "./svm/exception-intercept.ts";
+import type { DeliveryHooks, LocalApicRegisters } from "./system/hooks.ts";
+import { CR0, CR4 } from "./system/mode.ts";
+import { deriveSegmentLimits } from "./system/segment-access.ts";
+import type { Clock, InterruptSource, PortSpace, StopCause, Vcpu } from "./vcpu.ts";
+
+/** Forgets the fetch window whenever the instruction TLB may have lost its page. */
+class CpuMemory extends LinearMemory {
+  dropWindow: () => void = () => {};
+
+  override flushNonGlobal(): void {
+    super.flushNonGlobal();
+    this.dropWindow();
+  }
+  override flushAll(): void {
+    super.flushAll();
+    this.dropWindow();
+  }
+  override flushAsid(asid: number, keepGlobal: boolean): void {
+    super.flushAsid(asid, keepGlobal);
+    this.dropWindow();
+  }
+  override flushPage(linear: bigint, asid: number): void {
+    super.flushPage(linear, asid);
+    this.dropWindow();
+  }
+}
+
+export interface CpuSurroundings {
+  readonly index: number;
+  readonly physical: MachineMemory;
+  readonly ports: PortSpace;
+  readonly interrupts: InterruptSource;
+  readonly apic: LocalApicRegisters;
+  readonly clock: Clock;
+  readonly observers: Observers;
+  readonly engine: EngineOptions;
+  readonly requestStop: (cause: StopCause) => void;
+}
+
+export class CpuCore implements Vcpu {
+  constructor(around: CpuSurroundings) {
+    this.index = around.index;
+    this.physical = around.physical;
+    this.ports = around.ports;
+    this.interrupts = around.interrupts;
+    this.apic = around.apic;
+    this.clock = around.clock;
+    this.observers = around.observers;
+    this.stopMachine = around.requestStop;
+    const base = CPU_BASE + around.index * CPU_STRIDE;
+    this.state = createCpuState(around.physical.memory, base);
+    this.mmu = new CpuMemory(around.physical, this.state);
+    this.hooks = svmHooks(this.state);
+    this.engine = new Engine(this, around.engine);
+    this.mmu.dropWindow = () => this.engine.dropWindow();
+  }
+  readonly index: number;
+  readonly state: CpuState;
+  readonly physical: MachineMemory;
+  readonly mmu: CpuMemory;
+  readonly ports: PortSpace;
+  readonly interrupts: InterruptSource;
+  readonly apic: LocalApicRegisters;
+  readonly clock: Clock;
+  readonly observers: Observers;
+  readonly hooks: DeliveryHooks;
+  readonly engine: Engine;
+  private readonly stopMachine: (cause: StopCause) => void;
+
+  deriveMode(): void {
+    const { state } = this;
+    deriveSegmentLimits(state);
+    this.mmu.selectBank();
+    const blocked = (state.cr0 & (CR0.EM | CR0.TS)) !== 0n || (state.cr4 & CR4.OSFXSR) === 0n;
+    state.unitTraps = blocked ? 1 : 0;
+    this.engine.dropWindow();
+  }
+
+  requestStop(cause: StopCause): void {
+    this.stopMachine(cause);
+    this.engine.endSlice();
+  }
+
+  recheckInterrupts(): void {
+    this.engine.endSlice();
+  }
+
+  /** Everything derived is made anew after state came back from a snapshot. */
+  restored(): void {
+    this.mmu.restored();
+    this.deriveMode();
+  }
+
+  /** Power-on state, but for what a loader sets (APM volume 2, table 14-1). */
+  reset(): void {
+    const { state } = this;
+    state.cr0 = CR0.PE | CR0.ET;
+    state.dr6 = 0xffff_0ff0n;
+    state.dr7 = 0x400n;
+    state.pat = 0x0007_0406_0007_0406n;
+    state.mxcsr = 0x1f80;
+    state.fcw = 0x037f;
+    state.ftw = 0xffff;
+    state.gif = 1;
+    setRflags(state, 2n);
+  }
+}

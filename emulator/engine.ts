@@ -1,0 +1,439 @@
+/**
+ * Executes one vCPU's instructions: decodes into code pages, runs the generated interpreter in
+ * slices of an exact budget, and turns faults and intercepts into deliveries and exits.
+ */
+import { CodePages } from "./decode/code-pages.ts";
+import { type CodeSize, Decoder, MAX_LENGTH } from "./decode/decoder.ts";
+import type { Form } from "./decode/form.ts";
+import { type Instruction, RECORD, readRecord, writeRecord } from "./decode/instruction.ts";
+import { Evaluator } from "./evaluator/evaluator.ts";
+import { performChecks } from "./execute.ts";
+import type { Row } from "./instructions/row.ts";
+import { compileForm } from "./interpreter/form-compiler.ts";
+import { buildMainLoop, Handler } from "./interpreter/main-loop.ts";
+import type { ImportName } from "./interpreter/runtime.ts";
+import { SEGMENT_REGISTERS } from "./state/cpu-fields.ts";
+import { ExitRequest } from "./state/cpu-state.ts";
+import { PAGE_SIZE } from "./state/memory-map.ts";
+import { performExit } from "./svm/vmexit.ts";
+import { raiseFault } from "./system/delivery.ts";
+import { Attribute } from "./system/descriptors.ts";
+import { exceptionName, GuestFault, InterceptExit } from "./system/exceptions.ts";
+import { FEATURES } from "./system/features.ts";
+import { is64Bit } from "./system/mode.ts";
+import { checkAccess } from "./system/segment-access.ts";
+import type { Vcpu } from "./vcpu.ts";
+
+/** Table entries for compiled forms. */
+const TABLE_SIZE = 0x8000;
+/** Length of a fetch window that matches no rip. */
+const NO_WINDOW = 0;
+
+/** Execution strategy: "evaluated" runs every row through the evaluator, to check the other. */
+export type Tier = "compiled" | "evaluated";
+
+export interface EngineOptions {
+  readonly rows: readonly Row[];
+  readonly tier: Tier;
+  readonly hotForms: (decoder: Decoder) => readonly Form[];
+}
+
+export class Engine {
+  constructor(cpu: Vcpu, options: EngineOptions) {
+    this.cpu = cpu;
+    this.tier = options.tier;
+    const { physical } = cpu;
+    this.view = new DataView(physical.memory.buffer);
+    this.bytes = new Uint8Array(physical.memory.buffer);
+    const implemented = (row: Row): boolean => row.feature === undefined || FEATURES[row.feature];
+    this.decoder = new Decoder([...options.rows.filter(implemented), INVALID]);
+    this.invalid = this.invalidForms();
+    this.codePages = new CodePages(physical, () => this.dropWindow());
+    this.evaluator = new Evaluator({
+      cpu,
+      endSlice: () => this.endSlice(),
+      instructionBytes: (length) => this.fetchBytes(length),
+    });
+    this.imports = this.makeImports();
+    const hot = options.tier === "compiled" ? options.hotForms(this.decoder) : [];
+    hot.forEach((form, i) => {
+      this.handlers[form.id] = Handler.firstHot + i;
+    });
+    this.run = this.instantiate(buildMainLoop(hot)).run as (cpu: number) => void;
+    this.nextHandler = Handler.firstHot + hot.length;
+  }
+
+  readonly cpu: Vcpu;
+  readonly decoder: Decoder;
+  readonly codePages: CodePages;
+  readonly evaluator: Evaluator;
+  /** Linear addresses at which the machine stops before the instruction. */
+  private readonly breakpoints = new Map<bigint, number>();
+  private readonly breakOffsets = new Set<number>();
+  /** Deterministic counts of work outside generated code; not machine state. */
+  readonly counters = { decodes: 0, windows: 0, complex: 0, aborts: 0, compiledForms: 0 };
+  /** Set while the instruction at which the machine stopped is to run past its breakpoint. */
+  passBreakpoint = false;
+
+  private readonly tier: Tier;
+  private readonly view: DataView;
+  private readonly bytes: Uint8Array;
+  private readonly invalid: ReadonlyMap<CodeSize, Form>;
+  private readonly table = new WebAssembly.Table({ element: "anyfunc", initial: TABLE_SIZE });
+  private readonly imports: Record<string, unknown>;
+  private readonly run: (cpu: number) => void;
+  private readonly handlers: (number | undefined)[] = [];
+  private nextHandler: number;
+  private granted = 0;
+  private windowPhysical = -1;
+  private failure: unknown;
+
+  /** Instructions retired in the current slice so far. */
+  get retiredInSlice(): number {
+    return this.granted - this.cpu.state.budget;
+  }
+
+  /**
+   * Runs up to `budget` instructions; fewer when one aborts or endSlice() is called. Returns how
+   * many retired.
+   */
+  runSlice(budget: number): number {
+    const { state } = this.cpu;
+    state.budget = budget;
+    state.exitRequest = 0;
+    this.granted = budget;
+    this.run(state.base);
+    const retired = this.granted - state.budget;
+    this.granted = 0;
+    state.budget = 0;
+    if (this.failure !== undefined) {
+      const { failure } = this;
+      this.failure = undefined;
+      throw failure;
+    }
+    return retired;
+  }
+
+  /** The current instruction becomes the last of the slice; between slices it does nothing. */
+  endSlice(): void {
+    const { state } = this.cpu;
+    if (state.budget <= 1) return;
+    this.granted -= state.budget - 1;
+    state.budget = 1;
+  }
+
+  /** The next fetch looks its page up again. */
+  dropWindow(): void {
+    this.cpu.state.windowLength = NO_WINDOW;
+  }
+
+  addBreakpoint(linear: bigint): void {
+    this.breakpoints.set(linear, (this.breakpoints.get(linear) ?? 0) + 1);
+    this.breakpointsChanged();
+  }
+
+  removeBreakpoint(linear: bigint): void {
+    const count = (this.breakpoints.get(linear) ?? 0) - 1;
+    if (count > 0) this.breakpoints.set(linear, count);
+    else this.breakpoints.delete(linear);
+    this.breakpointsChanged();
+  }
+
+  private breakpointsChanged(): void {
+    this.breakOffsets.clear();
+    for (const linear of this.breakpoints.keys()) {
+      this.breakOffsets.add(Number(linear & BigInt(PAGE_SIZE - 1)));
+    }
+    this.codePages.flush();
+  }
+
+  // ---- generated code's imports ----
+  private makeImports(): Record<string, unknown> {
+    const { mmu } = this.cpu;
+    const guarded = (body: () => number): number => {
+      try {
+        return body();
+      } catch (caught) {
+        this.abort(caught);
+        return 0;
+      }
+    };
+    const passed = (body: () => void): number => {
+      try {
+        body();
+        return 0;
+      } catch (caught) {
+        this.abort(caught);
+        return 1;
+      }
+    };
+    const imports: Record<ImportName, unknown> = {
+      readSlow: (linear: bigint, size: number) =>
+        guarded(() => mmu.readSlow(BigInt.asUintN(64, linear), size)),
+      writeSlow: (linear: bigint, size: number) =>
+        guarded(() => mmu.writeSlow(BigInt.asUintN(64, linear), size)),
+      modifySlow: (linear: bigint, size: number) =>
+        guarded(() => mmu.modifySlow(BigInt.asUintN(64, linear), size)),
+      commitWrite: () => passed(() => mmu.commitWrite()),
+      checkSegment: (segment: number, offset: bigint, size: number, write: number) =>
+        passed(() => {
+          const name = SEGMENT_REGISTERS[segment] ?? "ds";
+          checkAccess(this.cpu.state, name, BigInt.asUintN(64, offset), size, write !== 0);
+        }),
+      raise: (vector: number, errorCode: number) =>
+        this.abort(new GuestFault(exceptionName(vector) ?? "GP", errorCode)),
+      check: (record: number) => passed(() => this.check(record)),
+      endSlice: () => this.endSlice(),
+      complex: (record: number) => passed(() => this.complex(record)),
+      fetchWindow: () => guarded(() => this.fetchWindow()),
+      decode: () => guarded(() => this.decodeHere()),
+      breakpoint: () => (this.stopsHere() ? 1 : 0),
+    };
+    return { memory: this.cpu.physical.memory, table: this.table, ...imports };
+  }
+
+  private instantiate(bytes: Uint8Array): Record<string, unknown> {
+    return new WebAssembly.Instance(new WebAssembly.Module(bytes), { m: this.imports }).exports;
+  }
+
+  private instructionAt(record: number): Instruction {
+    return readRecord(this.view, record, this.decoder.formTable.forms);
+  }
+
+  private check(record: number): void {
+    const instruction = this.instructionAt(record);
+    this.evaluator.begin(instruction);
+    performChecks(this.evaluator, instruction.form.row);
+  }
+
+  private complex(record: number): void {
+    this.counters.complex++;
+    const instruction = this.instructionAt(record);
+    this.evaluator.begin(instruction);
+    performChecks(this.evaluator, instruction.form.row);
+    this.evaluator.evaluate(instruction);
+  }
+
+  /** What ended an instruction is delivered or becomes an exit; generated code then returns. */
+  private abort(caught: unknown): void {
+    this.counters.aborts++;
+    const { state } = this.cpu;
+    state.exitRequest = ExitRequest.aborted;
+    try {
+      this.handleAbort(caught);
+    } catch (failure) {
+      this.failure = failure;
+    }
+  }
+
+  private handleAbort(caught: unknown): void {
+    if (caught instanceof GuestFault) {
+      try {
+        raiseFault(this.cpu, caught);
+      } catch (nested) {
+        if (!(nested instanceof InterceptExit)) throw nested;
+        performExit(this.cpu, nested, this.cpu.state);
+      }
+    } else if (caught instanceof InterceptExit) performExit(this.cpu, caught, this.cpu.state);
+    else throw caught;
+  }
+
+  /** Runs `body` between instructions, with faults and exits handled as within one. */
+  guard(body: () => void): void {
+    try {
+      body();
+    } catch (caught) {
+      this.counters.aborts++;
+      this.handleAbort(caught);
+    }
+  }
+
+  // ---- fetch and decode ----
+  private codeSize(): CodeSize {
+    const { state } = this.cpu;
+    if (is64Bit(state)) return 64;
+    return (state.cs.attributes & Attribute.big) !== 0 ? 32 : 16;
+  }
+
+  /** Linear address of rip. */
+  private linearRip(): bigint {
+    const { state } = this.cpu;
+    if (is64Bit(state)) return state.rip;
+    return BigInt.asUintN(32, state.cs.base + state.rip);
+  }
+
+  private fetchWindow(): number {
+    this.counters.windows++;
+    const { state, mmu, physical } = this.cpu;
+    const code = this.codeSize();
+    if (code !== 64) {
+      state.rip = BigInt.asUintN(32, state.rip);
+      if (state.rip > BigInt(state.cs.limit)) throw new GuestFault("GP", 0);
+    }
+    const linear = this.linearRip();
+    const address = mmu.translateFetch(linear);
+    const offset = address % PAGE_SIZE;
+    this.windowPhysical = address - offset;
+    const first = BigInt.asUintN(64, state.rip - BigInt(offset));
+    const ram = physical.pointer(this.windowPhysical) >= 0;
+    state.windowSlots = this.codePages.table(ram ? this.windowPhysical : -PAGE_SIZE, code);
+    state.windowRip = first;
+    state.windowLength = PAGE_SIZE;
+    if (code !== 64) {
+      const left = BigInt.asIntN(64, BigInt(state.cs.limit) + 1n - BigInt.asIntN(64, first));
+      if (left < BigInt(PAGE_SIZE)) state.windowLength = Number(left);
+    }
+    return 1;
+  }
+
+  private decodeHere(): number {
+    this.counters.decodes++;
+    const { state, physical } = this.cpu;
+    const code = this.codeSize();
+    const offset = Number(BigInt.asUintN(64, state.rip - state.windowRip));
+    const { instruction, crosses } = this.decodeAt(offset, code);
+    const pointer = physical.pointer(this.windowPhysical);
+    const kept = !crosses && pointer >= 0;
+    const record = kept ? this.codePages.record() : this.codePages.scratch;
+    let handler = this.handlerOf(instruction.form);
+    if (this.breakOffsets.has(Number(this.linearRip() & BigInt(PAGE_SIZE - 1)))) {
+      this.view.setUint16(record + RECORD.behind, handler, true);
+      handler = Handler.breakpoint;
+    }
+    writeRecord(this.view, record, handler, instruction);
+    if (kept) {
+      // The table is asked for again: the allocation may have flushed the arena.
+      const table = this.codePages.table(this.windowPhysical, code);
+      this.view.setUint32(table + offset * 4, record, true);
+    }
+    return record;
+  }
+
+  private decodeAt(offset: number, code: CodeSize): { instruction: Instruction; crosses: boolean } {
+    const inPage = Math.min(MAX_LENGTH, PAGE_SIZE - offset);
+    const start = this.codeBytes(this.windowPhysical + offset, inPage);
+    let decoded = this.decoder.decode(start, code);
+    let crosses = false;
+    if (decoded === "moreBytes") {
+      crosses = true;
+      const next = BigInt.asUintN(code === 64 ? 64 : 32, this.linearRip() + BigInt(inPage));
+      const address = this.cpu.mmu.translateFetch(next);
+      const rest = this.codeBytes(address, MAX_LENGTH - inPage);
+      const joined = new Uint8Array(MAX_LENGTH);
+      joined.set(start);
+      joined.set(rest, inPage);
+      decoded = this.decoder.decode(joined, code);
+    }
+    if (decoded === "tooLong" || decoded === "moreBytes") throw new GuestFault("GP", 0);
+    if (decoded === "undefined") return { instruction: this.undefinedInstruction(code), crosses };
+    this.checkLimit(decoded, code);
+    return { instruction: decoded, crosses };
+  }
+
+  /** An instruction that reaches over the limit of CS is #GP(0). */
+  private checkLimit(instruction: Instruction, code: CodeSize): void {
+    if (code === 64) return;
+    const { state } = this.cpu;
+    const last = state.rip + BigInt(instruction.length - 1);
+    if (last > BigInt(state.cs.limit)) throw new GuestFault("GP", 0);
+  }
+
+  private codeBytes(address: number, count: number): Uint8Array {
+    const pointer = this.cpu.physical.pointer(address);
+    if (pointer >= 0) return this.bytes.subarray(pointer, pointer + count);
+    return Uint8Array.from({ length: count }, (_, i) =>
+      Number(this.cpu.physical.read(address + i, 1)),
+    );
+  }
+
+  /** Bytes at rip, as the fetch saw them. */
+  private fetchBytes(length: number): Uint8Array {
+    const linear = this.linearRip();
+    const address = this.cpu.mmu.translateFetch(linear);
+    const inPage = Math.min(length, PAGE_SIZE - (address % PAGE_SIZE));
+    const out = new Uint8Array(length);
+    out.set(this.codeBytes(address, inPage));
+    if (inPage < length) {
+      const next = this.cpu.mmu.translateFetch(BigInt.asUintN(64, linear + BigInt(inPage)));
+      out.set(this.codeBytes(next, length - inPage), inPage);
+    }
+    return out;
+  }
+
+  private handlerOf(form: Form): number {
+    if (form.row.complex !== undefined || this.tier === "evaluated") return Handler.complex;
+    const known = this.handlers[form.id];
+    if (known !== undefined) return known;
+    this.counters.compiledForms++;
+    const handler = this.nextHandler++;
+    const compiled = this.instantiate(compileForm(form)).form;
+    this.table.set(handler, compiled);
+    this.handlers[form.id] = handler;
+    return handler;
+  }
+
+  // ---- undefined opcodes ----
+  private invalidForms(): ReadonlyMap<CodeSize, Form> {
+    const parsed = this.decoder.parsedRows.find((p) => p.row === INVALID);
+    if (parsed === undefined) throw new Error("The invalid row is missing");
+    const common = { parsed, addressing: "none", based: false, repeatPrefix: "none" } as const;
+    const form = (long: boolean): Form =>
+      this.decoder.formTable.get({ ...common, operandSize: 4, addressSize: long ? 8 : 4, long });
+    return new Map([
+      [16, form(false)],
+      [32, form(false)],
+      [64, form(true)],
+    ]);
+  }
+
+  private undefinedInstruction(code: CodeSize): Instruction {
+    return {
+      form: this.invalid.get(code) as Form,
+      length: 1,
+      regOffset: 0,
+      rmOffset: 0,
+      indexOffset: 0,
+      regNumber: 0,
+      rmNumber: 0,
+      scale: 0,
+      displacement: 0,
+      immediate: 0n,
+      segment: "ds",
+      lock: false,
+    };
+  }
+
+  // ---- breakpoints ----
+  private stopsHere(): boolean {
+    const linear = this.linearRip();
+    if (!this.breakpoints.has(linear)) return false;
+    if (this.passBreakpoint) {
+      this.passBreakpoint = false;
+      return false;
+    }
+    let stop = false;
+    const { observers, state } = this.cpu;
+    const before = observers.onStop;
+    observers.onStop = (name) => {
+      stop = true;
+      before(name);
+    };
+    try {
+      observers.emit("execute", { linear, guest: state.guestMode !== 0 });
+    } finally {
+      observers.onStop = before;
+    }
+    return stop;
+  }
+}
+
+/** Stands for bytes that no row matches: #UD, and the user is told (APM volume 2, section 8.2.7). */
+const INVALID: Row = {
+  mnemonic: "(undefined)",
+  encoding: "0F FF",
+  operands: "",
+  complex: (x) => {
+    x.cpu.observers.emit("unimplemented", { rip: x.rip, bytes: x.bytes });
+    throw new GuestFault("UD");
+  },
+};

@@ -1,0 +1,126 @@
+/** Memory as the debugger addresses it: hpa, hva, gpa or gva, read and written without side effects. */
+
+import { PAGE_SIZE } from "../state/memory-map.ts";
+import type { MachineMemory } from "./physical-memory.ts";
+import {
+  type NestedContext,
+  type PagingContext,
+  type Translation,
+  type TranslationAccess,
+  Translator,
+} from "./translate.ts";
+
+export interface AddressSpace {
+  readonly kind: "hpa" | "hva" | "gpa" | "gva";
+  /** Replaces CR3 (hva, gva) or nCR3 (gpa). */
+  readonly root?: bigint;
+}
+
+/** The worlds in which addresses are meant, chosen by the caller (any VMCB, any saved host state). */
+export interface Worlds {
+  readonly host: PagingContext;
+  /** Without `nested`, guest-physical addresses are host-physical. */
+  readonly guest?: { readonly paging: PagingContext; readonly nested?: NestedContext };
+}
+
+const PHYSICAL_LIMIT = 1n << 52n;
+
+function meaningless(address: bigint, reason: string): Translation {
+  return { kind: "fault", fault: "none", code: 0n, address, reason, levels: [] };
+}
+
+function identity(address: bigint): Translation {
+  if (address >= PHYSICAL_LIMIT) {
+    return meaningless(address, "the address is beyond the physical address space");
+  }
+  return {
+    kind: "page",
+    physical: Number(address),
+    pageSize: PAGE_SIZE,
+    nestedPageSize: undefined,
+    rights: { write: true, user: true, execute: true },
+    nestedRights: undefined,
+    levels: [],
+  };
+}
+
+/** Reads and writes by address space; nothing it does is visible to the machine but a poke's bytes. */
+export class DebugMemory {
+  readonly #memory: MachineMemory;
+  readonly #translator: Translator;
+
+  constructor(memory: MachineMemory) {
+    this.#memory = memory;
+    this.#translator = new Translator(memory);
+  }
+
+  /**
+   * Without `access` only presence and reserved bits can fail; with it rights are checked as for
+   * the CPU. A gpa or gva without a guest is taken as a fault.
+   */
+  translate(
+    space: AddressSpace,
+    address: bigint,
+    worlds: Worlds,
+    access?: TranslationAccess,
+  ): Translation {
+    if (space.kind === "hpa") return identity(address);
+    if (space.kind === "hva") {
+      return this.#translator.linear(address, rooted(worlds.host, space.root), undefined, access);
+    }
+    const guest = worlds.guest;
+    if (guest === undefined) return meaningless(address, "there is no guest");
+    if (space.kind === "gva") {
+      const paging = rooted(guest.paging, space.root);
+      return this.#translator.linear(address, paging, guest.nested, access);
+    }
+    if (guest.nested === undefined) return identity(address);
+    const nested =
+      space.root === undefined ? guest.nested : { ...guest.nested, nestedCr3: space.root };
+    return this.#translator.guestPhysical(address, nested, access);
+  }
+
+  /** Bytes from `address` up to the first that is not readable (unmapped, device, hole). */
+  peek(space: AddressSpace, address: bigint, length: number, worlds: Worlds): Uint8Array {
+    const out = new Uint8Array(length);
+    const done = this.#eachPage(space, address, length, worlds, (physical, at, count) => {
+      const bytes = this.#memory.peek(physical, count);
+      out.set(bytes, at);
+      return bytes.length;
+    });
+    return out.subarray(0, done);
+  }
+
+  /** Writes RAM whatever its protection; returns how many bytes were writable from the start. */
+  poke(space: AddressSpace, address: bigint, bytes: Uint8Array, worlds: Worlds): number {
+    return this.#eachPage(space, address, bytes.length, worlds, (physical, at, count) =>
+      this.#memory.poke(physical, bytes.subarray(at, at + count)),
+    );
+  }
+
+  #eachPage(
+    space: AddressSpace,
+    address: bigint,
+    length: number,
+    worlds: Worlds,
+    use: (physical: number, at: number, count: number) => number,
+  ): number {
+    for (let at = 0; at < length; ) {
+      const linear = BigInt.asUintN(64, address + BigInt(at));
+      const count = Math.min(length - at, PAGE_SIZE - Number(linear % BigInt(PAGE_SIZE)));
+      const page = this.translate(space, linear, worlds);
+      if (page.kind === "fault") return at;
+      const used = use(page.physical, at, count);
+      at += used;
+      if (used < count) return at;
+    }
+    return length;
+  }
+}
+
+/** Another CR3 in the same mode; loaded PDPTEs belong to the CR3 that loaded them. */
+function rooted(paging: PagingContext, root: bigint | undefined): PagingContext {
+  if (root === undefined || root === paging.cr3) return paging;
+  const { cr0, cr4, efer } = paging;
+  return { cr0, cr3: root, cr4, efer };
+}

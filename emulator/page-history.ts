@@ -1,0 +1,109 @@
+/**
+ * Which RAM pages changed since when: the memory part of snapshots and of the state hash, paid for
+ * by the first write to a page after either.
+ */
+import type { MachineMemory } from "./memory/physical-memory.ts";
+import { PAGE_SIZE, PageReason, RAM_BASE } from "./state/memory-map.ts";
+
+/** RAM at one instant: the pages that changed since the parent. */
+export interface PageSet {
+  readonly parent: PageSet | undefined;
+  readonly pages: ReadonlyMap<number, Uint8Array>;
+  readonly depth: number;
+}
+
+/** Two 32-bit multiplicative hashes over the words of a page, as one bigint; 0 for a page of zeros. */
+function hashWords(words: Uint32Array): bigint {
+  let a = 0;
+  let b = 0;
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] as number;
+    if (word === 0) continue;
+    a = Math.imul(a ^ word ^ i, 0x85eb_ca6b);
+    a ^= a >>> 15;
+    b = Math.imul(b + word + i, 0xc2b2_ae35);
+    b ^= b >>> 13;
+  }
+  return (BigInt(a >>> 0) << 32n) | BigInt(b >>> 0);
+}
+
+const MIX = 0x9e37_79b9_7f4a_7c15n;
+
+export class PageHistory {
+  constructor(memory: MachineMemory) {
+    this.memory = memory;
+    this.bytes = new Uint8Array(memory.memory.buffer);
+    memory.onFirstWrite = (page) => {
+      this.written.add(page);
+      this.unhashed.add(page);
+    };
+    memory.addReasonToAll(PageReason.clean);
+  }
+  private readonly memory: MachineMemory;
+  private readonly bytes: Uint8Array;
+  /** Pages written since `base`. */
+  private readonly written = new Set<number>();
+  private readonly unhashed = new Set<number>();
+  private readonly hashes = new Map<number, bigint>();
+  private sum = 0n;
+  private base: PageSet = { parent: undefined, pages: new Map(), depth: 0 };
+
+  /** RAM as it is now. */
+  take(): PageSet {
+    const pages = new Map<number, Uint8Array>();
+    for (const page of this.written) {
+      pages.set(page, this.page(page).slice());
+      this.memory.addReason(page * PAGE_SIZE, PageReason.clean);
+    }
+    this.written.clear();
+    this.base = { parent: this.base, pages, depth: this.base.depth + 1 };
+    return this.base;
+  }
+
+  /** Puts RAM back; every page that differs is written through the machine's memory. */
+  restore(to: PageSet): void {
+    const changed = new Set(this.written);
+    let from: PageSet | undefined = this.base;
+    let target: PageSet | undefined = to;
+    while (from !== target) {
+      const back: boolean = from !== undefined && from.depth >= (target?.depth ?? 0);
+      const step: PageSet | undefined = back ? from : target;
+      for (const page of step?.pages.keys() ?? []) changed.add(page);
+      if (back) from = from?.parent;
+      else target = target?.parent;
+    }
+    for (const page of changed) {
+      this.memory.poke(page * PAGE_SIZE, lookUp(to, page) ?? new Uint8Array(PAGE_SIZE));
+      this.memory.addReason(page * PAGE_SIZE, PageReason.clean);
+    }
+    this.written.clear();
+    this.base = to;
+  }
+
+  /** Hash of all of RAM. */
+  hash(): bigint {
+    for (const page of this.unhashed) {
+      const at = RAM_BASE + page * PAGE_SIZE;
+      const own = hashWords(new Uint32Array(this.memory.memory.buffer, at, PAGE_SIZE / 4));
+      const placed = own === 0n ? 0n : (own ^ (BigInt(page + 1) * MIX)) * MIX;
+      this.sum = BigInt.asUintN(64, this.sum + placed - (this.hashes.get(page) ?? 0n));
+      this.hashes.set(page, placed);
+      this.memory.addReason(page * PAGE_SIZE, PageReason.clean);
+    }
+    this.unhashed.clear();
+    return this.sum;
+  }
+
+  private page(number: number): Uint8Array {
+    const at = RAM_BASE + number * PAGE_SIZE;
+    return this.bytes.subarray(at, at + PAGE_SIZE);
+  }
+}
+
+function lookUp(set: PageSet, page: number): Uint8Array | undefined {
+  for (let at: PageSet | undefined = set; at !== undefined; at = at.parent) {
+    const found = at.pages.get(page);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
