@@ -1,7 +1,8 @@
 // The host's IDT, and physical interrupts on their way to the guest.
 //
 // With intercept=intr every physical interrupt exits, even while the guest masks its own
-// (V_INTR_MASKING, APM volume 2, section 15.21.1), so no guest can keep MinVisor from running.
+// (V_INTR_MASKING, APM volume 2, section 15.21.1): a guest that loops with IF = 0 does not keep
+// MinVisor from running, as long as some device interrupts.
 // The interrupt controller is acknowledged only when the guest can take the interrupt: until then
 // its vector is not fixed (the guest may program the controller meanwhile). So:
 //
