@@ -18,7 +18,6 @@ export interface VmcbField {
 }
 
 export const VMCB_BYTES = 4096;
-export const SAVE_AREA = 0x400;
 
 /** Values of TLB_CONTROL (section 15.16.2). */
 export const TlbControl = {
