@@ -141,6 +141,14 @@ export class ProgramSymbols {
     return this.sources.paths();
   }
 
+  /**
+   * The file as debug information names it that an editor's `path` means: the same path, or a
+   * relative one that it ends with. The lookups below take what this gives.
+   */
+  fileFor(path: string): string | undefined {
+    return this.sources.match(path);
+  }
+
   /** Lines of a file at which a breakpoint can stop, ascending. */
   linesOf(path: string): number[] {
     return [...new Set(this.sources.statementsOf(path).map((each) => each.line))];

@@ -22,14 +22,19 @@ interface UnitRange extends AddressRange {
   readonly unit: Unit;
 }
 
+interface FunctionRange extends AddressRange {
+  readonly function: ConcreteFunction;
+}
+
 const MAX_NESTING = 256;
+const MAX_OVERLAP = 16;
 
 /** Entries by address and by name, each unit read when it is first needed. */
 export class ScopeIndex {
   private readonly info: DebugInfo;
   private readonly isLoaded: (address: bigint) => boolean;
   private readonly unitRanges: readonly UnitRange[];
-  private readonly functions = new Map<Unit, ConcreteFunction[]>();
+  private readonly functions = new Map<Unit, FunctionRange[]>();
   private names: Map<string, Entry[]> | undefined;
 
   /** `lineRanges` gives the code of a unit that does not say where its code is. */
@@ -45,27 +50,17 @@ export class ScopeIndex {
       const own = this.rangesOf(unit.root);
       for (const range of own.length > 0 ? own : lineRanges(unit)) ranges.push({ ...range, unit });
     }
-    this.unitRanges = ranges.sort((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : 0));
+    this.unitRanges = ranges.sort(byStart);
   }
 
   /** The unit whose code holds `address`. */
   unitAt(address: bigint): Unit | undefined {
-    let low = 0;
-    let high = this.unitRanges.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.unitRanges[middle]!.start <= address) low = middle + 1;
-      else high = middle;
-    }
-    for (let i = low - 1; i >= 0; i--) {
-      if (address < this.unitRanges[i]!.end) return this.unitRanges[i]!.unit;
-    }
-    return undefined;
+    return rangeAt(this.unitRanges, address)?.unit;
   }
 
   functionAt(address: bigint): ConcreteFunction | undefined {
     const unit = this.unitAt(address);
-    return unit && this.functionsOf(unit).find(({ ranges }) => holds(ranges, address));
+    return unit && rangeAt(this.functionsOf(unit), address)?.function;
   }
 
   /** The function at `pc` and the calls inlined into it there, outermost first. */
@@ -105,15 +100,16 @@ export class ScopeIndex {
     }
   }
 
-  private functionsOf(unit: Unit): ConcreteFunction[] {
+  private functionsOf(unit: Unit): FunctionRange[] {
     const known = this.functions.get(unit);
     if (known) return known;
-    const list: ConcreteFunction[] = [];
+    const list: FunctionRange[] = [];
     for (const entry of unit.entries.values()) {
       if (entry.tag !== Tag.subprogram) continue;
       const ranges = this.rangesOf(entry);
-      if (ranges.length > 0) list.push({ entry, ranges });
+      for (const range of ranges) list.push({ ...range, function: { entry, ranges } });
     }
+    list.sort(byStart);
     this.functions.set(unit, list);
     return list;
   }
@@ -184,4 +180,24 @@ function hasCode(entry: Entry): boolean {
 
 function holds(ranges: readonly AddressRange[], address: bigint): boolean {
   return ranges.some(({ start, end }) => start <= address && address < end);
+}
+
+function byStart(a: AddressRange, b: AddressRange): number {
+  return a.start < b.start ? -1 : a.start > b.start ? 1 : 0;
+}
+
+/** The last of the sorted ranges that begins at or before `address` and holds it. */
+function rangeAt<T extends AddressRange>(ranges: readonly T[], address: bigint): T | undefined {
+  let low = 0;
+  let high = ranges.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (ranges[middle]!.start <= address) low = middle + 1;
+    else high = middle;
+  }
+  // Ranges of sound files do not overlap; of damaged ones a few are tried.
+  for (let i = low - 1; i >= 0 && i >= low - MAX_OVERLAP; i--) {
+    if (address < ranges[i]!.end) return ranges[i];
+  }
+  return undefined;
 }

@@ -65,6 +65,22 @@ export class SourceIndex {
     return [...this.index().keys()];
   }
 
+  /**
+   * The file that `path` means: itself, or the one relative path that it ends with (compilers give
+   * relative paths where the build maps its prefix away). Undefined where none or several fit.
+   */
+  match(path: string): string | undefined {
+    const wanted = normalizePath(path);
+    const index = this.index();
+    if (index.has(wanted)) return wanted;
+    const fits = this.paths().filter(
+      (each) => !each.startsWith("/") && wanted.endsWith(`/${each}`),
+    );
+    const longest = Math.max(...fits.map((each) => each.length));
+    const best = fits.filter((each) => each.length === longest);
+    return best.length === 1 ? best[0] : undefined;
+  }
+
   /** Statements of the file in all units, by line and then address. */
   statementsOf(path: string): StatementStart[] {
     const seen = new Set<string>();

@@ -42,16 +42,27 @@ export function readFrames(
   if (sections.size(section) === 0) return frames;
   const parser = new FrameParser(sections, section);
   const reader = sections.open(section);
-  try {
+  attempt(problems, () => {
     while (!reader.atEnd) {
-      const frame = parser.entry(reader);
-      if (frame && frame.start < frame.end) frames.push(frame);
+      const { length, offsetSize } = reader.initialLength();
+      const content = reader.slice(length);
+      attempt(problems, () => {
+        const frame = parser.entry(content, offsetSize);
+        if (frame && frame.start < frame.end) frames.push(frame);
+      });
     }
+  });
+  return frames;
+}
+
+/** A damaged entry is left out; the next one is found by its length. */
+function attempt(problems: string[], read: () => void): void {
+  try {
+    read();
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     problems.push(error.message);
   }
-  return frames;
 }
 
 class FrameParser {
@@ -64,11 +75,9 @@ class FrameParser {
     this.section = section;
   }
 
-  /** Reads one entry; undefined for a CIE and for the terminator of .eh_frame. */
-  entry(reader: Reader): FrameDescription | undefined {
-    const { length, offsetSize } = reader.initialLength();
-    if (length === 0) return undefined;
-    const content = reader.slice(length);
+  /** Reads the content of an entry; undefined for a CIE and for the terminator of .eh_frame. */
+  entry(content: Reader, offsetSize: 4 | 8): FrameDescription | undefined {
+    if (content.atEnd) return undefined;
     const idPosition = content.position;
     const isEh = this.section === "ehFrame";
     const id = isEh ? content.u32() : Number(content.unsigned(offsetSize));
@@ -119,7 +128,7 @@ class FrameParser {
     const dataAlignment = reader.sleb64();
     const returnAddressRegister = version === 1 ? reader.u8() : reader.uleb();
     const hasAugmentationData = augmentation.startsWith("z");
-    if (augmentation !== "" && !hasAugmentationData) {
+    if (!hasAugmentationData && /[^SB]/.test(augmentation)) {
       throw reader.error(`unknown call frame augmentation "${augmentation}"`);
     }
     let encoding = 0;

@@ -26,11 +26,15 @@ export function build(bits: 32 | 64, dwarf: number, optimise: string, ...flags: 
   return { name, bits, dwarf, optimise, flags };
 }
 
+/** MinVisor's: call frame information in .debug_frame only. */
+export const MINVISOR_FLAGS = ["-fno-asynchronous-unwind-tables", "-fno-omit-frame-pointer"];
+
 /** What hypervisors are built with, and what is most different from it. */
 export const BUILDS: readonly Build[] = [
   build(64, 5, "-O0"),
   build(64, 5, "-Og"),
   build(64, 5, "-O2"),
+  build(64, 5, "-Og", ...MINVISOR_FLAGS),
   build(64, 4, "-O0"),
   build(64, 4, "-Og"),
   build(64, 4, "-O2"),
@@ -53,7 +57,7 @@ export function compile(wanted: Build): Built {
     `-gdwarf-${wanted.dwarf}`,
     wanted.optimise,
     ...["-ffreestanding", "-fno-stack-protector", "-fno-pie", "-no-pie", "-nostdlib", "-static"],
-    ...["-Wl,--build-id", "-Wl,--no-warnings"],
+    ...["-Wl,--build-id"],
     ...wanted.flags,
     ...["-o", path, join(fixtures, "entry.S"), join(fixtures, "main.c")],
   ]);

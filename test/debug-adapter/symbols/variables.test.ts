@@ -32,6 +32,24 @@ describe.each(BUILDS)("under gdb, $name", (wanted) => {
     expect(tally.notYet).toBeLessThan(tally.equal / 4);
     expect(symbols.problems).toEqual([]);
   });
+
+  // Ground truth of the source, where gdb itself shows what the stack held before.
+  test("never shows a parameter's value before the prologue has stored it", () => {
+    const expected = { loop: { length: 5n, seed: 4n }, move: { odd: 3n }, scale: { start: 2n } };
+    let seen = 0;
+    for (const stop of stops) {
+      const frame = symbols.framesAt(BigInt(stop.pc)).at(-1);
+      for (const [name, value] of Object.entries(expected[frame?.name as "loop"] ?? {})) {
+        const variable = frame!.variables.find((each) => each.name === name)!;
+        const state = stateOf(stop, symbols.registers);
+        const read = readValue(name, variable.type, variable.locate(state), state);
+        if (read.unavailable !== undefined) continue;
+        expect(read.number ?? BigInt(read.text), `${name} at ${stop.pc}`).toBe(value);
+        seen++;
+      }
+    }
+    expect(seen).toBeGreaterThan(20);
+  });
 });
 
 function compareStop(symbols: ProgramSymbols, stop: GdbStop, tally: Tally): void {
