@@ -65,6 +65,7 @@ export class Observers {
   attach(observer: Observer): () => void {
     const added: [EventName, { name: string; handler: Handler<EventName> }][] = [];
     for (const name of Object.keys(observer.on) as EventName[]) {
+      if (observer.on[name] === undefined) continue;
       const entry = { name: observer.name, handler: observer.on[name] as Handler<EventName> };
       const list = this.lists.get(name) ?? [];
       list.push(entry);

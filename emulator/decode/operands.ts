@@ -119,3 +119,8 @@ export function widthOf(operand: Operand, operandSize: 2 | 4 | 8, long: boolean)
       return operand.width;
   }
 }
+
+/** Bytes of an immediate as it is read: sign-extended ones are as wide as the operation. */
+export function immediateWidth(operand: Operand, operandSize: 2 | 4 | 8, long: boolean): number {
+  return operand.width === "z" ? operandSize : widthOf(operand, operandSize, long);
+}

@@ -3,7 +3,7 @@
  * generated code in tests.
  */
 import type { Instruction } from "../decode/instruction.ts";
-import { type Operand, widthOf } from "../decode/operands.ts";
+import { immediateWidth, type Operand, widthOf } from "../decode/operands.ts";
 import type { Execution } from "../execution.ts";
 import type { LaneOperation, Size } from "../instructions/context.ts";
 import { ContextBase, type WordField } from "../instructions/context-base.ts";
@@ -342,7 +342,7 @@ export class Evaluator extends ContextBase<bigint, boolean> implements Execution
       .slice(0, i)
       .filter((o) => o.place === "immediate")
       .reduce((bits, o) => bits + 8 * widthOf(o, this.operandSize, this.long), 0);
-    const width = widthOf(operand, this.operandSize, this.long);
+    const width = immediateWidth(operand, this.operandSize, this.long);
     return (wrap(this.current.immediate) >> BigInt(before)) & mask(width);
   }
   readForWrite(i: number): bigint {

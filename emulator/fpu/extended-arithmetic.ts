@@ -130,11 +130,7 @@ export function scale(env: X87Environment, a: Operand, b: Operand): Extended {
 
 /** Packs at 64 bits of precision, for operations that precision control does not reach. */
 export function packFull(env: X87Environment, value: Exact): Extended {
-  const full = Object.create(env, { precision: { value: 64 } }) as X87Environment;
-  const result = pack(full, value);
-  env.flags |= full.flags;
-  env.roundedUp = full.roundedUp;
-  return result;
+  return pack(env, value, 64);
 }
 
 /** FXTRACT: exponent (for the old top) and significand (pushed). */

@@ -111,7 +111,12 @@ function normalised(negative: boolean, rounded: Rounded, exponentOffset = 0): Ex
   return makeExtended(negative, field & MAX_FIELD, rounded.significand << shift);
 }
 
-function packOverflow(env: X87Environment, value: Exact, free: Rounded): Extended {
+function packOverflow(
+  env: X87Environment,
+  value: Exact,
+  free: Rounded,
+  precision: number,
+): Extended {
   env.flags |= FpuFlag.overflow;
   if ((env.unmasked & FpuFlag.overflow) !== 0) {
     if (free.inexact) env.flags |= FpuFlag.precision;
@@ -123,12 +128,17 @@ function packOverflow(env: X87Environment, value: Exact, free: Rounded): Extende
   env.flags |= FpuFlag.precision;
   env.roundedUp = overflowsToInfinity(value.negative, env.rounding);
   if (env.roundedUp) return infinity(value.negative);
-  const ones = (1n << BigInt(env.precision)) - 1n;
-  const largest = ones << BigInt(64 - env.precision);
+  const ones = (1n << BigInt(precision)) - 1n;
+  const largest = ones << BigInt(64 - precision);
   return makeExtended(value.negative, MAX_FIELD - 1, largest);
 }
 
-function packTiny(env: X87Environment, value: Exact, free: Rounded): Extended {
+function packTiny(
+  env: X87Environment,
+  value: Exact,
+  free: Rounded,
+  precision: number,
+): Extended {
   if ((env.unmasked & FpuFlag.underflow) !== 0) {
     env.flags |= FpuFlag.underflow | (free.inexact ? FpuFlag.precision : 0);
     env.roundedUp = free.roundedUp;
@@ -136,7 +146,7 @@ function packTiny(env: X87Environment, value: Exact, free: Rounded): Extended {
     return normalised(value.negative, free, WRAP);
   }
   // Denormals keep the significant bits of the precision, counted from the least normal's top.
-  const lowest = MIN_EXPONENT - env.precision + 1;
+  const lowest = MIN_EXPONENT - precision + 1;
   const rounded = roundMagnitude(
     value.negative,
     value.significand,
@@ -145,7 +155,7 @@ function packTiny(env: X87Environment, value: Exact, free: Rounded): Extended {
   );
   if (rounded.inexact) env.flags |= FpuFlag.underflow | FpuFlag.precision;
   env.roundedUp = rounded.roundedUp;
-  const significand = rounded.significand << BigInt(64 - env.precision);
+  const significand = rounded.significand << BigInt(64 - precision);
   const field = (significand & LEADING_BIT) !== 0n ? 1 : 0;
   return makeExtended(value.negative, field, significand);
 }
@@ -154,11 +164,15 @@ function packTiny(env: X87Environment, value: Exact, free: Rounded): Extended {
  * Rounds a non-zero exact value by the control word. Tininess is found after rounding. An unmasked
  * overflow or underflow delivers the result with its exponent wrapped (APM volume 1, 6.8.2).
  */
-export function pack(env: X87Environment, value: Exact): Extended {
-  const free = roundUnbounded(value, env.precision, env.rounding);
+export function pack(
+  env: X87Environment,
+  value: Exact,
+  precision = env.precision,
+): Extended {
+  const free = roundUnbounded(value, precision, env.rounding);
   const leading = leadingExponent(free);
-  if (leading > MAX_EXPONENT) return packOverflow(env, value, free);
-  if (leading < MIN_EXPONENT) return packTiny(env, value, free);
+  if (leading > MAX_EXPONENT) return packOverflow(env, value, free, precision);
+  if (leading < MIN_EXPONENT) return packTiny(env, value, free, precision);
   if (free.inexact) env.flags |= FpuFlag.precision;
   env.roundedUp = free.roundedUp;
   return normalised(value.negative, free);

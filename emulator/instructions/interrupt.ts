@@ -42,11 +42,10 @@ function bound(x: Execution): void {
   if (index < lower || index > upper) throw new GuestFault("BR");
 }
 
-/** Generated code returns so that the machine sees that the CPU waits. */
+/** HLT retires; then the machine sees that the CPU waits. */
 function halt(x: Execution): void {
-  const { state } = x.cpu;
-  state.halted = 1;
-  state.exitRequest |= ExitRequest.stop;
+  x.cpu.state.halted = 1;
+  x.cpu.recheckInterrupts();
 }
 
 const undefinedOpcode = (): never => {

@@ -4,6 +4,7 @@ import type { Segment } from "../state/cpu-state.ts";
 import { getRflags, setRflags } from "../state/flags.ts";
 import { assignSegment } from "../system/descriptors.ts";
 import { GuestFault } from "../system/exceptions.ts";
+import { flagsChanged } from "../system/flags-changed.ts";
 import { EFER, isLongActive, isProtected } from "../system/mode.ts";
 import { complexRow, type Row } from "./row.ts";
 
@@ -37,7 +38,7 @@ function enter(x: Execution, cs: Segment, rip: bigint): void {
   assignSegment(cpu.state.cs, cs);
   cpu.state.cpl = cs.selector & 3;
   cpu.deriveMode();
-  cpu.recheckInterrupts();
+  flagsChanged(cpu);
   x.setNextRip(rip);
 }
 

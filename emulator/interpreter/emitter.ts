@@ -8,7 +8,7 @@
  */
 import type { Form } from "../decode/form.ts";
 import { RECORD } from "../decode/instruction.ts";
-import { type Operand, widthOf } from "../decode/operands.ts";
+import { immediateWidth, type Operand, widthOf } from "../decode/operands.ts";
 import type { Context, LaneOperation, Size } from "../instructions/context.ts";
 import { ContextBase, type WordField } from "../instructions/context-base.ts";
 import {
@@ -393,7 +393,7 @@ export class Emitter
     this.w.get(RECORD_AT).memory(OP.i64Load, RECORD.immediate);
     const raw = this.take();
     const shifted = before === 0 ? raw : this.shiftRight(raw, this.constant(before));
-    return this.zeroExtend(shifted, widthOf(operand, this.operandSize, this.long) as Size);
+    return this.zeroExtend(shifted, immediateWidth(operand, this.operandSize, this.long) as Size);
   }
 
   readForWrite(i: number): Value {

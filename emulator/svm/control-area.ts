@@ -61,11 +61,14 @@ export function flushAsTold(cpu: Vcpu, vmcb: VmcbView): void {
   }
 }
 
-/** What #VMEXIT writes of the virtual interrupt and the shadow. */
+/**
+ * What #VMEXIT writes of the virtual interrupt and the shadow. An instruction that is intercepted
+ * while it runs in a shadow leaves the shadow on.
+ */
 export function saveVirtualInterrupt(state: CpuState, vmcb: VmcbView): void {
   const kept = vmcb.read("VINTR") & ~(V_TPR | V_IRQ);
   vmcb.write("VINTR", kept | BigInt(state.virtualTpr) | (state.virtualIrq !== 0 ? V_IRQ : 0n));
-  vmcb.write("INTERRUPT_SHADOW", BigInt(state.interruptShadow & 1));
+  vmcb.write("INTERRUPT_SHADOW", state.interruptShadow !== 0 ? 1n : 0n);
 }
 
 /** The CPU is in the host: no intercepts, no virtual interrupts, ASID 0. */

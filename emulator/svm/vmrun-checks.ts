@@ -1,5 +1,6 @@
 /** VMRUN's consistency checks by name (APM volume 2, section 15.5.1): the first that fails is reported. */
 
+import { CR4_WRITABLE, EFER_WRITABLE } from "../system/control-registers.ts";
 import { CR0, CR4, EFER, PHYSICAL_ADDRESS_BITS } from "../system/mode.ts";
 import type { Vcpu } from "../vcpu.ts";
 import { eventErrors } from "./event-format.ts";
@@ -26,8 +27,8 @@ export interface VmrunCheck {
   failed(view: CheckView): boolean;
 }
 
-/** Bits 7:1 of EFER read as zero and are not checked; 9 and 63:16 must be zero. */
-const EFER_RESERVED = 0xffff_ffff_ffff_0200n;
+/** Bits 7:1 of EFER read as zero and are not checked. */
+const EFER_RESERVED = BigInt.asUintN(64, ~(EFER_WRITABLE | 0xfen));
 const CS_LONG = 1 << 9;
 const CS_DEFAULT_32 = 1 << 10;
 const UPPER_HALF = 0xffff_ffff_0000_0000n;
@@ -170,8 +171,6 @@ export const VMRUN_CHECKS: readonly VmrunCheck[] = [
   ),
 ];
 
-const CR4_SUPPORTED = Object.values(CR4).reduce((all, bit) => all | bit, 0n);
-
 /** What the checks see when this CPU executes VMRUN now. */
 export function checkView(cpu: Vcpu, vmcb: VmcbView): CheckView {
   return {
@@ -179,7 +178,7 @@ export function checkView(cpu: Vcpu, vmcb: VmcbView): CheckView {
     host: { cr0: cpu.state.cr0, efer: cpu.state.efer },
     physicalAddressBits: PHYSICAL_ADDRESS_BITS,
     longMode: true,
-    cr4Supported: CR4_SUPPORTED,
+    cr4Supported: CR4_WRITABLE,
     readEntry: (address) => cpu.physical.readEntry(address, 8),
   };
 }

@@ -5,6 +5,7 @@ import { checkReturnTarget, checkTarget, codeSegment, enterCode } from "./code-t
 import { assignSegment } from "./descriptors.ts";
 import { GuestFault } from "./exceptions.ts";
 import { popOuterStack } from "./far-return.ts";
+import { flagsChanged } from "./flags-changed.ts";
 import { is64Bit, isLongActive, isProtected, isVirtual8086 } from "./mode.ts";
 import { dropInnerSegments, loadRealSegment, setVirtual8086Segment } from "./segments.ts";
 import { currentStack, StackCursor } from "./stack.ts";
@@ -56,7 +57,7 @@ function finish(x: Execution, rip: bigint): void {
   x.cpu.state.nmiBlocked = 0;
   x.cpu.deriveMode();
   x.setNextRip(rip);
-  x.cpu.recheckInterrupts();
+  flagsChanged(x.cpu);
 }
 
 function returnVirtual8086(x: Execution): void {
