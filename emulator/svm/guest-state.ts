@@ -3,7 +3,7 @@
 import type { Segment } from "../state/cpu-state.ts";
 import { Flag, getRflags, setRflags } from "../state/flags.ts";
 import { Attribute } from "../system/descriptors.ts";
-import { CR0, EFER } from "../system/mode.ts";
+import { CR0, EFER, is64Bit } from "../system/mode.ts";
 import type { Vcpu } from "../vcpu.ts";
 import { loadPdptes } from "./pdptes.ts";
 import type { VmcbSegment, VmcbView } from "./vmcb-view.ts";
@@ -91,7 +91,6 @@ export function loadGuestState(cpu: Vcpu, vmcb: VmcbView): void {
   state.dr7 = (vmcb.read("DR7") & LOW_HALF) | 0x400n;
   const rflags = vmcb.read("RFLAGS");
   setRflags(state, rflags);
-  state.rip = vmcb.read("RIP");
   state.rsp = vmcb.read("RSP");
   state.rax = vmcb.read("RAX");
   const real = (state.cr0 & CR0.PE) === 0n;
@@ -99,6 +98,8 @@ export function loadGuestState(cpu: Vcpu, vmcb: VmcbView): void {
   // CPL is forced where the mode decides it, whatever the VMCB says.
   state.cpl = real ? 0 : virtual8086 ? 3 : vmcb.read("CPL") & 3;
   loadSegments(cpu, vmcb, real || virtual8086);
+  const rip = vmcb.read("RIP");
+  state.rip = is64Bit(state) ? rip : rip & LOW_HALF;
 }
 
 /** Saves what #VMEXIT saves. */

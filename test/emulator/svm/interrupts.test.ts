@@ -7,7 +7,9 @@ import {
   interruptWaits,
   takePendingInterrupt,
 } from "../../../emulator/svm/interrupts.ts";
+import { performExit } from "../../../emulator/svm/vmexit.ts";
 import { vmrun } from "../../../emulator/svm/vmrun.ts";
+import { InterceptExit } from "../../../emulator/system/exceptions.ts";
 import { execution, makeRig, type Rig } from "./fixture.ts";
 
 interface Setting {
@@ -126,4 +128,14 @@ describe("virtual interrupts", () => {
     takePendingInterrupt(kept.cpu);
     expect(kept.vmcb.read("VINTR") & 0x1ffn).toBe(0x103n);
   });
+});
+
+test("an instruction intercepted within a shadow leaves the shadow on", () => {
+  for (const running of [1, 2]) {
+    const rig = guest({ shadow: true });
+    rig.cpu.state.interruptShadow = running;
+    performExit(rig.cpu, new InterceptExit(0x78), { nextRip: 0x11n });
+    expect(rig.vmcb.read("INTERRUPT_SHADOW")).toBe(1n);
+    expect(rig.cpu.state.interruptShadow).toBe(0);
+  }
 });
