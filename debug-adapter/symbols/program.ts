@@ -13,6 +13,7 @@ import { REGISTERS, type RegisterSet } from "./registers.ts";
 import { type ActiveFunction, ScopeIndex, variablesIn } from "./scopes.ts";
 import { SourceIndex, type SourceLocation } from "./source-index.ts";
 import { type SymbolHit, SymbolTable } from "./symbol-table.ts";
+import { sizeOf, type Type, typeName } from "./types.ts";
 import { Unwinder, type Unwound } from "./unwind.ts";
 import { makeVariable, type Variable, type VariableScope } from "./variable.ts";
 
@@ -30,7 +31,7 @@ export interface FunctionHit {
 export interface FunctionPlace {
   readonly name: string;
   readonly address: bigint;
-  /** The first address after the prologue, where parameters have their values. */
+  /** Where parameters have their values: behind the prologue, in optimised code at once. */
   readonly body: bigint;
   readonly isInlined: boolean;
   readonly location: SourceLocation | undefined;
@@ -76,6 +77,7 @@ export class ProgramSymbols {
   private readonly addressSize: 4 | 8;
   private frames: { calls: CallFrames; unwinder: Unwinder } | undefined;
   private globalsByName: Map<string, Variable[]> | undefined;
+  private typesByName: Map<string, Type> | undefined;
 
   constructor(bytes: Uint8Array, file: string) {
     const elf = readElf(bytes, file);
@@ -156,7 +158,8 @@ export class ProgramSymbols {
 
   /**
    * Where to stop for a line; it slides to the next line with code. Undefined where the file is
-   * not known or has no code from that line on. At a function's first line: behind its prologue.
+   * not known or has no code from that line on. At a function's first line: where its parameters
+   * have their values.
    */
   addressesOf(path: string, line: number): LineAddresses | undefined {
     const statements = this.sources.statementsOf(path);
@@ -219,6 +222,19 @@ export class ProgramSymbols {
     return [...this.globalIndex().values()].flat();
   }
 
+  /** A type by its name in C, e.g. "struct vmcb" or "u64"; rather complete than only declared. */
+  typeNamed(name: string): Type | undefined {
+    if (!this.typesByName) {
+      this.typesByName = new Map();
+      for (const entry of this.scopes.typeEntries()) {
+        const type = this.types.read(entry);
+        const known = this.typesByName.get(typeName(type));
+        if (!known || sizeOf(known) === undefined) this.typesByName.set(typeName(type), type);
+      }
+    }
+    return this.typesByName.get(name);
+  }
+
   /** The caller of the frame at `pc`, by call frame information. */
   unwind(pc: bigint, state: FrameState): Unwound {
     return this.callFrames().unwinder.unwind(pc, state);
@@ -251,7 +267,7 @@ export class ProgramSymbols {
     return {
       pc,
       function: concrete,
-      body: low === undefined ? undefined : this.behindPrologue(low),
+      body: low === undefined ? undefined : this.bodyOf(low),
       cfa: (state) => this.callFrames().unwinder.cfaAt(pc, state),
       registerSize: (register) => this.registerSize(register),
     };
@@ -275,8 +291,14 @@ export class ProgramSymbols {
     return { name, address, body, isInlined, location: this.sourceAt(body) };
   }
 
-  /** The body of the C function that begins at `address`, else `address` itself. */
+  /** Where to stop for the code at `address`: behind the prologue if a function begins there. */
   private behindPrologue(address: bigint): bigint {
+    const found = this.scopes.functionAt(address);
+    return found && this.scopes.isOptimised(found.entry.unit) ? address : this.bodyOf(address);
+  }
+
+  /** The body of the C function that begins at `address`, else `address` itself. */
+  private bodyOf(address: bigint): bigint {
     const found = this.scopes.functionAt(address);
     const range = found?.ranges.find(({ start }) => start === address);
     if (!found || !range || isAssembly(found.entry)) return address;

@@ -1,6 +1,7 @@
 // Finds what of the source is in effect at a pc: functions, inlined calls, blocks, variables.
 import { At, Tag } from "./dwarf/constants.ts";
 import type { Entry } from "./dwarf/entry.ts";
+import { asExpression } from "./dwarf/forms.ts";
 import type { DebugInfo } from "./dwarf/info.ts";
 import type { AddressRange } from "./dwarf/range-list.ts";
 import { FormatError } from "./dwarf/reader.ts";
@@ -29,12 +30,21 @@ interface FunctionRange extends AddressRange {
 const MAX_NESTING = 256;
 const MAX_OVERLAP = 16;
 
+const NAMED_TYPES: ReadonlySet<number> = new Set([
+  Tag.baseType,
+  Tag.typedef,
+  Tag.structureType,
+  Tag.unionType,
+  Tag.enumerationType,
+]);
+
 /** Entries by address and by name, each unit read when it is first needed. */
 export class ScopeIndex {
   private readonly info: DebugInfo;
   private readonly isLoaded: (address: bigint) => boolean;
   private readonly unitRanges: readonly UnitRange[];
   private readonly functions = new Map<Unit, FunctionRange[]>();
+  private readonly optimised = new Map<Unit, boolean>();
   private names: Map<string, Entry[]> | undefined;
 
   /** `lineRanges` gives the code of a unit that does not say where its code is. */
@@ -87,6 +97,31 @@ export class ScopeIndex {
       }
     }
     return this.names.get(name) ?? [];
+  }
+
+  /** Type entries of all units that have a name, declarations included. */
+  *typeEntries(): Generator<Entry> {
+    for (const unit of this.info.units) {
+      for (const entry of unit.entries.values()) {
+        if (NAMED_TYPES.has(entry.tag) && entry.attributes.has(At.name)) yield entry;
+      }
+    }
+  }
+
+  /**
+   * Whether a unit's variables have location lists: it was compiled with optimisation, variables
+   * are right from a function's first instruction on, and there is no prologue to stop behind.
+   */
+  isOptimised(unit: Unit): boolean {
+    let known = this.optimised.get(unit);
+    if (known === undefined) {
+      known = [...unit.entries.values()].some((entry) => {
+        const location = entry.get(At.location);
+        return location !== undefined && asExpression(location) === undefined;
+      });
+      this.optimised.set(unit, known);
+    }
+    return known;
   }
 
   /** An entry's code without what the linker dropped. */

@@ -48,7 +48,6 @@ describe.each(BUILDS)("symbols of $name", (wanted) => {
       expect(places.map((each) => each.address)).toContain(BigInt(`0x${address}`));
     }
     expect(symbols.functionsNamed("nowhere")).toEqual([]);
-    if (wanted.optimise !== "-O0") return;
     for (const name of ["helper", "move", "factorial", "loop", "choose", "scale", "run"]) {
       const text = run("gdb", ["-batch", "-nx", "-ex", `break ${name}`, built.path]);
       const theirs = /^Breakpoint 1 at (0x[0-9a-f]+)/m.exec(text)?.[1];
@@ -73,6 +72,15 @@ describe.each(BUILDS)("symbols of $name", (wanted) => {
       });
     }
   });
+});
+
+test("types are found by their C name", () => {
+  const built = compile(build(64, 5, "-O2"));
+  const symbols = new ProgramSymbols(built.bytes, built.path);
+  expect(symbols.typeNamed("struct packed_bits")).toMatchObject({ kind: "struct", size: 8 });
+  expect(symbols.typeNamed("u8")).toMatchObject({ kind: "typedef" });
+  expect(symbols.typeNamed("struct opaque")).toMatchObject({ isIncomplete: true });
+  expect(symbols.typeNamed("struct nowhere")).toBeUndefined();
 });
 
 test("the build id is readelf's", () => {
