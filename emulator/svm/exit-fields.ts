@@ -35,7 +35,7 @@ const KIND_FIELDS: Record<Exit["kind"], (words: ExitWords, exit: Exit) => ExitFi
     const { errorCode, ...task } = decodeTaskSwitch(info1, info2);
     return errorCode === undefined ? task : { ...task, errorCode };
   },
-  instruction: ({ info1 }, exit) => {
+  instruction: ({ info1 }, exit): ExitFields => {
     if (exit.name === "SWINT") return { vector: Number(info1 & 0xffn) };
     if (exit.name === "INVLPG" || exit.name === "INVLPGA") return { address: info1 };
     return {};
