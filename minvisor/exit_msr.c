@@ -90,6 +90,9 @@ static bool write_efer(u64 value)
     return false;
   if (((value ^ old) & EFER_LME) && (vmcb.save.cr0 & CR0_PG))
     return false;
+  // Translations cached under the other meaning of the NX bit must not outlive it.
+  if ((value ^ old) & EFER_NXE)
+    vmcb.control.tlb_control = TLB_CONTROL_FLUSH_ALL;
   vmcb.save.efer = (value & writable) | (old & EFER_LMA) | EFER_SVME;
   return true;
 }

@@ -30,7 +30,7 @@ struct paging {
   u64 root;
 };
 
-bool guest_is_64_bit(void)
+static bool is_64_bit(void)
 {
   return (vmcb.save.efer & EFER_LMA) && (vmcb.save.cs.attributes & ATTRIBUTE_L);
 }
@@ -136,7 +136,7 @@ static u8 *translate(u64 linear, bool is_write)
 // segment limit; 64-bit code has none, and bases of FS and GS only.
 bool guest_linear(const struct segment *segment, u64 offset, u32 size, u64 *linear)
 {
-  if (guest_is_64_bit()) {
+  if (is_64_bit()) {
     bool has_base = segment == &vmcb.save.fs || segment == &vmcb.save.gs;
 
     *linear = offset + (has_base ? segment->base : 0);

@@ -109,7 +109,6 @@ struct guest_bytes {
   u8 *at[GUEST_BYTES_MAX];
   u32 size;
 };
-bool guest_is_64_bit(void);
 bool guest_linear(const struct segment *segment, u64 offset, u32 size, u64 *linear);
 bool guest_find(u64 linear, u32 size, bool is_write, struct guest_bytes *bytes);
 u32 guest_get(const struct guest_bytes *bytes);

@@ -34,7 +34,6 @@
 #define V_IRQ (1ul << 8)
 #define V_IGN_TPR (1ul << 20)
 #define V_INTR_MASKING (1ul << 24)
-#define V_TPR 0xful
 
 // EVENTINJ and EXITINTINFO.
 #define EVENT_VECTOR 0xfful

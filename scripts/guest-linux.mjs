@@ -26,8 +26,10 @@ export const KERNEL_ARGUMENTS = "console=ttyS0,115200 cryptomgr.notests=1 nokasl
 
 const APPLETS = ["sh", "mount", "dd", "seq", "sha256sum", "gzip", "poweroff"];
 
+// The kernel's own messages are turned off first: they would land in the middle of these lines.
 const INIT = `#!/bin/sh
 mount -t proc proc /proc
+echo 1 > /proc/sys/kernel/printk
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 echo ${READY_LINE}
