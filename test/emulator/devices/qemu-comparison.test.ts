@@ -2,22 +2,19 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type Access, onQemu } from "./qemu-ports.ts";
-import { makeRig } from "./rig.ts";
+import { makeRig, type Rig } from "./rig.ts";
+
+function perform(rig: Rig, access: Access): number | undefined {
+  if (access.kind === "in") return rig.ports.read(access.port, access.size ?? 1);
+  if (access.kind === "read") return rig.readl(access.address);
+  if (access.kind === "out") rig.ports.write(access.port, access.size ?? 1, access.value);
+  else rig.writel(access.address, access.value);
+  return undefined;
+}
 
 function onOurs(accesses: readonly Access[]): (number | undefined)[] {
   const rig = makeRig();
-  return accesses.map((access) => {
-    switch (access.kind) {
-      case "in":
-        return rig.ports.read(access.port, access.size ?? 1);
-      case "out":
-        return void rig.ports.write(access.port, access.size ?? 1, access.value);
-      case "read":
-        return rig.readl(access.address);
-      case "write":
-        return void rig.writel(access.address, access.value);
-    }
-  });
+  return accesses.map((access) => perform(rig, access));
 }
 
 /** Compares, and shows what led to the first difference. */
@@ -34,7 +31,9 @@ function compare(accesses: readonly Access[]): void {
       "value" in access ? hex(access.value) : ""
     }`;
   const story = accesses.slice(Math.max(first - 40, 0), first + 1).map(text);
-  expect(first, `QEMU ${hex(theirs[first])} ours ${hex(ours[first])}\n${story.join("\n")}`).toBe(-1);
+  expect(first, `QEMU ${hex(theirs[first])} ours ${hex(ours[first])}\n${story.join("\n")}`).toBe(
+    -1,
+  );
 }
 
 const out = (port: number, value: number): Access => ({ kind: "out", port, value });
@@ -54,10 +53,12 @@ test("8259 pair: initialisation, masks, priorities, poll", () => {
   const timerHigh = [out(0x43, 0x36), out(0x40, 0), out(0x40, 0)];
   const step = fc.oneof(
     fc.tuple(chip, byte).map(([port, mask]) => [out(port + 1, mask)]),
-    fc.tuple(chip, fc.constantFrom(0x0a, 0x0b, 0x48, 0x68, 0x0c)).map(([port, word]) => [out(port, word)]),
-    fc.tuple(chip, fc.integer({ min: 0, max: 7 }), fc.integer({ min: 0, max: 7 })).map(
-      ([port, command, level]) => [out(port, (command << 5) | level)],
-    ),
+    fc
+      .tuple(chip, fc.constantFrom(0x0a, 0x0b, 0x48, 0x68, 0x0c))
+      .map(([port, word]) => [out(port, word)]),
+    fc
+      .tuple(chip, fc.integer({ min: 0, max: 7 }), fc.integer({ min: 0, max: 7 }))
+      .map(([port, command, level]) => [out(port, (command << 5) | level)]),
     fc.tuple(fc.constantFrom(1, 3, 0x11, 0x13), byte, byte).map(([icw4, elcr, elcr2]) => [
       // With all lines low: QEMU takes a line that stays high for a new edge after ICW1, and keeps
       // an edge that it latched when the ELCR makes its line a level.
@@ -80,9 +81,9 @@ test("8259 pair: initialisation, masks, priorities, poll", () => {
 
 test("16550A: registers, loopback, FIFO, interrupt identification", () => {
   const step = fc.oneof(
-    fc.tuple(fc.constantFrom(0, 2, 3, 4, 7), byte).map(([offset, value]) => [
-      out(0x3f8 + offset, value),
-    ]),
+    fc
+      .tuple(fc.constantFrom(0, 2, 3, 4, 7), byte)
+      .map(([offset, value]) => [out(0x3f8 + offset, value)]),
     // QEMU has no changes of the modem lines in loopback, so their interrupt and bits are left out.
     byte.map((value) => [out(0x3fb, 3), out(0x3f9, value & 7)]),
     byte.map((value) => [
@@ -124,7 +125,9 @@ test("8042: commands, replies, keyboard and mouse", () => {
   const step = fc.oneof(
     fc.constantFrom(...plain).map((command) => [out(0x64, command), input(0x64), input(0x60)]),
     byte.map((value) => [out(0x64, 0x60), out(0x60, value & 0x73)]),
-    fc.tuple(fc.constantFrom(0xd2, 0xd3), byte).map(([c, v]) => [out(0x64, c), out(0x60, v), input(0x64), input(0x60)]),
+    fc
+      .tuple(fc.constantFrom(0xd2, 0xd3), byte)
+      .map(([c, v]) => [out(0x64, c), out(0x60, v), input(0x64), input(0x60)]),
     fc.constant([input(0x64), input(0x60), input(0x64)]),
     fc.constant([input(0x60)]),
   );
@@ -145,12 +148,17 @@ test("I/O APIC: identification, redirection table", () => {
   const word = fc.integer({ min: 0, max: 0xffff_ffff });
   const write = (address: number, value: number): Access => ({ kind: "write", address, value });
   const step = fc.oneof(
-    select.map((index) => [write(window, index), { kind: "read", address: window + 0x10 } as const]),
-    // Masked entries only: an interrupt would go to QEMU's CPU.
-    fc.tuple(select, word).map(([index, value]) => [
+    select.map((index) => [
       write(window, index),
-      write(window + 0x10, (value & 0xffff) | 0x1_0000),
+      { kind: "read", address: window + 0x10 } as const,
     ]),
+    // Masked entries only: an interrupt would go to QEMU's CPU.
+    fc
+      .tuple(select, word)
+      .map(([index, value]) => [
+        write(window, index),
+        write(window + 0x10, (value & 0xffff) | 0x1_0000),
+      ]),
   );
   compare(programs(step, 1500));
 });

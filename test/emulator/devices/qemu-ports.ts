@@ -2,8 +2,18 @@
 import { spawnSync } from "node:child_process";
 
 export type Access =
-  | { readonly kind: "in"; readonly port: number; readonly size?: 1 | 2 | 4; readonly mask?: number }
-  | { readonly kind: "out"; readonly port: number; readonly value: number; readonly size?: 1 | 2 | 4 }
+  | {
+      readonly kind: "in";
+      readonly port: number;
+      readonly size?: 1 | 2 | 4;
+      readonly mask?: number;
+    }
+  | {
+      readonly kind: "out";
+      readonly port: number;
+      readonly value: number;
+      readonly size?: 1 | 2 | 4;
+    }
   | { readonly kind: "read"; readonly address: number }
   | { readonly kind: "write"; readonly address: number; readonly value: number };
 

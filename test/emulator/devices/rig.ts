@@ -23,8 +23,8 @@ class PortTable implements PortSpace {
   }
 }
 
-export function makeRig(options: { ramBytes?: number; startTime?: number } = {}) {
-  let now = 0;
+export function makeRig(options: { ramBytes?: number; startTime?: number; now?: number } = {}) {
+  let now = options.now ?? 0;
   const stops: PlatformStop[] = [];
   const consoles: Record<string, number[]> = { com1: [], com2: [], debug: [] };
   const ports = new PortTable();
@@ -49,7 +49,8 @@ export function makeRig(options: { ramBytes?: number; startTime?: number } = {})
     },
   });
   platform.attach(ports, {
-    attachMmio: (device: Device, first: number, bytes: number) => mmio.push({ device, first, bytes }),
+    attachMmio: (device: Device, first: number, bytes: number) =>
+      mmio.push({ device, first, bytes }),
   } as unknown as PhysicalMemory);
   const at = (address: number) =>
     mmio.find(({ first, bytes }) => address >= first && address < first + bytes)!.device;
