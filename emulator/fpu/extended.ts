@@ -133,12 +133,7 @@ function packOverflow(
   return makeExtended(value.negative, MAX_FIELD - 1, largest);
 }
 
-function packTiny(
-  env: X87Environment,
-  value: Exact,
-  free: Rounded,
-  precision: number,
-): Extended {
+function packTiny(env: X87Environment, value: Exact, free: Rounded, precision: number): Extended {
   if ((env.unmasked & FpuFlag.underflow) !== 0) {
     env.flags |= FpuFlag.underflow | (free.inexact ? FpuFlag.precision : 0);
     env.roundedUp = free.roundedUp;
@@ -164,11 +159,7 @@ function packTiny(
  * Rounds a non-zero exact value by the control word. Tininess is found after rounding. An unmasked
  * overflow or underflow delivers the result with its exponent wrapped (APM volume 1, 6.8.2).
  */
-export function pack(
-  env: X87Environment,
-  value: Exact,
-  precision = env.precision,
-): Extended {
+export function pack(env: X87Environment, value: Exact, precision = env.precision): Extended {
   const free = roundUnbounded(value, precision, env.rounding);
   const leading = leadingExponent(free);
   if (leading > MAX_EXPONENT) return packOverflow(env, value, free, precision);

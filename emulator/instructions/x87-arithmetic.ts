@@ -2,12 +2,7 @@
 
 import type { Execution } from "../execution.ts";
 import { BINARY32, BINARY64 } from "../fpu/binary.ts";
-import {
-  type Extended,
-  INDEFINITE,
-  type Operand,
-  type X87Environment,
-} from "../fpu/extended.ts";
+import { type Extended, INDEFINITE, type Operand, type X87Environment } from "../fpu/extended.ts";
 import {
   add,
   divide,
@@ -160,8 +155,20 @@ export const X87_ARITHMETIC_ROWS: readonly Row[] = [
   ...family("FSUBR", reversed(subtract), 5, 4),
   ...family("FDIV", divide, 6, 7),
   ...family("FDIVR", reversed(divide), 7, 6),
-  complexRow("FCHS", "D9 E0", "", X87, onSign((s) => s ^ 0x8000)),
-  complexRow("FABS", "D9 E1", "", X87, onSign((s) => s & 0x7fff)),
+  complexRow(
+    "FCHS",
+    "D9 E0",
+    "",
+    X87,
+    onSign((s) => s ^ 0x8000),
+  ),
+  complexRow(
+    "FABS",
+    "D9 E1",
+    "",
+    X87,
+    onSign((s) => s & 0x7fff),
+  ),
   complexRow("FXTRACT", "D9 F4", "", X87, extractTop),
   complexRow("FPREM1", "D9 F5", "", X87, remainderOfTop(true)),
   complexRow("FPREM", "D9 F8", "", X87, remainderOfTop(false)),

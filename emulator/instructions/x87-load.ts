@@ -108,10 +108,22 @@ const moveIf =
   };
 
 const constant = (mnemonic: string, encoding: string, name: X87Constant): Row =>
-  complexRow(mnemonic, encoding, "", X87, push(undefined, (_x, env) => constantOf(name, env.rounding)));
+  complexRow(
+    mnemonic,
+    encoding,
+    "",
+    X87,
+    push(undefined, (_x, env) => constantOf(name, env.rounding)),
+  );
 
 const load = (mnemonic: string, encoding: string, letter: string, from: typeof loadSingle): Row =>
-  complexRow(mnemonic, encoding, letter, X87, push(0, (x, env) => loadOperand(env, from(x))));
+  complexRow(
+    mnemonic,
+    encoding,
+    letter,
+    X87,
+    push(0, (x, env) => loadOperand(env, from(x))),
+  );
 
 const truncate = Rounding.towardZero;
 
@@ -121,15 +133,27 @@ export const X87_LOAD_ROWS: readonly Row[] = [
   load("FILD", "DF /0", "Mw", loadShort),
   load("FILD", "DB /0", "Md", loadInteger),
   load("FILD", "DF /5", "Mq", loadLong),
-  complexRow("FLD", "DB /5", "Mt", X87, push(0, (x) => {
-    const raw = readTenBytes(x);
-    return { significand: BigInt.asUintN(64, raw), signExponent: Number(raw >> 64n) };
-  })),
-  complexRow("FBLD", "DF /4", "Mt", X87, push(0, (x, env) => {
-    const raw = readTenBytes(x);
-    const value = loadOperand(env, operandOfBcd(raw));
-    return value.significand === 0n ? zero(raw >> 79n === 1n) : value;
-  })),
+  complexRow(
+    "FLD",
+    "DB /5",
+    "Mt",
+    X87,
+    push(0, (x) => {
+      const raw = readTenBytes(x);
+      return { significand: BigInt.asUintN(64, raw), signExponent: Number(raw >> 64n) };
+    }),
+  ),
+  complexRow(
+    "FBLD",
+    "DF /4",
+    "Mt",
+    X87,
+    push(0, (x, env) => {
+      const raw = readTenBytes(x);
+      const value = loadOperand(env, operandOfBcd(raw));
+      return value.significand === 0n ? zero(raw >> 79n === 1n) : value;
+    }),
+  ),
   complexRow("FLD", "D9 C0 +i", "STi", X87, pushRegister),
   complexRow("FST", "D9 /2", "Md", X87, store(4, false, storeSingle)),
   complexRow("FSTP", "D9 /3", "Md", X87, store(4, true, storeSingle)),

@@ -1,7 +1,13 @@
 /** What x87 instructions share: pointers, stack faults, and when results and flags are delivered. */
 
 import type { Execution } from "../execution.ts";
-import { type Extended, INDEFINITE, type Operand, unpack, X87Environment } from "../fpu/extended.ts";
+import {
+  type Extended,
+  INDEFINITE,
+  type Operand,
+  unpack,
+  X87Environment,
+} from "../fpu/extended.ts";
 import { RegisterStack, Status, updateSummary } from "../fpu/register-stack.ts";
 import { FpuFlag } from "../fpu/rounding.ts";
 import type { CpuState } from "../state/cpu-state.ts";

@@ -1,0 +1,37 @@
+/**
+ * The machine's public interface: the only file of emulator/ that other folders import.
+ *
+ * Addresses: host-physical and guest-physical addresses are numbers (below 2^52), linear addresses
+ * bigints. Registers are bigints, segments views (state/cpu-state.ts). Loading errors are LoadError
+ * with one clear sentence; reading never throws and never changes the machine.
+ */
+export { CONDITIONS } from "./instructions/context.ts";
+export type { BootImage, ImageFile, LoadOptions, ModuleFile } from "./loader/boot-image.ts";
+export { LoadError } from "./loader/load-error.ts";
+export { loadKernel } from "./loader/load-kernel.ts";
+export {
+  Machine,
+  type MachineOptions,
+  type RunLimits,
+  type RunResult,
+  type Snapshot,
+} from "./machine.ts";
+export type {
+  EventName,
+  Handler,
+  Observer,
+  ObserverEvents,
+} from "./observers.ts";
+export {
+  CPU_FIELDS,
+  type DescriptorRegister,
+  type FieldName,
+  GENERAL_REGISTERS,
+  type GeneralRegister,
+  SEGMENT_REGISTERS,
+  type SegmentRegister,
+} from "./state/cpu-fields.ts";
+export type { CpuState, Segment } from "./state/cpu-state.ts";
+export { Flag, type FlagName, getFlag, getRflags, setFlag, setRflags } from "./state/flags.ts";
+export { PAGE_SIZE, PageReason } from "./state/memory-map.ts";
+export { EXCEPTIONS, type ExceptionName, exceptionName } from "./system/exceptions.ts";
