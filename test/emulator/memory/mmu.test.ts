@@ -212,6 +212,14 @@ describe("watched pages", () => {
     expect(f.fastHit(x, 0x30_0004n, 1, false)).toBe(true);
   });
 
+  it("lose their read tags when a watch of reads joins one of writes", () => {
+    x.physical.addReason(0x30_0000, PageReason.watchWrite);
+    f.load(x, 0x30_0000n);
+    x.physical.addReason(0x30_0000, PageReason.watchRead);
+    f.load(x, 0x30_0000n);
+    expect(events).toEqual([["read", 0x30_0000, 1]]);
+  });
+
   it("tell reads, and the part of a crossing access that is theirs", () => {
     x.physical.addReason(0x30_1000, PageReason.watchRead | PageReason.watchWrite);
     x.mmu.read(0x30_0ffen, 4);
