@@ -149,7 +149,6 @@ function dsdt(): number[] {
   const pciRoot = aml.device(
     "PCI0",
     aml.name("_HID", aml.eisaId("PNP0A03")),
-    aml.name("_ADR", aml.integer(0)),
     aml.name("_UID", aml.integer(0)),
     aml.name("_BBN", aml.integer(0)),
     aml.name(

@@ -2,7 +2,7 @@
 
 import { acpiTables } from "./acpi-tables.ts";
 import type { MemoryWrite, SegmentState } from "./boot-image.ts";
-import { u64, viewOf } from "./bytes.ts";
+import { viewOf } from "./bytes.ts";
 
 export const LOW_MEMORY_END = 0x9_fc00;
 export const HIGH_MEMORY = 0x10_0000;
@@ -52,9 +52,11 @@ export function firmwareWrites(): MemoryWrite[] {
   return [biosDataArea(), extended, acpiTables()];
 }
 
-/** An 8-byte descriptor of a flat segment from its VMCB attributes. */
-const descriptor = (attributes: number) =>
-  u64(0xffff + (attributes & 0xff) * 2 ** 40 + (((attributes >> 8) << 4) | 15) * 2 ** 48);
+/** The descriptor of a flat segment of 4 GiB from its VMCB attributes. */
+const descriptor = (attributes: number) => [
+  ...[0xff, 0xff, 0, 0, 0],
+  ...[attributes & 0xff, ((attributes >> 8) << 4) | 15, 0],
+];
 
 /** Flat protected-mode segments with these selectors, and the table that holds them. */
 export function flatSegments(code: number, data: number) {
