@@ -170,7 +170,7 @@ test("bad kernels: one sentence with the file and the reason", () => {
       /does not fit in 64 MiB of memory: it would end at 0x4000/,
     ],
     [changed(elf32, 0x34 + 12, 0xa_0000), /would lie on the PC's reserved area/],
-    [changed(elf32, 0x34 + 12, 0x9000), /would lie on the multiboot information at 0x9500$/],
+    [changed(elf32, 0x34 + 12, 0x9500), /would lie on the multiboot information at 0x9500$/],
     [elf64.slice(0, 0x1010), /neither a multiboot kernel|truncated/],
     [changed(elf64, headerAt(elf64) + 20, 0x200_0000), /its multiboot header asks for \d+ bytes$/],
     [changed(elf64, headerAt(elf64) + 24, 0xffff_f000), /does not fit in 64 MiB/],
