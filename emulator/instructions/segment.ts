@@ -20,7 +20,7 @@ function named(x: Execution, i: number): SegmentRegister {
   return register;
 }
 
-/** Loads through SS hold interrupts off for one instruction (APM volume 2, section 8.5 "section unverified"). */
+/** Loads through SS hold interrupts off for one instruction (APM volume 2, section 8.5, unverified). */
 function load(x: Execution, register: Loadable, selector: number): void {
   loadSegment(x.cpu, register, selector);
   if (register === "ss") x.shadowInterrupts();

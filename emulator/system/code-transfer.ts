@@ -1,4 +1,4 @@
-/** Checks of code segments as targets of far jumps, calls and returns (APM volume 2, section 4.12 "section unverified"). */
+/** Checks of code segments as targets of far jumps, calls and returns (APM volume 2, section 4.12, unverified). */
 import type { Segment } from "../state/cpu-state.ts";
 import type { Vcpu } from "../vcpu.ts";
 import {

@@ -48,7 +48,7 @@ function flushWorld(cpu: Vcpu): void {
 
 /**
  * Loads the four PDPTEs of legacy PAE paging at `cr3`; a reserved bit in a present one is #GP(0).
- * With nested paging they are read at each walk instead (section 15.25.5 "section unverified").
+ * With nested paging they are read at each walk instead (section 15.25.5, unverified).
  */
 function loadPdptes(cpu: Vcpu, cr3: bigint): void {
   const { state } = cpu;

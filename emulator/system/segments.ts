@@ -55,7 +55,7 @@ export function nullStackSegment(before: Readonly<Segment>, cpl: number): Segmen
 
 /**
  * A load in real or virtual-8086 mode: the base is the selector times 16. Real mode keeps limit and
- * attributes as they are; virtual-8086 mode sets them (section 2.6 of volume 2, "section unverified").
+ * attributes as they are; virtual-8086 mode sets them (section unverified).
  */
 export function loadRealSegment(cpu: Vcpu, register: SegmentRegister, selector: number): void {
   const segment = cpu.state[register];

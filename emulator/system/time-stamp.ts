@@ -1,4 +1,4 @@
-/** The time stamp counter: a tick is a nanosecond of virtual time (APM volume 2, section 13.2.4 "section unverified"). */
+/** The time stamp counter: a tick is a nanosecond of virtual time (APM volume 2, section 13.2.4, unverified). */
 import type { Vcpu } from "../vcpu.ts";
 
 /**
