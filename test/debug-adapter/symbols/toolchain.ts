@@ -1,6 +1,6 @@
 // Builds the fixture programs with gcc and runs the tools that tests compare with.
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -49,7 +49,7 @@ let folder: string | undefined;
 export function compile(wanted: Build): Built {
   const known = made.get(wanted.name);
   if (known) return known;
-  folder ??= mkdtempSync(join(tmpdir(), "symbols-"));
+  folder ??= temporaryFolder();
   const path = join(folder, wanted.name.replaceAll(" ", "_"));
   run("gcc", [
     `-m${wanted.bits}`,
@@ -64,6 +64,12 @@ export function compile(wanted: Build): Built {
   const built = { ...wanted, path, bytes: new Uint8Array(readFileSync(path)) };
   made.set(wanted.name, built);
   return built;
+}
+
+function temporaryFolder(): string {
+  const path = mkdtempSync(join(tmpdir(), "symbols-"));
+  process.on("exit", () => rmSync(path, { recursive: true, force: true }));
+  return path;
 }
 
 export function run(command: string, args: readonly string[]): string {
