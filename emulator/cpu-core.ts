@@ -14,25 +14,25 @@ import { CR0, CR4 } from "./system/mode.ts";
 import { deriveSegmentLimits } from "./system/segment-access.ts";
 import type { Clock, InterruptSource, PortSpace, StopCause, Vcpu } from "./vcpu.ts";
 
-/** Forgets the fetch window whenever the instruction TLB may have lost its page. */
+/** Forgets the fetch windows whenever the instruction TLB may have lost its page. */
 class CpuMemory extends LinearMemory {
-  dropWindow: () => void = () => {};
+  dropWindows: () => void = () => {};
 
   override flushNonGlobal(): void {
     super.flushNonGlobal();
-    this.dropWindow();
+    this.dropWindows();
   }
   override flushAll(): void {
     super.flushAll();
-    this.dropWindow();
+    this.dropWindows();
   }
   override flushAsid(asid: number, keepGlobal: boolean): void {
     super.flushAsid(asid, keepGlobal);
-    this.dropWindow();
+    this.dropWindows();
   }
   override flushPage(linear: bigint, asid: number): void {
     super.flushPage(linear, asid);
-    this.dropWindow();
+    this.dropWindows();
   }
 }
 
@@ -63,7 +63,7 @@ export class CpuCore implements Vcpu {
     this.mmu = new CpuMemory(around.physical, this.state);
     this.hooks = svmHooks(this.state);
     this.engine = new Engine(this, around.engine);
-    this.mmu.dropWindow = () => this.engine.dropWindow();
+    this.mmu.dropWindows = () => this.engine.windows.dropAll();
   }
   readonly index: number;
   readonly state: CpuState;
@@ -84,7 +84,7 @@ export class CpuCore implements Vcpu {
     this.mmu.selectBank();
     const blocked = (state.cr0 & (CR0.EM | CR0.TS)) !== 0n || (state.cr4 & CR4.OSFXSR) === 0n;
     state.unitTraps = blocked ? 1 : 0;
-    this.engine.dropWindow();
+    this.engine.selectWindows();
   }
 
   requestStop(cause: StopCause): void {
@@ -99,6 +99,7 @@ export class CpuCore implements Vcpu {
   /** Everything derived is made anew after state came back from a snapshot. */
   restored(): void {
     this.mmu.restored();
+    this.engine.windows.dropAll();
     this.deriveMode();
   }
 

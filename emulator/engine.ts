@@ -4,6 +4,7 @@
  */
 import { CodePages } from "./decode/code-pages.ts";
 import { type CodeSize, Decoder, MAX_LENGTH } from "./decode/decoder.ts";
+import { FetchWindows } from "./decode/fetch-windows.ts";
 import type { Form } from "./decode/form.ts";
 import { type Instruction, RECORD, readRecord, writeRecord } from "./decode/instruction.ts";
 import { Evaluator } from "./evaluator/evaluator.ts";
@@ -26,8 +27,8 @@ import type { Vcpu } from "./vcpu.ts";
 
 /** Table entries for compiled forms. */
 const TABLE_SIZE = 0x8000;
-/** Length of a fetch window that matches no rip. */
-const NO_WINDOW = 0;
+/** Stands for all pages that are not RAM: their instructions are decoded every time. */
+const OUTSIDE_RAM = 2 ** 45;
 
 /** Execution strategy: "evaluated" runs every row through the evaluator, to check the other. */
 export type Tier = "compiled" | "evaluated";
@@ -48,7 +49,8 @@ export class Engine {
     const implemented = (row: Row): boolean => row.feature === undefined || FEATURES[row.feature];
     this.decoder = new Decoder([...options.rows.filter(implemented), INVALID]);
     this.invalid = this.invalidForms();
-    this.codePages = new CodePages(physical, () => this.dropWindow());
+    this.windows = new FetchWindows(physical.memory, cpu.state);
+    this.codePages = new CodePages(physical, () => this.windows.dropAll());
     this.evaluator = new Evaluator({
       cpu,
       endSlice: () => this.endSlice(),
@@ -66,6 +68,7 @@ export class Engine {
   readonly cpu: Vcpu;
   readonly decoder: Decoder;
   readonly codePages: CodePages;
+  readonly windows: FetchWindows;
   readonly evaluator: Evaluator;
   /** Linear addresses at which the machine stops before the instruction. */
   private readonly breakpoints = new Map<bigint, number>();
@@ -85,7 +88,6 @@ export class Engine {
   private readonly handlers: (number | undefined)[] = [];
   private nextHandler: number;
   private granted = 0;
-  private windowPhysical = -1;
   private failure: unknown;
 
   /** Instructions retired in the current slice so far. */
@@ -122,9 +124,12 @@ export class Engine {
     state.budget = 1;
   }
 
-  /** The next fetch looks its page up again. */
-  dropWindow(): void {
-    this.cpu.state.windowLength = NO_WINDOW;
+  /** CS, CPL, the world or the mode changed. */
+  selectWindows(): void {
+    const { state } = this.cpu;
+    const code = this.codeSize();
+    const flat = code === 64 || (state.cs.base === 0n && state.cs.limit === 0xffff_ffff);
+    this.windows.selectBank(flat, code + (state.guestMode !== 0 ? state.asid * 0x100 : 0));
   }
 
   addBreakpoint(linear: bigint): void {
@@ -273,17 +278,24 @@ export class Engine {
     const linear = this.linearRip();
     const address = mmu.translateFetch(linear);
     const offset = address % PAGE_SIZE;
-    this.windowPhysical = address - offset;
+    const page = address - offset;
     const first = BigInt.asUintN(64, state.rip - BigInt(offset));
-    const ram = physical.pointer(this.windowPhysical) >= 0;
-    state.windowSlots = this.codePages.table(ram ? this.windowPhysical : -PAGE_SIZE, code);
+    const ram = physical.pointer(page) >= 0;
+    state.windowFrame = page / PAGE_SIZE;
+    state.windowSlots = this.codePages.table(ram ? page : OUTSIDE_RAM, code);
     state.windowRip = first;
     state.windowLength = PAGE_SIZE;
     if (code !== 64) {
       const left = BigInt.asIntN(64, BigInt(state.cs.limit) + 1n - BigInt.asIntN(64, first));
       if (left < BigInt(PAGE_SIZE)) state.windowLength = Number(left);
     }
+    this.windows.keep();
     return 1;
+  }
+
+  /** Physical address of the page that the window shows. */
+  private get windowPage(): number {
+    return this.cpu.state.windowFrame * PAGE_SIZE;
   }
 
   private decodeHere(): number {
@@ -292,7 +304,7 @@ export class Engine {
     const code = this.codeSize();
     const offset = Number(BigInt.asUintN(64, state.rip - state.windowRip));
     const { instruction, crosses } = this.decodeAt(offset, code);
-    const pointer = physical.pointer(this.windowPhysical);
+    const pointer = physical.pointer(this.windowPage);
     const kept = !crosses && pointer >= 0;
     const record = kept ? this.codePages.record() : this.codePages.scratch;
     let handler = this.handlerOf(instruction.form);
@@ -303,7 +315,7 @@ export class Engine {
     writeRecord(this.view, record, handler, instruction);
     if (kept) {
       // The table is asked for again: the allocation may have flushed the arena.
-      const table = this.codePages.table(this.windowPhysical, code);
+      const table = this.codePages.table(this.windowPage, code);
       this.view.setUint32(table + offset * 4, record, true);
     }
     return record;
@@ -311,13 +323,14 @@ export class Engine {
 
   private decodeAt(offset: number, code: CodeSize): { instruction: Instruction; crosses: boolean } {
     const inPage = Math.min(MAX_LENGTH, PAGE_SIZE - offset);
-    const start = this.codeBytes(this.windowPhysical + offset, inPage);
+    const start = this.codeBytes(this.windowPage + offset, inPage);
     let decoded = this.decoder.decode(start, code);
     let crosses = false;
     if (decoded === "moreBytes") {
       crosses = true;
       const next = BigInt.asUintN(code === 64 ? 64 : 32, this.linearRip() + BigInt(inPage));
       const address = this.cpu.mmu.translateFetch(next);
+      this.windows.replaced(next);
       const rest = this.codeBytes(address, MAX_LENGTH - inPage);
       const joined = new Uint8Array(MAX_LENGTH);
       joined.set(start);

@@ -9,6 +9,7 @@
 import type { Form } from "../decode/form.ts";
 import { RECORD } from "../decode/instruction.ts";
 import { CPU_FIELDS } from "../state/cpu-fields.ts";
+import { CODE_TLB_ENTRIES, PAGE_SIZE, WINDOW_ENTRY } from "../state/memory-map.ts";
 import { I32, I64, ModuleBuilder, OP } from "../wasm/encoder.ts";
 import { CodeWriter } from "./code-writer.ts";
 import { emitForm } from "./form-compiler.ts";
@@ -88,8 +89,11 @@ class MainLoop {
     this.windowOffset();
     w.get(this.offset).get(CPU).memory(OP.i64Load32U, CPU_FIELDS.windowLength.offset);
     w.op(OP.i64GeU).if();
+    this.findWindow();
+    w.if();
     w.call(runtime.fetchWindow).op(OP.i32Eqz).if().branchTo(exit).end();
     w.get(CPU).memory(OP.i64Load, CPU_FIELDS.rip.offset).set(this.rip);
+    w.end();
     this.windowOffset();
     w.end();
     w.get(CPU).memory(OP.i32Load, CPU_FIELDS.windowSlots.offset);
@@ -99,6 +103,29 @@ class MainLoop {
     w.end();
     w.get(this.rip).get(RECORD_AT).memory(OP.i64Load8U, RECORD.length).op(OP.i64Add).set(NEXT);
     w.get(RECORD_AT).memory(OP.i32Load16U, RECORD.handler).set(this.handler);
+  }
+
+  /** Makes the known window of rip's page the current one; leaves 1 if there is none. */
+  private findWindow(): void {
+    const { w, handler: entry } = this;
+    w.get(this.rip)
+      .i64(12n)
+      .op(OP.i64ShrU, OP.i32WrapI64)
+      .i32(CODE_TLB_ENTRIES - 1)
+      .op(OP.i32And);
+    w.i32(Math.log2(WINDOW_ENTRY)).op(OP.i32Shl);
+    w.get(CPU).memory(OP.i32Load, CPU_FIELDS.windowBank.offset).op(OP.i32Add).tee(entry);
+    w.memory(OP.i64Load).get(this.rip).i64(-4096n).op(OP.i64And, OP.i64Eq).if();
+    w.get(CPU).get(entry).memory(OP.i64Load).memory(OP.i64Store, CPU_FIELDS.windowRip.offset);
+    for (const [field, at] of [
+      ["windowSlots", 8],
+      ["windowFrame", 12],
+    ] as const) {
+      w.get(CPU).get(entry).memory(OP.i32Load, at);
+      w.memory(OP.i32Store, CPU_FIELDS[field].offset);
+    }
+    w.get(CPU).i32(PAGE_SIZE).memory(OP.i32Store, CPU_FIELDS.windowLength.offset);
+    w.i32(0).set(entry).else().i32(1).set(entry).end().get(entry);
   }
 
   private dispatch(exit: number, retire: number): void {

@@ -209,6 +209,9 @@ export const CPU_FIELDS = layOut([
   ["windowRip", "u64", "derived"],
   ["windowSlots", "u32", "derived"],
   ["windowLength", "u32", "derived"],
+  // Physical page number of the window, and linear-memory address of the bank of windows.
+  ["windowFrame", "u32", "derived"],
+  ["windowBank", "u32", "derived"],
   // Legacy modes: bytes [0, limit] that pass without a full check; -1 sends all to the slow path.
   ["esReadLimit", "u64", "derived"],
   ["csReadLimit", "u64", "derived"],

@@ -32,6 +32,17 @@ export const TLB_ENTRY = 32;
 export const CODE_TLB_OFFSET = DATA_TLB_OFFSET + TLB_BANKS * TLB_ENTRIES * TLB_ENTRY;
 export const CODE_TLB_ENTRIES = 256;
 
+/**
+ * Fetch windows, derived from the instruction TLB: same banks and indexes, so that a window lasts no
+ * longer than its TLB entry. +0 u64 rip of the page (NO_WINDOW_TAG when empty), +8 u32 slot table,
+ * +12 u32 physical page number. One bank more is always empty: for code whose linear addresses
+ * are not its rips.
+ */
+export const WINDOW_OFFSET = CODE_TLB_OFFSET + TLB_BANKS * CODE_TLB_ENTRIES * TLB_ENTRY;
+export const WINDOW_ENTRY = 16;
+export const WINDOW_BANKS = TLB_BANKS + 1;
+export const NO_WINDOW_TAG = 1n;
+
 /** The most vCPUs that the fixed map has room for. */
 export const MAX_VCPUS = 4;
 
