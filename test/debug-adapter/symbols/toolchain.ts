@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { afterAll } from "vitest";
 
 export const fixtures = join(dirname(fileURLToPath(import.meta.url)), "fixtures");
 
@@ -45,11 +46,15 @@ export const BUILDS: readonly Build[] = [
 const made = new Map<string, Built>();
 let folder: string | undefined;
 
+afterAll(() => {
+  if (folder) rmSync(folder, { recursive: true, force: true });
+});
+
 /** Builds main.c and entry.S into a static program without a C library; each build once. */
 export function compile(wanted: Build): Built {
   const known = made.get(wanted.name);
   if (known) return known;
-  folder ??= temporaryFolder();
+  folder ??= mkdtempSync(join(tmpdir(), "symbols-"));
   const path = join(folder, wanted.name.replaceAll(" ", "_"));
   run("gcc", [
     `-m${wanted.bits}`,
@@ -64,12 +69,6 @@ export function compile(wanted: Build): Built {
   const built = { ...wanted, path, bytes: new Uint8Array(readFileSync(path)) };
   made.set(wanted.name, built);
   return built;
-}
-
-function temporaryFolder(): string {
-  const path = mkdtempSync(join(tmpdir(), "symbols-"));
-  process.on("exit", () => rmSync(path, { recursive: true, force: true }));
-  return path;
 }
 
 export function run(command: string, args: readonly string[]): string {
