@@ -4,7 +4,7 @@ import { AcpiPm, PM1_EVENT, SMI_COMMAND } from "./devices/acpi-pm.ts";
 import { AlarmQueue } from "./devices/alarm-queue.ts";
 import { DebugConsole } from "./devices/debug-console.ts";
 import { DebugExit } from "./devices/debug-exit.ts";
-import type { Device, DeviceState } from "./devices/device.ts";
+import type { Device, DeviceState, Line } from "./devices/device.ts";
 import { Dma } from "./devices/dma.ts";
 import { InterruptController } from "./devices/interrupt-controller.ts";
 import { IO_APIC_BASE } from "./devices/io-apic.ts";
@@ -99,20 +99,7 @@ export class Platform {
       a20,
       reset,
     });
-    this.addPorts(interrupts.pic, [0x20, 2], [0xa0, 2], [0x4d0, 2]);
-    this.addPorts(this.pit, [0x40, 4], [0x61, 1]);
-    this.addPorts(rtc, [0x70, 2]);
-    this.addPorts(this.serial[0], [0x3f8, 8]);
-    this.addPorts(this.serial[1], [0x2f8, 8]);
-    this.addPorts(this.power, [PM1_EVENT, 12], [SMI_COMMAND, 2]);
-    this.addPorts(this.keyboard, [0x60, 1], [0x64, 1]);
-    this.addPorts(new SystemControl(a20, reset), [0x92, 1]);
-    this.addPorts(new ResetControl(reset), [0xcf9, 1]);
-    this.addPorts(new PciHost(), [0xcf8, 1], [0xcfa, 2], [0xcfc, 4]);
-    this.addPorts(new Dma(), [0x00, 16], [0x81, 15], [0xc0, 32]);
-    this.addPorts(new DebugConsole((byte) => events.console("debug", byte)), [0xe9, 1]);
-    this.addPorts(new DebugExit((status) => events.stop({ kind: "debugExit", status })), [0xf4, 1]);
-    this.addPorts(new PostCode(), [0x80, 1]);
+    this.assignPorts(rtc, a20, reset);
     this.devices = [interrupts.localApic, interrupts.ioApic, ...this.ports.keys()];
     for (const device of this.devices) this.alarms.attach(device);
     this.reset();
@@ -180,6 +167,27 @@ export class Platform {
     for (const device of this.devices) device.restore(state[device.name] as DeviceState);
     this.alarms.restore(state.alarms as DeviceState);
     this.events.interruptsChanged();
+  }
+
+  /** The ports of every chip; those with no other tie to the platform are made here. */
+  private assignPorts(rtc: Rtc, a20: Line, reset: Line): void {
+    this.addPorts(this.interrupts.pic, [0x20, 2], [0xa0, 2], [0x4d0, 2]);
+    this.addPorts(this.pit, [0x40, 4], [0x61, 1]);
+    this.addPorts(rtc, [0x70, 2]);
+    this.addPorts(this.serial[0], [0x3f8, 8]);
+    this.addPorts(this.serial[1], [0x2f8, 8]);
+    this.addPorts(this.power, [PM1_EVENT, 12], [SMI_COMMAND, 2]);
+    this.addPorts(this.keyboard, [0x60, 1], [0x64, 1]);
+    this.addPorts(new SystemControl(a20, reset), [0x92, 1]);
+    this.addPorts(new ResetControl(reset), [0xcf9, 1]);
+    this.addPorts(new PciHost(), [0xcf8, 1], [0xcfa, 2], [0xcfc, 4]);
+    this.addPorts(new Dma(), [0x00, 16], [0x81, 15], [0xc0, 32]);
+    this.addPorts(new DebugConsole((byte) => this.events.console("debug", byte)), [0xe9, 1]);
+    this.addPorts(
+      new DebugExit((status) => this.events.stop({ kind: "debugExit", status })),
+      [0xf4, 1],
+    );
+    this.addPorts(new PostCode(), [0x80, 1]);
   }
 
   private makeUart(name: "com1" | "com2", irq: number): Uart {

@@ -155,10 +155,10 @@ export class LocalApic implements Device {
 
   /** The LINT0 pin, which carries the PIC's INTR. */
   setLint0(high: boolean): void {
-    const rose = high && !this.state.lint0;
+    if (high === this.state.lint0) return;
     this.state.lint0 = high;
     const lvt = this.lvt(Reg.lint0);
-    if (rose && !(lvt & Lvt.masked) && ((lvt >> 8) & 7) !== DeliveryMode.external) {
+    if (high && !(lvt & Lvt.masked) && ((lvt >> 8) & 7) !== DeliveryMode.external) {
       this.deliverLocal(Reg.lint0);
     }
     this.lines.changed();
