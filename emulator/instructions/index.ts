@@ -29,6 +29,10 @@ import { STRING_ROWS } from "./string.ts";
 import { SVM_ROWS } from "./svm.ts";
 import { SYSCALL_ROWS } from "./syscall.ts";
 import { SYSTEM_ROWS } from "./system.ts";
+import { X87_ARITHMETIC_ROWS } from "./x87-arithmetic.ts";
+import { X87_COMPARE_ROWS } from "./x87-compare.ts";
+import { X87_LOAD_ROWS } from "./x87-load.ts";
+import { X87_TRANSCENDENTAL_ROWS } from "./x87-transcendental.ts";
 
 /** Integer instructions of user mode: all that is checked against the host CPU by integer vectors. */
 export const INTEGER_ROWS: readonly Row[] = [
@@ -64,4 +68,8 @@ export const ROWS: readonly Row[] = [
   ...SSE_SHIFT_ROWS,
   ...SSE_FLOAT_ROWS,
   ...SSE_CONVERT_ROWS,
+  ...X87_LOAD_ROWS,
+  ...X87_ARITHMETIC_ROWS,
+  ...X87_COMPARE_ROWS,
+  ...X87_TRANSCENDENTAL_ROWS,
 ];
