@@ -21,7 +21,6 @@ import {
   hyperbolicArctangentOverArgument,
   LN_2,
   multiplyFixed,
-  ONE,
   PI,
   sineOverArgument,
 } from "./fixed-point.ts";
