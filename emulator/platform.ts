@@ -122,8 +122,9 @@ export class Platform {
 
   /**
    * Leaves the chips as a PC's firmware hands them to a boot loader: PIC at vectors 8 and 0x70 with
-   * all lines masked, the system timer running at 18.2 Hz, the local APIC on with LINT0 as ExtINT
-   * and LINT1 as NMI. For images loaded without running firmware.
+   * all lines masked, the system timer running at 18.2 Hz, the 8042 tested and translating to scan
+   * code set 1, the local APIC on with LINT0 as ExtINT and LINT1 as NMI. For images loaded without
+   * running firmware.
    */
   setUpAsFirmware(): void {
     const { pic, localApic } = this.interrupts;
@@ -136,6 +137,10 @@ export class Platform {
     }
     this.pit.writePort(0x43, 1, 0x34);
     for (let byte = 0; byte < 2; byte++) this.pit.writePort(0x40, 1, 0);
+    this.keyboard.writePort(0x64, 1, 0xaa);
+    this.keyboard.readPort(0x60);
+    this.keyboard.writePort(0x64, 1, 0x60);
+    this.keyboard.writePort(0x60, 1, 0x61);
     localApic.writeMmio(LOCAL_APIC_BASE + 0xf0, 4, 0x1ffn);
     localApic.writeMmio(LOCAL_APIC_BASE + 0x350, 4, 0x8700n);
     localApic.writeMmio(LOCAL_APIC_BASE + 0x360, 4, 0x8400n);

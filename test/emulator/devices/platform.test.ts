@@ -53,6 +53,7 @@ test("firmware hands over a masked PIC at vectors 8 and 0x70, a running timer, t
   expect([rig.inb(0x21), rig.inb(0xa1)]).toEqual([0xff, 0xff]);
   expect(rig.readl(0xfee0_00f0)).toBe(0x1ff);
   expect(rig.readl(0xfee0_0350)).toBe(0x8700);
+  expect(rig.inb(0x64)).toBe(0x1c);
   rig.outb(0x21, 0xfe);
   expect(rig.platform.interrupts.acknowledge()).toBe(8);
 });
