@@ -77,11 +77,12 @@ interrupt_common:
   .cfi_endproc
 
 // void take_interrupt(void): a pending interrupt reaches host_interrupt, if there is one.
-// In and out: GIF = 0, IF = 1.
+// GIF is 0 before and after; IF is 0 after an interrupt, and 1 otherwise.
   .globl take_interrupt
   .type take_interrupt, @function
 take_interrupt:
   .cfi_startproc
+  sti
   stgi
   nop
   nop

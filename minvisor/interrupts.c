@@ -51,12 +51,13 @@ void interrupts_init(void)
 }
 
 // Called by the stubs with the vector and what the CPU pushed: an error code for some exceptions,
-// then RIP. Answers how many bytes of error code the stub has to drop.
+// then RIP, CS and RFLAGS. Answers how many bytes of error code the stub has to drop.
 u64 host_interrupt(u64 vector, u64 *frame)
 {
   if (accepting) {
     accepted = vector;
     accepting = false;
+    frame[2] &= ~RFLAGS_IF; // one at a time: the next waits for the next exit
     return 0;
   }
   if (vector == EXCEPTION_GP &&
@@ -73,8 +74,10 @@ static bool guest_takes_interrupts(void)
          !(vmcb.control.event_injection & EVENT_VALID);
 }
 
+// host_interrupt has left IF = 0; with GIF = 0 again, it may be 1 for the next VMRUN.
 static void inject_accepted(void)
 {
+  sti();
   if (accepted != NONE)
     vmcb.control.event_injection = EVENT_VALID | EVENT_INTR | (u64)accepted;
   accepted = NONE;
@@ -93,7 +96,6 @@ void forward_interrupt(void)
   }
   control->intercepts_3 &= ~INTERCEPT_VINTR;
   control->virtual_interrupt &= ~(V_IRQ | V_IGN_TPR);
-  sti();
   accepting = true;
   take_interrupt();
   accepting = false;

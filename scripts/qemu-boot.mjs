@@ -14,8 +14,14 @@ import { INITRD_PATH, KERNEL_ARGUMENTS, KERNEL_PATH } from "./guest-linux.mjs";
 
 const repository = join(dirname(fileURLToPath(import.meta.url)), "..");
 
-/** The CPU of our own machine in QEMU's words: change it together with that machine's CPUID. */
-export const QEMU_CPU_FLAGS = "qemu64,-mce,-mca,-mtrr,-hypervisor,+svm,+npt,+rdtscp,+popcnt";
+/**
+ * The CPU of our own machine in QEMU's words: change it together with that machine's CPUID
+ * (emulator/system/features.ts and cpuid.ts). QEMU's TCG cannot be given x2APIC, an invariant TSC,
+ * and of SVM's features any but nested paging.
+ */
+export const QEMU_CPU_FLAGS =
+  "qemu64,model-id=MinVisor Virtual CPU,level=1,xlevel=0x8000000a,-mmx,-mce,-mca,-mtrr," +
+  "-hypervisor,+svm,+npt,+rdtscp,+popcnt";
 
 export const QEMU = "qemu-system-x86_64";
 
