@@ -68,7 +68,6 @@ export const divide: ExtendedOperation = (env, a, b) => {
   if (a.kind === b.kind && a.kind !== "finite") return invalidOperation(env);
   if (b.kind === "zero" && a.kind === "finite") {
     env.flags |= FpuFlag.zeroDivide;
-    noteDenormals(env, a);
     return infinity(negative);
   }
   noteDenormals(env, a, b);
@@ -158,8 +157,8 @@ export function extract(
 
 export interface Remainder {
   readonly value: Extended;
-  /** Low three bits of the quotient; undefined while the reduction is incomplete (C2). */
-  readonly quotient: number | undefined;
+  /** Low three bits of the quotient, if there is one and the reduction was completed. */
+  readonly quotient: number | "partial" | "none";
 }
 
 /**
@@ -173,9 +172,9 @@ export function remainder(
   nearest: boolean,
 ): Remainder {
   const nan = propagate(env, a, b);
-  if (nan !== undefined) return { value: nan, quotient: 0 };
+  if (nan !== undefined) return { value: nan, quotient: "none" };
   if (a.kind === "infinity" || b.kind === "zero") {
-    return { value: invalidOperation(env), quotient: 0 };
+    return { value: invalidOperation(env), quotient: "none" };
   }
   noteDenormals(env, a, b);
   if (a.kind === "zero") return { value: zero(a.negative), quotient: 0 };
@@ -185,7 +184,7 @@ export function remainder(
   if (distance >= 64) {
     const step = distance - (32 + (distance % 32));
     const part = reduce(a, { ...b, exponent: b.exponent + step }, false);
-    return { value: packOrZeroFull(env, part.rest, a.negative), quotient: undefined };
+    return { value: packOrZeroFull(env, part.rest, a.negative), quotient: "partial" };
   }
   const { rest, quotient } = reduce(a, b, nearest);
   return { value: packOrZeroFull(env, rest, a.negative), quotient: Number(quotient & 7n) };

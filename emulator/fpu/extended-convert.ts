@@ -97,8 +97,6 @@ function storeFinite(
   if (leadingExponent(free) > format.maxExponent) {
     env.flags |= FpuFlag.overflow;
     if ((env.unmasked & FpuFlag.overflow) !== 0) {
-      if (free.inexact) env.flags |= FpuFlag.precision;
-      env.roundedUp = free.roundedUp;
       return undefined;
     }
     env.flags |= FpuFlag.precision;
@@ -106,8 +104,7 @@ function storeFinite(
     return infinityOf(format, negative) - (env.roundedUp ? 0n : 1n);
   }
   if (tiny && (env.unmasked & FpuFlag.underflow) !== 0) {
-    env.flags |= FpuFlag.underflow | (free.inexact ? FpuFlag.precision : 0);
-    env.roundedUp = free.roundedUp;
+    env.flags |= FpuFlag.underflow;
     return undefined;
   }
   const rounded = roundToFormat(operand, format, env.rounding);

@@ -122,7 +122,11 @@ function packOverflow(
     if (free.inexact) env.flags |= FpuFlag.precision;
     env.roundedUp = free.roundedUp;
     // Twice over the range (FSCALE) even the wrapped exponent does not fit.
-    if (leadingExponent(free) - WRAP > MAX_EXPONENT) return infinity(value.negative);
+    if (leadingExponent(free) - WRAP > MAX_EXPONENT) {
+      env.flags |= FpuFlag.precision;
+      env.roundedUp = true;
+      return infinity(value.negative);
+    }
     return normalised(value.negative, free, -WRAP);
   }
   env.flags |= FpuFlag.precision;
@@ -137,7 +141,11 @@ function packTiny(env: X87Environment, value: Exact, free: Rounded, precision: n
   if ((env.unmasked & FpuFlag.underflow) !== 0) {
     env.flags |= FpuFlag.underflow | (free.inexact ? FpuFlag.precision : 0);
     env.roundedUp = free.roundedUp;
-    if (leadingExponent(free) + WRAP < MIN_EXPONENT) return zero(value.negative);
+    if (leadingExponent(free) + WRAP < MIN_EXPONENT) {
+      env.flags |= FpuFlag.precision;
+      env.roundedUp = false;
+      return zero(value.negative);
+    }
     return normalised(value.negative, free, WRAP);
   }
   // Denormals keep the significant bits of the precision, counted from the least normal's top.

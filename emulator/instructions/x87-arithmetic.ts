@@ -92,10 +92,8 @@ const onSign =
 
 function extractTop(x: Execution): void {
   const unit = new X87Unit(x);
-  const empty = unit.underflows(0);
-  const full = unit.overflows();
   const parts =
-    empty || full
+    unit.underflows(0) || unit.overflows()
       ? { exponent: INDEFINITE, significand: INDEFINITE }
       : extract(unit.env, unit.operand(0));
   unit.finish(() => {
@@ -104,20 +102,25 @@ function extractTop(x: Execution): void {
   });
 }
 
-/** Quotient bits 2, 1 and 0 go to C0, C3 and C1; C2 says that the reduction is incomplete. */
+/**
+ * Quotient bits 2, 1 and 0 go to C0, C3 and C1; C2 says that the reduction is incomplete. Without a
+ * quotient (NaNs, invalid operands) C0 and C3 stay.
+ */
 const remainderOfTop =
   (nearest: boolean): ComplexSemantics =>
   (x) => {
     const unit = new X87Unit(x);
     const part = unit.underflows(0, 1)
-      ? { value: INDEFINITE, quotient: 0 }
+      ? { value: INDEFINITE, quotient: "none" as const }
       : remainder(unit.env, unit.operand(0), unit.operand(1), nearest);
     const { quotient } = part;
+    unit.setIncomplete(quotient === "partial" && !unit.withheld);
     unit.finish(() => {
       unit.stack.set(0, part.value);
-      const low = quotient ?? 0;
+      if (quotient === "none") return;
+      const low = quotient === "partial" ? 0 : quotient;
       unit.setConditions(
-        (quotient === undefined ? Status.c2 : 0) |
+        (quotient === "partial" ? Status.c2 : 0) |
           ((low & 4) !== 0 ? Status.c0 : 0) |
           ((low & 2) !== 0 ? Status.c3 : 0),
       );

@@ -15,9 +15,10 @@ function conditionBits(order: Order): number {
   return order === 0 ? Status.c3 : order < 0 ? Status.c0 : 0;
 }
 
+/** The condition bits are set even where an unmasked exception withholds the pops. */
 function deliver(unit: X87Unit, order: Order, pops: number): void {
+  unit.setConditions(conditionBits(order));
   unit.finish(() => {
-    unit.setConditions(conditionBits(order));
     for (let i = 0; i < pops; i++) unit.stack.pop();
   });
 }
@@ -53,7 +54,7 @@ function testTop(x: Execution): void {
   deliver(unit, order, 0);
 }
 
-/** FCOMI and FUCOMI: ZF, PF and CF; the other status flags are cleared. */
+/** FCOMI and FUCOMI: ZF, PF and CF, also where the pop is withheld; other flags are cleared. */
 const toFlags =
   (pops: number, quietIsInvalid: boolean): ComplexSemantics =>
   (x) => {
@@ -62,17 +63,17 @@ const toFlags =
     const order = unit.underflows(0, i)
       ? undefined
       : relation(unit.env, unit.operand(0), unit.operand(i), quietIsInvalid);
-    unit.finish(() => {
-      x.setFlags({
-        ZF: order === 0 || order === undefined,
-        PF: order === undefined,
-        CF: order === -1 || order === undefined,
-        OF: false,
-        SF: false,
-        AF: false,
-      });
-      for (let n = 0; n < pops; n++) unit.stack.pop();
+    x.setFlags({
+      ZF: order === 0 || order === undefined,
+      PF: order === undefined,
+      CF: order === -1 || order === undefined,
+      OF: false,
+      SF: false,
+      AF: false,
     });
+    unit.finish(() => {
+      for (let n = 0; n < pops; n++) unit.stack.pop();
+    }, true);
   };
 
 function classBits(unit: X87Unit): number {

@@ -106,12 +106,14 @@ export const X87_CONTROL_ROWS: readonly Row[] = [
   complexRow("FNOP", "D9 D0", "", X87, nothing),
   complexRow("FDECSTP", "D9 F6", "", X87, moveTop(-1)),
   complexRow("FINCSTP", "D9 F7", "", X87, moveTop(1)),
-  complexRow("FFREE", "DD C0 +i", "STi", X87, (x) =>
-    new RegisterStack(x.cpu.state).free(x.registerNumber(0)),
-  ),
+  complexRow("FFREE", "DD C0 +i", "STi", X87, (x) => {
+    new RegisterStack(x.cpu.state).free(x.registerNumber(0));
+    x.cpu.state.fsw &= ~Status.c1;
+  }),
   complexRow("FFREEP", "DF C0 +i", "STi", X87, (x) => {
     const stack = new RegisterStack(x.cpu.state);
     stack.free(x.registerNumber(0));
-    stack.top += 1;
+    stack.pop();
+    x.cpu.state.fsw &= ~Status.c1;
   }),
 ];

@@ -11,7 +11,7 @@ import {
   storeInteger,
   storeSingle,
 } from "../fpu/extended-convert.ts";
-import { Rounding } from "../fpu/rounding.ts";
+import { FpuFlag, Rounding } from "../fpu/rounding.ts";
 import type { ConditionCode } from "./context.ts";
 import { type ComplexSemantics, complexRow, type Row, type RowOptions } from "./row.ts";
 import { loadDouble, loadInteger, loadLong, loadShort, loadSingle } from "./x87-arithmetic.ts";
@@ -27,6 +27,7 @@ const push =
   ): ComplexSemantics =>
   (x) => {
     const unit = new X87Unit(x, memoryOperand);
+    unit.withholding = FpuFlag.invalid;
     // The operand is read first: its memory fault comes before a stack fault.
     const value = make(x, unit.env);
     const pushed = unit.overflows() ? INDEFINITE : value;
@@ -40,8 +41,7 @@ function readTenBytes(x: Execution): bigint {
 function pushRegister(x: Execution): void {
   const i = x.registerNumber(0);
   const unit = new X87Unit(x);
-  const value = unit.compute([i], () => unit.stack.get(i));
-  const pushed = unit.overflows() ? INDEFINITE : value;
+  const pushed = unit.underflows(i) || unit.overflows() ? INDEFINITE : unit.stack.get(i);
   unit.finish(() => unit.stack.push(pushed));
 }
 
@@ -104,7 +104,7 @@ const moveIf =
     const unit = new X87Unit(x);
     const taken = x.condition(code);
     const value = unit.compute([0, i], () => unit.stack.get(taken ? i : 0));
-    unit.finish(() => unit.stack.set(0, value));
+    unit.finish(() => unit.stack.set(0, value), true);
   };
 
 const constant = (mnemonic: string, encoding: string, name: X87Constant): Row =>

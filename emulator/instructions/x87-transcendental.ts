@@ -3,7 +3,6 @@
 import type { Execution } from "../execution.ts";
 import { constantOf } from "../fpu/constants.ts";
 import { type Extended, INDEFINITE } from "../fpu/extended.ts";
-import { Status } from "../fpu/register-stack.ts";
 import {
   arctangentOf,
   exponentialMinusOne,
@@ -28,19 +27,13 @@ const ofTwo =
     });
   };
 
-/** C2 tells whether the operand was out of range; C0 and C3 stay. */
-function setOutOfRange(unit: X87Unit, out: boolean): void {
-  const { state } = unit;
-  state.fsw = out ? state.fsw | Status.c2 : state.fsw & ~Status.c2;
-}
-
 const sineOrCosine =
   (wanted: "sine" | "cosine"): ComplexSemantics =>
   (x) => {
     const unit = new X87Unit(x);
     const result = unit.underflows(0) ? INDEFINITE : ofAngle(unit.env, unit.operand(0), wanted);
+    unit.setIncomplete(result === undefined);
     unit.finish(() => {
-      setOutOfRange(unit, result === undefined);
       if (result !== undefined) unit.stack.set(0, result);
     });
   };
@@ -55,8 +48,8 @@ const pair =
     const unit = new X87Unit(x);
     const empty = unit.underflows(0);
     if (empty || unit.overflows()) {
+      unit.setIncomplete(false);
       unit.finish(() => {
-        setOutOfRange(unit, false);
         unit.stack.set(0, INDEFINITE);
         unit.stack.push(INDEFINITE);
       });
@@ -64,8 +57,8 @@ const pair =
     }
     const first = ofAngle(unit.env, unit.operand(0), wanted);
     const pushed = first === undefined ? undefined : second(unit, first);
+    unit.setIncomplete(first === undefined);
     unit.finish(() => {
-      setOutOfRange(unit, first === undefined);
       if (first === undefined || pushed === undefined) return;
       unit.stack.set(0, first);
       unit.stack.push(pushed);

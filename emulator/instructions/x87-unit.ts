@@ -16,7 +16,7 @@ import type { RowOptions } from "./row.ts";
 export const X87: RowOptions = { unit: "x87", feature: "X87" };
 export const X87_NO_WAIT: RowOptions = { unit: "x87-no-wait", feature: "X87" };
 
-/** An unmasked one of these keeps the instruction from delivering any result. */
+/** The exceptions found before computing: an unmasked one keeps the result from being delivered. */
 const PRE_COMPUTATION = FpuFlag.invalid | FpuFlag.denormal | FpuFlag.zeroDivide;
 
 /** The instruction that the last-instruction pointers describe, and its memory operand if any. */
@@ -38,6 +38,8 @@ export class X87Unit {
   readonly env: X87Environment;
   private readonly x: Execution;
   private readonly memoryOperand: number | undefined;
+  /** Loads push a denormal also where its exception is unmasked. */
+  withholding: number = PRE_COMPUTATION;
   private stackFault = false;
   private c1 = false;
 
@@ -61,10 +63,10 @@ export class X87Unit {
     return true;
   }
 
-  /** Notes a stack overflow if a push has no room. */
+  /** Notes a stack overflow if a push has no room; nothing else is reported then. */
   overflows(): boolean {
     if (this.stack.isEmpty(-1)) return false;
-    this.env.flags |= FpuFlag.invalid;
+    this.env.flags = FpuFlag.invalid;
     this.stackFault = true;
     this.c1 = true;
     return true;
@@ -77,25 +79,31 @@ export class X87Unit {
 
   /** Whether an unmasked exception withholds the result. */
   get withheld(): boolean {
-    return (this.env.flags & this.env.unmasked & PRE_COMPUTATION) !== 0;
+    return (this.env.flags & this.env.unmasked & this.withholding) !== 0;
   }
 
   setConditions(bits: number): void {
     this.state.fsw = (this.state.fsw & ~(Status.c0 | Status.c2 | Status.c3)) | bits;
   }
 
+  /** C2 alone: a reduction that is not finished, an angle out of range. */
+  setIncomplete(incomplete: boolean): void {
+    this.state.fsw = incomplete ? this.state.fsw | Status.c2 : this.state.fsw & ~Status.c2;
+  }
+
   /**
    * Delivers: `write` first (its memory access may fault and must find nothing changed), then C1
-   * and the flags. A withheld result leaves later exceptions unreported.
+   * and the flags. A withheld result leaves later exceptions unreported. `keepsC1` is for the
+   * instructions that touch C1 only with a stack fault.
    */
-  finish(write: () => void): void {
+  finish(write: () => void, keepsC1 = false): void {
     const { env, state } = this;
     const { withheld } = this;
     if (!withheld) write();
     const flags = withheld ? env.flags & PRE_COMPUTATION : env.flags;
     const up = this.c1 || (env.roundedUp && !withheld && !this.stackFault);
     state.fsw =
-      (state.fsw & ~Status.c1) |
+      (keepsC1 && !this.stackFault ? state.fsw : state.fsw & ~Status.c1) |
       flags |
       (up ? Status.c1 : 0) |
       (this.stackFault ? Status.stackFault : 0);

@@ -9,3 +9,7 @@ gcc -O1 -Wall -Wextra -o "$work/record-sse" "$here/record-sse.c" "$here/run-nati
 for family in integer float convert; do
 	"$work/record-sse" $family 2700 >"$vectors/sse-$family.bin"
 done
+gcc -O1 -Wall -Wextra -o "$work/record-x87" "$here/record-x87.c" "$here/run-native.c"
+for family in arithmetic move; do
+	"$work/record-x87" $family 2000 >"$vectors/x87-$family.bin"
+done
