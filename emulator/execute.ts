@@ -26,8 +26,8 @@ function checkUnit(x: Execution, unit: NonNullable<Row["unit"]>): void {
 /**
  * Throws GuestFault or InterceptExit if the instruction must not run.
  *
- * Order: mode (#UD), unit (#UD, #NM, #MF), intercepts that come first, privilege (#GP), the other
- * intercepts (APM volume 2, section 15.7: after exceptions that need no memory operand). An
+ * Order: mode (#UD), unit (#UD, #NM, #MF), intercepts that come first, EFER.SVME (#UD), privilege
+ * (#GP), exceptions of state alone, the other intercepts (APM volume 2, section 15.7: after exceptions that need no memory operand). An
  * afterMemory intercept is raised by the row itself, behind its memory checks. LOCK, mode and CPUID
  * features are settled at decode.
  */
@@ -39,7 +39,9 @@ export function performChecks(x: Execution, row: Row): void {
   if (row.intercept !== undefined && order === "interceptFirst") {
     interceptExecution(x, row.intercept);
   }
+  if (row.feature === "SVM") row.exceptions?.(state);
   if (row.cpl0 && state.cpl !== 0) throw new GuestFault("GP", 0);
+  if (row.feature !== "SVM") row.exceptions?.(state);
   if (row.intercept !== undefined && order === "afterExceptions") {
     interceptExecution(x, row.intercept);
   }

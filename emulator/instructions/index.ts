@@ -24,6 +24,7 @@ import { SSE_FLOAT_ROWS } from "./sse-float.ts";
 import { SSE_INTEGER_ROWS } from "./sse-integer.ts";
 import { SSE_MOVE_ROWS } from "./sse-move.ts";
 import { SSE_SHIFT_ROWS } from "./sse-shift.ts";
+import { SSE_STATE_ROWS } from "./sse-state.ts";
 import { STACK_ROWS } from "./stack.ts";
 import { STRING_ROWS } from "./string.ts";
 import { SVM_ROWS } from "./svm.ts";
@@ -31,6 +32,7 @@ import { SYSCALL_ROWS } from "./syscall.ts";
 import { SYSTEM_ROWS } from "./system.ts";
 import { X87_ARITHMETIC_ROWS } from "./x87-arithmetic.ts";
 import { X87_COMPARE_ROWS } from "./x87-compare.ts";
+import { X87_CONTROL_ROWS } from "./x87-control.ts";
 import { X87_LOAD_ROWS } from "./x87-load.ts";
 import { X87_TRANSCENDENTAL_ROWS } from "./x87-transcendental.ts";
 
@@ -68,6 +70,8 @@ export const ROWS: readonly Row[] = [
   ...SSE_SHIFT_ROWS,
   ...SSE_FLOAT_ROWS,
   ...SSE_CONVERT_ROWS,
+  ...SSE_STATE_ROWS,
+  ...X87_CONTROL_ROWS,
   ...X87_LOAD_ROWS,
   ...X87_ARITHMETIC_ROWS,
   ...X87_COMPARE_ROWS,

@@ -1,0 +1,90 @@
+/** The options of `minvisor run`, parsed and checked. */
+
+import { BadInput } from "./bad-input.ts";
+
+/** Where a serial port's output goes: the terminal (and input from it), nowhere, or a file. */
+export type SerialTarget = "stdio" | "null" | { readonly file: string };
+
+export interface RunOptions {
+  readonly kernel: string;
+  readonly append: string;
+  readonly modules: readonly { readonly path: string; readonly args: string }[];
+  readonly memoryBytes: number;
+  /** COM1, COM2. */
+  readonly serial: readonly [SerialTarget, SerialTarget];
+  readonly until: string | undefined;
+  readonly maxInstructions: number;
+  readonly exits: string | undefined;
+  readonly stats: boolean;
+  readonly stateHash: boolean;
+}
+
+const UNITS: Record<string, number> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
+
+/** "512M", "1G", "65536K" or bytes. */
+export function parseMemory(text: string): number {
+  const match = /^(\d+)([KMG]?)B?$/i.exec(text.trim());
+  const unit = UNITS[match?.[2]?.toUpperCase() ?? "none"];
+  if (match === null || unit === undefined) {
+    throw new BadInput(`--memory "${text}" is not a size: give a number with K, M or G, as 512M`);
+  }
+  return Number(match[1]) * unit;
+}
+
+/** "FILE ARGS"; a path with spaces stands in quotes. */
+export function parseModule(text: string): { path: string; args: string } {
+  const quoted = /^\s*(["'])(.*?)\1\s*(.*)$/s.exec(text);
+  if (quoted !== null) return { path: quoted[2] ?? "", args: quoted[3] ?? "" };
+  const plain = /^\s*(\S+)\s*(.*)$/s.exec(text);
+  if (plain === null) throw new BadInput('--module is empty: give "FILE ARGS"');
+  return { path: plain[1] ?? "", args: plain[2] ?? "" };
+}
+
+function parseSerial(text: string): SerialTarget {
+  if (text === "stdio" || text === "null") return text;
+  return { file: text };
+}
+
+function parseCount(option: string, value: unknown): number {
+  const count = Number(String(value).replaceAll("_", ""));
+  if (!Number.isSafeInteger(count) || count <= 0) {
+    throw new BadInput(`--${option} "${value}" is not a positive whole number`);
+  }
+  return count;
+}
+
+const list = (value: unknown): string[] =>
+  value === undefined ? [] : (Array.isArray(value) ? value : [value]).map(String);
+
+function one(option: string, value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  if (Array.isArray(value)) throw new BadInput(`--${option} is given twice`);
+  if (value === true || value === "") throw new BadInput(`--${option} needs a value`);
+  return String(value);
+}
+
+/** From the raw values of the command line. Throws BadInput. */
+export function parseRunOptions(raw: Record<string, unknown>): RunOptions {
+  const kernel = one("kernel", raw.kernel);
+  if (kernel === undefined) throw new BadInput("--kernel FILE is missing: name the image to boot");
+  const serial = list(raw.serial).map(parseSerial);
+  if (serial.length > 2) throw new BadInput("--serial is given more than twice: COM1, then COM2");
+  const exits = one("exits", raw.exits);
+  if (exits !== undefined && !/\.(json|csv)$/.test(exits)) {
+    throw new BadInput(`--exits "${exits}" must end in .json or .csv`);
+  }
+  const limit = one("max-instructions", raw.maxInstructions);
+  return {
+    kernel,
+    append: one("append", raw.append) ?? "",
+    modules: list(raw.module).map(parseModule),
+    memoryBytes: parseMemory(one("memory", raw.memory) ?? "512M"),
+    serial: [serial[0] ?? "stdio", serial[1] ?? "null"],
+    until: one("until", raw.until),
+    maxInstructions:
+      limit === undefined ? Number.MAX_SAFE_INTEGER : parseCount("max-instructions", limit),
+    exits,
+    stats: raw.stats === true,
+    stateHash: raw.stateHash === true,
+  };
+}

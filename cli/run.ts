@@ -1,0 +1,167 @@
+/** `minvisor run`: boots an image headless and reports how it ended. */
+
+import { readFileSync } from "node:fs";
+import {
+  type BootImage,
+  LoadError,
+  loadKernel,
+  Machine,
+  type RunResult,
+} from "../emulator/index.ts";
+import { BadInput } from "./bad-input.ts";
+import { ExitLog } from "./exit-log.ts";
+import type { RunOptions } from "./options.ts";
+import { SerialOutput } from "./serial-output.ts";
+import { printStatistics } from "./statistics.ts";
+
+/** Exit statuses of the command. */
+export const Status = {
+  done: 0,
+  badInput: 2,
+  shutdown: 4,
+  budget: 6,
+  internal: 70,
+} as const;
+
+/** Instructions between looks at standard input and the awaited text. */
+const TURN = 5_000_000;
+const UNTIL = "until";
+
+function readImage(what: string, path: string): Uint8Array {
+  try {
+    return new Uint8Array(readFileSync(path));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const why = code === "ENOENT" ? "there is no such file" : (error as Error).message;
+    throw new BadInput(`${what} ${path} cannot be read: ${why}`);
+  }
+}
+
+function loadImage(options: RunOptions): BootImage {
+  return loadKernel({
+    kernel: { name: options.kernel, bytes: readImage("Kernel", options.kernel) },
+    append: options.append,
+    modules: options.modules.map(({ path, args }) => ({
+      name: path,
+      bytes: readImage("Module", path),
+      args,
+    })),
+    ramBytes: options.memoryBytes,
+  });
+}
+
+interface Run {
+  readonly machine: Machine;
+  readonly log: ExitLog;
+  readonly outputs: readonly [SerialOutput, SerialOutput];
+  readonly unimplemented: Map<string, number>;
+}
+
+function prepare(options: RunOptions): Run {
+  const image = loadImage(options);
+  const machine = new Machine({ ramBytes: options.memoryBytes });
+  machine.load(image);
+  const log = new ExitLog(machine, options.exits !== undefined);
+  const outputs = [
+    new SerialOutput(options.serial[0], options.until),
+    new SerialOutput(options.serial[1], options.until),
+  ] as const;
+  const unimplemented = new Map<string, number>();
+  machine.observe(log.observer);
+  machine.observe({
+    name: UNTIL,
+    on: {
+      console: ({ source, byte }) => {
+        const output = source === "com1" ? outputs[0] : source === "com2" ? outputs[1] : undefined;
+        return output?.put(byte) === true ? "stop" : undefined;
+      },
+      unimplemented: ({ bytes }) => {
+        const text = Buffer.from(bytes).toString("hex");
+        unimplemented.set(text, (unimplemented.get(text) ?? 0) + 1);
+        return undefined;
+      },
+    },
+  });
+  return { machine, log, outputs, unimplemented };
+}
+
+/** Sends what is typed to COM1. Returns what ends that. */
+function forwardInput(machine: Machine, options: RunOptions): () => void {
+  if (options.serial[0] !== "stdio" || !process.stdin.isTTY) return () => {};
+  const { stdin } = process;
+  const onData = (bytes: Buffer): void => machine.platform.serialInput(0, bytes);
+  stdin.on("data", onData);
+  return () => {
+    stdin.off("data", onData);
+    stdin.pause();
+  };
+}
+
+async function runToEnd(machine: Machine, maxInstructions: number): Promise<RunResult> {
+  for (;;) {
+    const left = maxInstructions - machine.icount;
+    if (left <= 0) return { reason: "budget" };
+    const result = machine.run({ instructions: Math.min(left, TURN) });
+    if (result.reason === "budget") await new Promise((resume) => setImmediate(resume));
+    else if (result.reason !== "idle" || result.forever) return result;
+  }
+}
+
+/** What the result means: exit status, and a sentence unless all is well. */
+function verdict(result: RunResult, options: RunOptions): { status: number; text?: string } {
+  switch (result.reason) {
+    case "powerOff":
+      return options.until === undefined
+        ? { status: Status.done }
+        : {
+            status: Status.done,
+            text: `The guest powered off before "${options.until}" was seen.`,
+          };
+    case "observer":
+      return { status: Status.done };
+    case "debugExit":
+      return { status: result.status };
+    case "reset":
+      return { status: Status.shutdown, text: "The guest reset the machine." };
+    case "shutdown":
+      return {
+        status: Status.shutdown,
+        text: `The CPU shut down: ${result.faults.join(", then ")}.`,
+      };
+    case "notImplemented":
+      return { status: Status.internal, text: `Not implemented: ${result.what}.` };
+    case "idle":
+      return { status: Status.budget, text: "The CPU halted and nothing can wake it." };
+    case "budget":
+      return {
+        status: Status.budget,
+        text: `The budget of ${options.maxInstructions} instructions is used up.`,
+      };
+  }
+}
+
+/** Runs; returns the exit status. Throws BadInput. */
+export async function run(options: RunOptions): Promise<number> {
+  const started = process.cpuUsage();
+  let prepared: Run;
+  try {
+    prepared = prepare(options);
+  } catch (error) {
+    if (error instanceof LoadError) throw new BadInput(error.message);
+    throw error;
+  }
+  const { machine, log, outputs, unimplemented } = prepared;
+  const stopInput = forwardInput(machine, options);
+  const result = await runToEnd(machine, options.maxInstructions);
+  stopInput();
+  for (const output of outputs) output.close();
+  const { status, text } = verdict(result, options);
+  if (text !== undefined) process.stderr.write(`minvisor: ${text}\n`);
+  if (options.exits !== undefined) log.write(options.exits);
+  if (options.stats) {
+    const used = process.cpuUsage(started);
+    printStatistics(machine, log, unimplemented, (used.user + used.system) / 1e6, result);
+  }
+  if (options.stateHash) process.stdout.write(`state-hash ${machine.stateHash()}\n`);
+  return status;
+}

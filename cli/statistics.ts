@@ -1,0 +1,38 @@
+/** Prints the statistics of a run on standard error. */
+
+import { type Machine, type RunResult, unknownMsrAccesses } from "../emulator/index.ts";
+import type { ExitLog } from "./exit-log.ts";
+
+function table(title: string, rows: Iterable<readonly [string, number]>): string[] {
+  const sorted = [...rows].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
+  return sorted.map(([name, count]) => `${title} ${name} ${count}`);
+}
+
+function refusedPorts(machine: Machine): [string, number][] {
+  return [...machine.ports.refused].map(([port, { reads, writes }]) => [
+    `0x${port.toString(16)}`,
+    reads + writes,
+  ]);
+}
+
+export function printStatistics(
+  machine: Machine,
+  log: ExitLog,
+  unimplemented: ReadonlyMap<string, number>,
+  cpuSeconds: number,
+  result: RunResult,
+): void {
+  const value = result.reason === "debugExit" ? ` ${result.status}` : "";
+  const lines = [
+    `end ${result.reason}${value}`,
+    `instructions ${machine.icount}`,
+    `ticks ${machine.ticks}`,
+    `cpu-seconds ${cpuSeconds.toFixed(2)}`,
+    `mips ${(machine.icount / cpuSeconds / 1e6).toFixed(1)}`,
+    ...table("exit", log.counts),
+    ...table("unimplemented", unimplemented),
+    ...table("refused-port", refusedPorts(machine)),
+    ...table("refused-msr", unknownMsrAccesses(machine.cpu)),
+  ];
+  process.stderr.write(`${lines.join("\n")}\n`);
+}
