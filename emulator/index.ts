@@ -16,8 +16,6 @@ export {
   type RunResult,
   type Snapshot,
 } from "./machine.ts";
-export { type AddressSpace, DebugMemory, type Worlds } from "./memory/address-space.ts";
-export { currentNested, currentPaging, Translator } from "./memory/translate.ts";
 export {
   type AddressSpace,
   DebugMemory,
@@ -30,6 +28,7 @@ export {
   type PagingContext,
   type Translation,
   type TranslationLevel,
+  Translator,
 } from "./memory/translate.ts";
 export type {
   EventName,
@@ -49,11 +48,6 @@ export {
 export type { CpuState, Segment } from "./state/cpu-state.ts";
 export { Flag, type FlagName, getFlag, getRflags, setFlag, setRflags } from "./state/flags.ts";
 export { PAGE_SIZE, PageReason } from "./state/memory-map.ts";
-export { exitFields } from "./svm/exit-fields.ts";
-export { describeExit, describeExitInfo } from "./svm/exit-info.ts";
-export { EXITS, exitByName, exitName, exitOf } from "./svm/exits.ts";
-export { decodeBits, describeBits, VMCB_FIELDS, type VmcbFieldName } from "./svm/vmcb.ts";
-export { encodeVmcbField, VmcbView } from "./svm/vmcb-view.ts";
 export { type ExitFields, exitFields } from "./svm/exit-fields.ts";
 export { describeExit, describeExitInfo, type ExitWords } from "./svm/exit-info.ts";
 export { EXITS, type Exit, exitByName, exitName, exitOf } from "./svm/exits.ts";
