@@ -8,6 +8,7 @@ import {
   noteDenormals,
   type Operand,
   propagate,
+  unpack,
   type X87Environment,
   zero,
 } from "./extended.ts";
@@ -73,6 +74,7 @@ export function exponentialMinusOne(env: X87Environment, x: Operand): Extended {
   }
   if (x.kind === "zero") return zero(x.negative);
   noteDenormals(env, x);
+  env.flags |= FpuFlag.precision;
   const size = compareExact({ ...x, negative: false }, exactOne);
   if (size > 0) return packFull(env, x);
   if (size === 0) return packFull(env, x.negative ? { ...x, exponent: x.exponent - 1 } : x);
@@ -166,8 +168,13 @@ function deliverProduct(
   y: Operand,
   logarithm: { value: Exact; exact: boolean },
 ): Extended {
+  // Real processors report precision here also where nothing is lost.
+  env.flags |= FpuFlag.precision;
   const product = multiplyExact(y, logarithm.value);
-  return logarithm.exact ? packFull(env, product) : inexact(env, product);
+  if (!logarithm.exact) return inexact(env, product);
+  const result = packFull(env, product);
+  if (unpack(result).denormal) env.flags |= FpuFlag.underflow;
+  return result;
 }
 
 /** FYL2X: y * log2(x). */
@@ -202,6 +209,7 @@ export function yLog2XPlus1(env: X87Environment, y: Operand, x: Operand): Extend
   const negative = y.negative !== x.negative;
   if (x.kind === "infinity") {
     if (x.negative || y.kind === "zero") return invalidOperation(env);
+    noteDenormals(env, y);
     return infinity(negative);
   }
   if (y.kind === "infinity") {
@@ -212,7 +220,10 @@ export function yLog2XPlus1(env: X87Environment, y: Operand, x: Operand): Extend
   noteDenormals(env, y, x);
   if (x.kind === "zero" || y.kind === "zero") return zero(negative);
   const sum = leadingExponent(x) < TINY_EXPONENT ? undefined : addExact(x, exactOne);
-  if (sum !== undefined && (sum.negative || sum.significand === 0n)) return packFull(env, x);
+  if (sum !== undefined && (sum.negative || sum.significand === 0n)) {
+    env.flags |= FpuFlag.precision;
+    return packFull(env, x);
+  }
   if (leadingExponent(x) < -2) {
     return deliverProduct(env, y, { value: logarithmOfOnePlus(x), exact: false });
   }

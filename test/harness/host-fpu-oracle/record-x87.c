@@ -1,6 +1,6 @@
 /*
  * Records x87 vectors: for each instruction below, random and edge inputs and what the CPU did.
- * Usage: record-x87 FAMILY COUNT, FAMILY one of arithmetic, move. Layout on stdout: a JSON line,
+ * Usage: record-x87 FAMILY COUNT, FAMILY one of arithmetic, move, special. Layout on stdout: a JSON line,
  * then records: length u8, code 15 bytes, in: FCW u16, FSW u16, abridged tags u8, RFLAGS u8, then
  * ST(0), ST(1), ST(2) and ST(7) of 10 bytes each (the others hold 1.0), memory 16 bytes;
  * out: FCW, FSW, tags, RFLAGS, the same four physical registers, memory 16, AX u16.
@@ -55,6 +55,11 @@ static const struct instruction MOVE[] = {
     {NONE, "d93f"}, {NONE, "dd3f"}, {NONE, "dfe0"}, {NONE, "dbe2"},
     {NONE, "dbe3"}, {NONE, "d9d0"}, {NONE, "d9f6"}, {NONE, "d9f7"},
     {NONE, "ddc1"}, {NONE, "dfc1"}, {NONE, "9b"},
+};
+
+static const struct instruction TRANSCENDENTAL[] = {
+    {NONE, "d9f0"}, {NONE, "d9f1"}, {NONE, "d9f2"}, {NONE, "d9f3"},
+    {NONE, "d9f9"}, {NONE, "d9fb"}, {NONE, "d9fe"}, {NONE, "d9ff"},
 };
 
 #define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
@@ -173,12 +178,13 @@ static void record(const struct instruction *instruction) {
 
 int main(int argc, char **argv) {
 	if (argc != 3) {
-		fprintf(stderr, "usage: record-x87 arithmetic|move COUNT\n");
+		fprintf(stderr, "usage: record-x87 arithmetic|move|special COUNT\n");
 		return 2;
 	}
 	int moves = !strcmp(argv[1], "move");
 	const struct instruction *list = moves ? MOVE : ARITHMETIC;
 	size_t size = moves ? COUNT_OF(MOVE) : COUNT_OF(ARITHMETIC);
+	if (!strcmp(argv[1], "special")) list = TRANSCENDENTAL, size = COUNT_OF(TRANSCENDENTAL);
 	write_header(argv[1], 142);
 	for (long i = 0, count = atol(argv[2]); i < count; i++) record(&list[i % size]);
 	return 0;
