@@ -11,6 +11,7 @@ import { FAR_ROWS } from "./far.ts";
 import { FLAG_ROWS } from "./flags.ts";
 import { INTERRUPT_ROWS } from "./interrupt.ts";
 import { LOGIC_ROWS } from "./logic.ts";
+import { MMX_ROWS } from "./mmx.ts";
 import { MOVE_ROWS } from "./move.ts";
 import { MSR_ROWS } from "./msr.ts";
 import { MULTIPLY_ROWS } from "./multiply.ts";
@@ -71,6 +72,7 @@ export const ROWS: readonly Row[] = [
   ...SSE_FLOAT_ROWS,
   ...SSE_CONVERT_ROWS,
   ...SSE_STATE_ROWS,
+  ...MMX_ROWS,
   ...X87_CONTROL_ROWS,
   ...X87_LOAD_ROWS,
   ...X87_ARITHMETIC_ROWS,
