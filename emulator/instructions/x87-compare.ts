@@ -113,6 +113,10 @@ export const X87_COMPARE_ROWS: readonly Row[] = [
   complexRow("FICOMP", "DE /3", "Mw", X87, withMemory(loadShort, 1)),
   complexRow("FCOM", "D8 D0 +i", "STi", X87, withRegister(0, true)),
   complexRow("FCOMP", "D8 D8 +i", "STi", X87, withRegister(1, true)),
+  // Undocumented second encodings.
+  complexRow("FCOM", "DC D0 +i", "STi", X87, withRegister(0, true)),
+  complexRow("FCOMP", "DC D8 +i", "STi", X87, withRegister(1, true)),
+  complexRow("FCOMP", "DE D0 +i", "STi", X87, withRegister(1, true)),
   complexRow("FCOMPP", "DE D9", "", X87, withRegister(2, true, 1)),
   complexRow("FUCOM", "DD E0 +i", "STi", X87, withRegister(0, false)),
   complexRow("FUCOMP", "DD E8 +i", "STi", X87, withRegister(1, false)),

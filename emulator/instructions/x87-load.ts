@@ -83,6 +83,16 @@ const storeRegister =
     });
   };
 
+/** FSTPNCE: an empty top is popped without a stack fault, and nothing is stored. */
+function storeUnchecked(x: Execution): void {
+  const unit = new X87Unit(x);
+  const i = x.registerNumber(0);
+  unit.finish(() => {
+    if (!unit.stack.isEmpty(0)) unit.stack.set(i, unit.stack.get(0));
+    unit.stack.pop();
+  });
+}
+
 /** FXCH: an empty register counts as holding the indefinite. */
 function exchange(x: Execution): void {
   const i = x.registerNumber(0);
@@ -172,6 +182,12 @@ export const X87_LOAD_ROWS: readonly Row[] = [
   complexRow("FST", "DD D0 +i", "STi", X87, storeRegister(false)),
   complexRow("FSTP", "DD D8 +i", "STi", X87, storeRegister(true)),
   complexRow("FXCH", "D9 C8 +i", "STi", X87, exchange),
+  // Undocumented second encodings.
+  complexRow("FSTPNCE", "D9 D8 +i", "STi", X87, storeUnchecked),
+  complexRow("FSTP", "DF D0 +i", "STi", X87, storeRegister(true)),
+  complexRow("FSTP", "DF D8 +i", "STi", X87, storeRegister(true)),
+  complexRow("FXCH", "DD C8 +i", "STi", X87, exchange),
+  complexRow("FXCH", "DF C8 +i", "STi", X87, exchange),
   complexRow("FCMOVB", "DA C0 +i", "STi", X87, moveIf("B")),
   complexRow("FCMOVE", "DA C8 +i", "STi", X87, moveIf("Z")),
   complexRow("FCMOVBE", "DA D0 +i", "STi", X87, moveIf("BE")),
