@@ -1,0 +1,66 @@
+// Builds everything: the bundles under dist/, MinVisor and our own guests.
+
+import { chmodSync, copyFileSync, existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import * as esbuild from "esbuild";
+import { inRepository, repository } from "./lib/paths.mjs";
+import { mustRun, runMain } from "./lib/run.mjs";
+
+const NODE_BUNDLE = {
+  absWorkingDir: repository,
+  bundle: true,
+  platform: "node",
+  target: "node20",
+  format: "cjs",
+  sourcemap: "linked",
+  sourcesContent: false,
+  logLevel: "warning",
+};
+
+const BUNDLES = [
+  {
+    ...NODE_BUNDLE,
+    entryPoints: ["cli/main.ts"],
+    outfile: "dist/cli.cjs",
+    banner: { js: "#!/usr/bin/env node" },
+  },
+  { ...NODE_BUNDLE, entryPoints: ["debug-adapter/node/main.ts"], outfile: "dist/adapter.cjs" },
+  {
+    ...NODE_BUNDLE,
+    entryPoints: ["extension/extension.ts"],
+    outfile: "dist/extension.cjs",
+    external: ["vscode"],
+  },
+  // Nothing loads this one: that it bundles proves that the session uses nothing of Node.
+  {
+    ...NODE_BUNDLE,
+    entryPoints: ["debug-adapter/session.ts"],
+    outfile: "dist/session.browser.js",
+    platform: "browser",
+    format: "esm",
+    sourcemap: false,
+  },
+];
+
+/** iced-x86 reads its WebAssembly from a file beside the code that asks for it. */
+function copyDisassembler() {
+  const wasm = "iced_x86_bg.wasm";
+  copyFileSync(inRepository("node_modules", "iced-x86", wasm), inRepository("dist", wasm));
+}
+
+async function bundleAll() {
+  mkdirSync(inRepository("dist"), { recursive: true });
+  const there = BUNDLES.filter(({ entryPoints: [entry] }) => existsSync(join(repository, entry)));
+  await Promise.all(there.map((options) => esbuild.build(options)));
+  copyDisassembler();
+  chmodSync(inRepository("dist", "cli.cjs"), 0o755);
+}
+
+/** Builds what is out of date; the bundles always, as they take under a second. */
+export async function build() {
+  await bundleAll();
+  await mustRun(process.execPath, [inRepository("scripts", "build-minvisor.mjs")]);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await runMain(build);
