@@ -6,8 +6,8 @@ import { type Row, type RowOptions, row, type Semantics } from "./row.ts";
 const SSE2: RowOptions = { unit: "sse", feature: "SSE2" };
 const hot = (options: RowOptions): RowOptions => ({ ...options, hot: true });
 
-type LaneBits = 16 | 32 | 64;
-type Direction = "left" | "right" | "rightSigned";
+export type LaneBits = 16 | 32 | 64;
+export type Direction = "left" | "right" | "rightSigned";
 
 /** 1 in each lane of a 64-bit value. */
 const ONES: Record<LaneBits, bigint> = { 16: 0x0001000100010001n, 32: 0x0000000100000001n, 64: 1n };
@@ -40,7 +40,8 @@ function signFill<V, B, X>(c: Context<V, B, X>, half: V, count: V, bits: LaneBit
   return c.mul(signs, top);
 }
 
-function shiftLanes<V, B, X>(
+/** All lanes by one count; counts of the lane width and more clear them, or fill them with signs. */
+export function shiftLanes<V, B, X>(
   c: Context<V, B, X>,
   value: X,
   count: V,

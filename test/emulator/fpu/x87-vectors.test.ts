@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { RegisterStack, TOP_SHIFT } from "../../../emulator/fpu/register-stack.ts";
+import { MMX_ROWS } from "../../../emulator/instructions/mmx.ts";
 import { X87_ARITHMETIC_ROWS } from "../../../emulator/instructions/x87-arithmetic.ts";
 import { X87_COMPARE_ROWS } from "../../../emulator/instructions/x87-compare.ts";
 import { X87_CONTROL_ROWS } from "../../../emulator/instructions/x87-control.ts";
@@ -25,6 +26,7 @@ const cpu = new BareCpu([
   ...X87_CONTROL_ROWS,
   ...X87_LOAD_ROWS,
   ...X87_TRANSCENDENTAL_ROWS,
+  ...MMX_ROWS,
 ]);
 const { state } = cpu;
 const stack = new RegisterStack(state);

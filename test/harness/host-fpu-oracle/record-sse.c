@@ -1,6 +1,6 @@
 /*
  * Records SSE vectors: for each instruction below, random and edge inputs and what the CPU did.
- * Usage: record-sse FAMILY COUNT, FAMILY one of integer, float, convert. Layout on stdout: a JSON
+ * Usage: record-sse FAMILY COUNT, FAMILY one of integer, float, convert, mmx. Layout on stdout: a JSON
  * line, then records: length u8, code 15 bytes, in: xmm0 16, xmm1 and memory 16, rax 8, mxcsr 4;
  * out: xmm0 16, memory 16, rax 8, mxcsr 4, flags u8 (SF ZF AF PF CF), trap u8 (1 = #XF, 2 = #GP).
  */
@@ -84,6 +84,33 @@ static const struct instruction CONVERT[] = {
     {DOUBLES, "f20f5ac1"}, {SINGLES, "0f5ac1"}, {SINGLES, "0f5a07"}, {DOUBLES, "660f5ac1"},
     {BYTES, "0f5bc1"}, {SINGLES, "660f5bc1"}, {SINGLES, "f30f5bc1"}, {BYTES, "f30fe6c1"},
     {BYTES, "f30fe607"}, {DOUBLES, "f20fe6c1"}, {DOUBLES, "660fe6c1"},
+};
+
+/* The same slots with MM0 and MM1, which get the low halves of XMM0 and XMM1. */
+static const struct instruction MMX[] = {
+    {BYTES, "0f6ec0"}, {BYTES, "480f6ec0"}, {BYTES, "0f7ec0"}, {BYTES, "480f7ec0"},
+    {BYTES, "0f6fc1"}, {BYTES, "0f7fc1"}, {BYTES, "0f6f07"}, {BYTES, "0f7f07"},
+    {BYTES, "0fe707"}, {BYTES, "f20fd6c1"}, {BYTES, "f30fd6c1"}, {BYTES, "0ffcc1"},
+    {BYTES, "0ffdc1"}, {BYTES, "0ffec1"}, {BYTES, "0fd4c1"}, {BYTES, "0ff8c1"},
+    {BYTES, "0ff9c1"}, {BYTES, "0ffac1"}, {BYTES, "0ffbc1"}, {BYTES, "0fecc1"},
+    {BYTES, "0fedc1"}, {BYTES, "0fdcc1"}, {BYTES, "0fddc1"}, {BYTES, "0fe8c1"},
+    {BYTES, "0fe9c1"}, {BYTES, "0fd8c1"}, {BYTES, "0fd9c1"}, {BYTES, "0fe0c1"},
+    {BYTES, "0fe3c1"}, {BYTES, "0fdac1"}, {BYTES, "0fdec1"}, {BYTES, "0feac1"},
+    {BYTES, "0feec1"}, {BYTES, "0f74c1"}, {BYTES, "0f75c1"}, {BYTES, "0f76c1"},
+    {BYTES, "0f64c1"}, {BYTES, "0f65c1"}, {BYTES, "0f66c1"}, {BYTES, "0fd5c1"},
+    {BYTES, "0ff5c1"}, {BYTES, "0fe5c1"}, {BYTES, "0fe4c1"}, {BYTES, "0ff4c1"},
+    {BYTES, "0ff6c1"}, {BYTES, "0fdbc1"}, {BYTES, "0fdfc1"}, {BYTES, "0febc1"},
+    {BYTES, "0fefc1"}, {BYTES, "0f63c1"}, {BYTES, "0f67c1"}, {BYTES, "0f6bc1"},
+    {BYTES, "0f60c1"}, {BYTES, "0f6107"}, {BYTES, "0f62c1"}, {BYTES, "0f68c1"},
+    {BYTES, "0f69c1"}, {BYTES, "0f6ac1"}, {SMALL_COUNT, "0fd1c1"}, {SMALL_COUNT, "0fd2c1"},
+    {SMALL_COUNT, "0fd3c1"}, {SMALL_COUNT, "0fe1c1"}, {SMALL_COUNT, "0fe2c1"},
+    {SMALL_COUNT, "0ff1c1"}, {SMALL_COUNT, "0ff2c1"}, {SMALL_COUNT, "0ff307"},
+    {SMALL_COUNT, "0f71d0ii"}, {SMALL_COUNT, "0f71e0ii"}, {SMALL_COUNT, "0f71f0ii"},
+    {SMALL_COUNT, "0f72d0ii"}, {SMALL_COUNT, "0f72e0ii"}, {SMALL_COUNT, "0f72f0ii"},
+    {SMALL_COUNT, "0f73d0ii"}, {SMALL_COUNT, "0f73f0ii"}, {BYTES, "0f70c1ii"},
+    {BYTES, "0fc4c0ii"}, {BYTES, "0fc5c1ii"}, {BYTES, "0fd7c1"}, {BYTES, "0ff7c1"},
+    {BYTES, "0f2ac1"}, {BYTES, "660f2ac1"}, {BYTES, "660f2a07"}, {SINGLES, "0f2cc1"},
+    {SINGLES, "0f2dc1"}, {DOUBLES, "660f2cc1"}, {DOUBLES, "660f2dc1"}, {BYTES, "0f77"},
 };
 
 #define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
@@ -170,6 +197,10 @@ static void record(const struct instruction *instruction, const char *family) {
 	}
 	memcpy(state.memory, state.image + 176, 16);
 	memcpy(state.memory + 16, state.image + 160, 16);
+	if (!strcmp(family, "mmx")) {
+		memcpy(state.image + 32, state.image + 160, 8);
+		memcpy(state.image + 48, state.image + 176, 8);
+	}
 	uint8_t rax[16];
 	fill(rax, BYTES);
 	memcpy(&state.rax, rax, 8);
@@ -182,6 +213,13 @@ static void record(const struct instruction *instruction, const char *family) {
 	fwrite(&state.rax, 1, 8, stdout);
 	fwrite(&mxcsr, 1, 4, stdout);
 	run_native(&state, code, length);
+	/* MMX: XMM0's low half, then MM0 XORed with the abridged tags. */
+	if (!strcmp(family, "mmx")) {
+		uint64_t low;
+		memcpy(&low, state.image + 32, 8);
+		low ^= state.image[4];
+		memcpy(state.image + 168, &low, 8);
+	}
 	fwrite(state.image + 160, 1, 16, stdout);
 	fwrite(state.memory, 1, 16, stdout);
 	fwrite(&state.rax, 1, 8, stdout);
@@ -192,12 +230,13 @@ static void record(const struct instruction *instruction, const char *family) {
 
 int main(int argc, char **argv) {
 	if (argc != 3) {
-		fprintf(stderr, "usage: record-sse integer|float|convert COUNT\n");
+		fprintf(stderr, "usage: record-sse integer|float|convert|mmx COUNT\n");
 		return 2;
 	}
 	const struct instruction *list = INTEGER;
 	size_t size = COUNT_OF(INTEGER);
 	if (!strcmp(argv[1], "float")) list = FLOAT, size = COUNT_OF(FLOAT);
+	if (!strcmp(argv[1], "mmx")) list = MMX, size = COUNT_OF(MMX);
 	if (!strcmp(argv[1], "convert")) list = CONVERT, size = COUNT_OF(CONVERT);
 	write_header(argv[1], 106);
 	for (long i = 0, count = atol(argv[2]); i < count; i++) record(&list[i % size], argv[1]);

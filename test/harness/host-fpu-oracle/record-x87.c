@@ -54,7 +54,7 @@ static const struct instruction MOVE[] = {
     {NONE, "d9e5"}, {NONE, "d9e0"}, {NONE, "d9e1"}, {WORD, "d92f"},
     {NONE, "d93f"}, {NONE, "dd3f"}, {NONE, "dfe0"}, {NONE, "dbe2"},
     {NONE, "dbe3"}, {NONE, "d9d0"}, {NONE, "d9f6"}, {NONE, "d9f7"},
-    {NONE, "ddc1"}, {NONE, "dfc1"}, {NONE, "9b"}, {NONE, "dcd1"}, {NONE, "dcd9"}, {NONE, "ded1"},
+    {NONE, "ddc1"}, {NONE, "dfc1"}, {NONE, "9b"}, {NONE, "0f77"}, {NONE, "dcd1"}, {NONE, "dcd9"}, {NONE, "ded1"},
     {NONE, "d9d9"}, {NONE, "dfd1"}, {NONE, "dfd9"}, {NONE, "ddc9"}, {NONE, "dfc9"},
 };
 

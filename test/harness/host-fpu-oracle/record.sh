@@ -6,7 +6,7 @@ vectors=$here/../../vectors
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 gcc -O1 -Wall -Wextra -o "$work/record-sse" "$here/record-sse.c" "$here/run-native.c"
-for family in integer float convert; do
+for family in integer float convert mmx; do
 	"$work/record-sse" $family 2700 >"$vectors/sse-$family.bin"
 done
 gcc -O1 -Wall -Wextra -o "$work/record-x87" "$here/record-x87.c" "$here/run-native.c"
