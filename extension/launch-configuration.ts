@@ -10,22 +10,9 @@ import {
   window,
 } from "vscode";
 import { registerCommand } from "./commands.ts";
+import { completeConfiguration } from "./complete-configuration.ts";
 import { COMMANDS, DEBUG_TYPE } from "./contributions.ts";
 import { sampleConfiguration, templateConfiguration } from "./sample-configurations.ts";
-
-/**
- * Completes a configuration: an empty one, which F5 without a launch.json gives, becomes the
- * sample; in another, relative paths are from the workspace folder. Undefined where it cannot run.
- */
-export function completeConfiguration(
-  given: DebugConfiguration,
-  root: string,
-  workspaceFolder: string | undefined,
-): DebugConfiguration | undefined {
-  if (!given.type && !given.request && !given.name) return sampleConfiguration(root);
-  if (given.request !== "launch" || typeof given.kernel !== "string") return undefined;
-  return workspaceFolder === undefined ? given : { cwd: workspaceFolder, ...given };
-}
 
 function resolveConfiguration(
   root: string,

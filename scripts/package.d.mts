@@ -1,0 +1,4 @@
+// Types of package.mjs, for the tests.
+
+export function vsixPath(): string;
+export function packageExtension(path?: string): string;

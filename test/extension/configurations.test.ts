@@ -1,0 +1,70 @@
+// Launch configurations: the sample's files are there, an empty one becomes the sample.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { completeConfiguration } from "../../extension/complete-configuration.ts";
+import { sampleConfiguration } from "../../extension/sample-configurations.ts";
+import { terminalText } from "../../extension/terminal-text.ts";
+import { buildAll } from "../../scripts/build-minvisor.mjs";
+import { readSource, repository } from "../tidy/sources.ts";
+
+beforeAll(() => void buildAll(), 120_000);
+
+interface Configuration {
+  readonly name: string;
+  readonly kernel: string;
+  readonly modules: readonly (string | { readonly path: string })[];
+  readonly symbols?: readonly { readonly path: string }[];
+}
+
+const filesOf = ({ kernel, modules, symbols = [] }: Configuration): string[] => [
+  kernel,
+  ...modules.map((module) => (typeof module === "string" ? module.split(" ")[0]! : module.path)),
+  ...symbols.map(({ path }) => path),
+];
+
+describe("the sample configuration", () => {
+  test("names files that the build makes", () => {
+    const files = filesOf(sampleConfiguration(repository) as unknown as Configuration);
+    expect(files).toHaveLength(3);
+    expect(files.filter((path) => !existsSync(path))).toEqual([]);
+  });
+
+  test("is what F5 without a launch.json starts", () => {
+    const started = completeConfiguration({} as never, "/extension", undefined);
+    expect(started).toMatchObject({ kernel: "/extension/minvisor/build/minvisor.elf" });
+  });
+});
+
+describe("a configuration of launch.json", () => {
+  const given = { type: "minvisor", request: "launch", name: "a", kernel: "k.elf" };
+
+  test("takes relative paths from the workspace folder", () => {
+    expect(completeConfiguration(given, "/extension", "/work")).toEqual({ ...given, cwd: "/work" });
+    const own = { ...given, cwd: "/own" };
+    expect(completeConfiguration(own, "/extension", "/work")).toEqual(own);
+  });
+
+  test("must launch, and name a kernel", () => {
+    const wrong = [
+      { ...given, kernel: undefined },
+      { ...given, request: "attach" },
+    ];
+    for (const one of wrong) expect(completeConfiguration(one, "/extension", "/w")).toBeUndefined();
+  });
+});
+
+test("the sample workspace's configurations name files that are built, or Linux's", () => {
+  const text = readSource("samples/minvisor.code-workspace");
+  const { launch } = JSON.parse(text) as {
+    readonly launch: { readonly configurations: readonly Configuration[] };
+  };
+  const files = launch.configurations
+    .flatMap(filesOf)
+    .filter((path) => !path.startsWith("cache/linux/"));
+  expect(files.filter((path) => !existsSync(join(repository, path)))).toEqual([]);
+});
+
+test("a bare line feed begins a new line in a terminal", () => {
+  expect(terminalText("a\nb\r\nc\n")).toBe("a\r\nb\r\nc\r\n");
+});

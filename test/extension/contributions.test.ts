@@ -1,0 +1,92 @@
+// What package.json contributes against what the code refers to.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { ASSEMBLY_LANGUAGE, COMMANDS, DEBUG_TYPE } from "../../extension/contributions.ts";
+import { readSource, repository } from "../tidy/sources.ts";
+
+interface Manifest {
+  readonly engines: { readonly vscode: string };
+  readonly devDependencies: Readonly<Record<string, string>>;
+  readonly activationEvents: readonly string[];
+  readonly contributes: {
+    readonly commands: readonly { readonly command: string; readonly category: string }[];
+    readonly debuggers: readonly {
+      readonly type: string;
+      readonly languages: readonly string[];
+      readonly configurationAttributes: {
+        readonly launch: {
+          readonly required: readonly string[];
+          readonly properties: Readonly<Record<string, object>>;
+        };
+      };
+      readonly configurationSnippets: readonly {
+        readonly body: Readonly<Record<string, unknown>>;
+      }[];
+    }[];
+    readonly breakpoints: readonly { readonly language: string }[];
+    readonly languages: readonly { readonly id: string; readonly configuration: string }[];
+    readonly grammars: readonly { readonly scopeName: string; readonly path: string }[];
+    readonly viewsWelcome: readonly { readonly contents: string }[];
+  };
+}
+
+const read = (path: string): unknown => JSON.parse(readFileSync(join(repository, path), "utf8"));
+const manifest = read("package.json") as Manifest;
+const { contributes } = manifest;
+const [contributedDebugger] = contributes.debuggers;
+
+test("commands are those of the constants, all in one category", () => {
+  const ids = contributes.commands.map(({ command }) => command);
+  expect(ids.sort()).toEqual(Object.values(COMMANDS).sort());
+  expect(new Set(contributes.commands.map(({ category }) => category))).toEqual(
+    new Set(["MinVisor"]),
+  );
+});
+
+test("commands named in texts exist", () => {
+  const text = JSON.stringify(contributes.viewsWelcome);
+  const named = [...text.matchAll(/\(command:([\w.]+)\)/g)].map(([, id]) => id!);
+  expect(named.length).toBeGreaterThan(0);
+  expect(Object.values(COMMANDS)).toEqual(expect.arrayContaining(named));
+});
+
+describe("the debugger", () => {
+  test("has the type and languages of the constants", () => {
+    expect(contributedDebugger!.type).toBe(DEBUG_TYPE);
+    expect(contributedDebugger!.languages).toContain(ASSEMBLY_LANGUAGE);
+    expect(contributes.breakpoints.map(({ language }) => language)).toEqual(
+      contributedDebugger!.languages,
+    );
+    expect(manifest.activationEvents.every((event) => event.endsWith(`:${DEBUG_TYPE}`))).toBe(true);
+  });
+
+  test("has a schema for each launch attribute of the adapter, and for no other", () => {
+    const text = readSource("debug-adapter/protocol.ts");
+    const body = /export interface LaunchAttributes \{([\s\S]*?)\n\}/.exec(text)![1]!;
+    const attributes = [...body.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, name]) => name!);
+    const { required, properties } = contributedDebugger!.configurationAttributes.launch;
+    expect(Object.keys(properties).sort()).toEqual(attributes.sort());
+    expect(required).toEqual(["kernel"]);
+  });
+
+  test("has snippets that use attributes of the schema", () => {
+    const { properties } = contributedDebugger!.configurationAttributes.launch;
+    const known = [...Object.keys(properties), "type", "request", "name"];
+    for (const { body } of contributedDebugger!.configurationSnippets) {
+      expect(known).toEqual(expect.arrayContaining(Object.keys(body)));
+      expect(body.type).toBe(DEBUG_TYPE);
+    }
+  });
+});
+
+test("the assembly language's grammar and configuration are there", () => {
+  expect(contributes.languages.map(({ id }) => id)).toEqual([ASSEMBLY_LANGUAGE]);
+  const grammar = read(contributes.grammars[0]!.path) as { readonly scopeName: string };
+  expect(grammar.scopeName).toBe(contributes.grammars[0]!.scopeName);
+  expect(read(contributes.languages[0]!.configuration)).toHaveProperty("comments");
+});
+
+test("the editor's types are those of the oldest editor that we run in", () => {
+  expect(`^${manifest.devDependencies["@types/vscode"]}`).toBe(manifest.engines.vscode);
+});
