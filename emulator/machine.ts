@@ -119,6 +119,8 @@ export class Machine {
   readonly ports = new Ports();
   readonly platform: Platform;
   readonly cpu: CpuCore;
+  /** What was loaded last. */
+  image: BootImage | undefined;
   private readonly history: PageHistory;
   private retired = 0;
   private idle = 0;
@@ -145,6 +147,7 @@ export class Machine {
 
   /** Places an image and sets the CPU up to start it. */
   load(image: BootImage): void {
+    this.image = image;
     for (const { address, bytes } of image.writes) this.memory.poke(address, bytes);
     if (image.rom !== undefined) {
       this.memory.setRomAlias(image.rom.address, image.rom.bytes.length, romTarget(image));

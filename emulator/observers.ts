@@ -15,6 +15,11 @@ export interface ObserverEvents {
     readonly before: bigint;
     readonly after: bigint;
   };
+  /**
+   * After bytes of a page with watched writes changed outside execution: the debugger, a loader, or
+   * a snapshot that came back.
+   */
+  poke: { readonly address: number; readonly size: number };
   /** After a read of a watched physical page. */
   physicalRead: { readonly address: number; readonly size: number };
   /** Before an exception or interrupt is delivered. */
@@ -25,6 +30,8 @@ export interface ObserverEvents {
     readonly address: bigint;
     readonly external: boolean;
   };
+  /** Before VMRUN checks and loads anything: its operand is legal, the state is still the host's. */
+  vmrunStart: { readonly vmcb: number; readonly rip: bigint };
   /** After VMRUN loaded the guest, before its first instruction. */
   vmrun: { readonly vmcb: number; readonly rip: bigint };
   /** After #VMEXIT: the VMCB is written, the host is loaded, its next instruction has not run. */

@@ -51,6 +51,41 @@ const NESTED_TABLE_ACCESS = Access.write | Access.user;
 /** Called for each entry read: level (1 = PTE), host-physical address, and the two halves. */
 export type WalkTrace = (level: number, address: number, low: number, high: number) => void;
 
+/** Whether a present entry names a page, not a table. */
+export function isLeaf(
+  mode: PagingMode,
+  pageSizeExtensions: boolean,
+  level: number,
+  low: number,
+): boolean {
+  if (level === 1) return true;
+  if ((low & Entry.pageSize) === 0) return false;
+  if (level === 2) return mode !== PagingMode.legacy || pageSizeExtensions;
+  return level === 3 && mode === PagingMode.long;
+}
+
+/** Reserved and must-be-zero bits of a present entry (section 5.3 and figures there). */
+export function hasReservedBits(
+  mode: PagingMode,
+  noExecuteEnabled: boolean,
+  level: number,
+  leaf: boolean,
+  low: number,
+  high: number,
+): boolean {
+  if (mode === PagingMode.legacy) return leaf && level === 2 && (low & 0x20_0000) !== 0;
+  if (mode === PagingMode.pae) {
+    if (level === 3) return (high & ~ADDRESS_HIGH) !== 0 || (low & 0x1e6) !== 0;
+    if ((high & 0x7fff_ff00) !== 0) return true;
+  } else if ((high & 0x000f_ff00) !== 0) {
+    return true;
+  }
+  if (!noExecuteEnabled && (high & NO_EXECUTE) !== 0) return true;
+  if (level === 2) return leaf && (low & 0x1f_e000) !== 0;
+  if (level === 3) return leaf ? !PAGE_1GB || (low & 0x3fff_e000) !== 0 : (low & 0x100) !== 0;
+  return level === 4 && (low & 0x180) !== 0;
+}
+
 /** One stage of translation: a set of tables and the rules that apply to them. */
 export class PagingStage {
   readonly #memory: EntryMemory;
@@ -123,8 +158,8 @@ export class PagingStage {
       const entryLow = this.#entryLow;
       const entryHigh = this.#entryHigh;
       if ((entryLow & Entry.present) === 0) return this.#fault(access, 0);
-      const leaf = level === 1 || this.#isLarge(level, entryLow);
-      if (this.#hasReserved(level, leaf, entryLow, entryHigh)) {
+      const leaf = isLeaf(mode, this.pageSizeExtensions, level, entryLow);
+      if (hasReservedBits(mode, this.noExecuteEnabled, level, leaf, entryLow, entryHigh)) {
         return this.#fault(access, FaultCode.present | FaultCode.reserved);
       }
       // Legacy PDPTEs have no rights; NX exists only where entries have a high half.
@@ -178,27 +213,6 @@ export class PagingStage {
     }
     this.trace?.(level, at, entry, this.#entryHigh);
     return Walk.done;
-  }
-
-  #isLarge(level: number, entryLow: number): boolean {
-    if ((entryLow & Entry.pageSize) === 0) return false;
-    if (level === 2) return this.mode !== PagingMode.legacy || this.pageSizeExtensions;
-    return level === 3 && this.mode === PagingMode.long;
-  }
-
-  /** Reserved and must-be-zero bits of a present entry (section 5.3 and figures there). */
-  #hasReserved(level: number, leaf: boolean, low: number, high: number): boolean {
-    if (this.mode === PagingMode.legacy) return leaf && level === 2 && (low & 0x20_0000) !== 0;
-    if (this.mode === PagingMode.pae) {
-      if (level === 3) return (high & ~ADDRESS_HIGH) !== 0 || (low & 0x1e6) !== 0;
-      if ((high & 0x7fff_ff00) !== 0) return true;
-    } else if ((high & 0x000f_ff00) !== 0) {
-      return true;
-    }
-    if (!this.noExecuteEnabled && (high & NO_EXECUTE) !== 0) return true;
-    if (level === 2) return leaf && (low & 0x1f_e000) !== 0;
-    if (level === 3) return leaf ? !PAGE_1GB || (low & 0x3fff_e000) !== 0 : (low & 0x100) !== 0;
-    return level === 4 && (low & 0x180) !== 0;
   }
 
   #finish(level: number, low: number, tableRights: number, access: number): Walk {

@@ -36,6 +36,7 @@ export class MachineMemory implements PhysicalMemory {
   readonly #words: Int32Array;
   readonly #view: DataView;
   readonly #devices = new Map<number, Device>();
+  readonly #writeWatches = new Map<number, number>();
   #aliasFirst = 0;
   #aliasEnd = 0;
   #aliasTarget = 0;
@@ -188,6 +189,7 @@ export class MachineMemory implements PhysicalMemory {
       const count = Math.min(bytes.length - at, PAGE_SIZE - ((address + at) % PAGE_SIZE));
       this.#beforeWrite(this.canonical(address + at), count, this.reasons(address + at));
       this.#bytes.set(bytes.subarray(at, at + count), pointer);
+      this.#tellPoke(address + at, count);
       at += count;
     }
     return bytes.length;
@@ -221,6 +223,27 @@ export class MachineMemory implements PhysicalMemory {
     if (ram >= this.ramBytes) return;
     const at = REASONS_BASE + (ram >>> 12);
     this.#bytes[at] = (this.#bytes[at] as number) & ~reason;
+  }
+
+  /**
+   * Makes writes to the page events (physicalWrite, poke) until the returned function is called.
+   * Several may watch one page; each is told of all writes to it.
+   */
+  watchWrites(address: PhysicalAddress): () => void {
+    const page = Math.floor(this.canonical(address) / PAGE_SIZE);
+    this.#writeWatches.set(page, (this.#writeWatches.get(page) ?? 0) + 1);
+    this.addReason(address, PageReason.watchWrite);
+    let watching = true;
+    return () => {
+      if (!watching) return;
+      watching = false;
+      const left = (this.#writeWatches.get(page) ?? 1) - 1;
+      if (left > 0) this.#writeWatches.set(page, left);
+      else {
+        this.#writeWatches.delete(page);
+        this.removeReason(address, PageReason.watchWrite);
+      }
+    };
   }
 
   attachMmio(device: Device, first: PhysicalAddress, bytes: number): void {
@@ -261,6 +284,11 @@ export class MachineMemory implements PhysicalMemory {
     if (!watched) return;
     const after = this.#load(pointer, size);
     this.#observers.emit("physicalWrite", { address: ram, size, before, after });
+  }
+
+  #tellPoke(address: number, size: number): void {
+    if ((this.reasons(address) & PageReason.watchWrite) === 0) return;
+    this.#observers.emit("poke", { address: this.canonical(address), size });
   }
 
   #tellRead(address: number, size: number): void {

@@ -21,6 +21,7 @@ export function vmrun(x: Execution): void {
   const { cpu } = x;
   const { state } = cpu;
   const address = vmcbOperand(x);
+  cpu.observers.emit("vmrunStart", { vmcb: address, rip: state.rip });
   state.vmcbAddress = BigInt(address);
   saveHostState(cpu, x.nextRip());
   const vmcb = new VmcbView(cpu.physical, address);
