@@ -20,7 +20,7 @@ const repository = join(dirname(fileURLToPath(import.meta.url)), "..");
  * and of SVM's features any but nested paging.
  */
 export const QEMU_CPU_FLAGS =
-  "qemu64,model-id=MinVisor Virtual CPU,level=1,xlevel=0x8000000a,-mmx,-mce,-mca,-mtrr," +
+  "qemu64,model-id=MinVisor Virtual CPU,level=1,xlevel=0x8000000a,-mce,-mca,-mtrr," +
   "-hypervisor,+svm,+npt,+rdtscp,+popcnt";
 
 export const QEMU = "qemu-system-x86_64";

@@ -20,25 +20,17 @@ const not: Semantics = (c) => c.write(0, c.not(c.readForWrite(0)));
 const test: Semantics = (c) => c.flagsOfLogic(c.and(c.read(0), c.read(1)), c.sizeOf(0));
 
 export const LOGIC_ROWS: readonly Row[] = [
-  ...aluRows("OR", { index: 1, lock: true, options, hot: ["Ev,Gv", "Gv,Ev", "Ev,Ibs"] }, (c) =>
-    logic(c, "or"),
-  ),
-  ...aluRows(
-    "AND",
-    { index: 4, lock: true, options, hot: ["Ev,Gv", "Gv,Ev", "rAX,Iz", "Ev,Ibs"] },
-    (c) => logic(c, "and"),
-  ),
-  ...aluRows("XOR", { index: 6, lock: true, options, hot: ["Ev,Gv", "Gv,Ev"] }, (c) =>
-    logic(c, "xor"),
-  ),
+  ...aluRows("OR", { index: 1, lock: true, options }, (c) => logic(c, "or")),
+  ...aluRows("AND", { index: 4, lock: true, options }, (c) => logic(c, "and")),
+  ...aluRows("XOR", { index: 6, lock: true, options }, (c) => logic(c, "xor")),
   row("NOT", "F6 /2", "Eb", { lock: true }, not),
   row("NOT", "F7 /2", "Ev", { lock: true }, not),
-  row("TEST", "84 /r", "Eb,Gb", { ...options, hot: true }, test),
-  row("TEST", "85 /r", "Ev,Gv", { ...options, hot: true }, test),
-  row("TEST", "A8", "AL,Ib", { ...options, hot: true }, test),
+  row("TEST", "84 /r", "Eb,Gb", { ...options }, test),
+  row("TEST", "85 /r", "Ev,Gv", { ...options }, test),
+  row("TEST", "A8", "AL,Ib", { ...options }, test),
   row("TEST", "A9", "rAX,Iz", options, test),
-  row("TEST", "F6 /0", "Eb,Ib", { ...options, hot: true }, test),
-  row("TEST", "F7 /0", "Ev,Iz", { ...options, hot: true }, test),
+  row("TEST", "F6 /0", "Eb,Ib", { ...options }, test),
+  row("TEST", "F7 /0", "Ev,Iz", { ...options }, test),
   // The opcode map's alias, which AMD documents.
   row("TEST", "F6 /1", "Eb,Ib", options, test),
   row("TEST", "F7 /1", "Ev,Iz", options, test),

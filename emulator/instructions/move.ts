@@ -8,25 +8,25 @@ const move: Semantics = (c) => c.write(0, c.read(1));
 const moveSignExtended: Semantics = (c) => c.write(0, c.signExtend(c.read(1), c.sizeOf(1)));
 
 const moves: Row[] = [
-  row("MOV", "88 /r", "Eb,Gb", { hot: true }, move),
-  row("MOV", "89 /r", "Ev,Gv", { hot: true }, move),
-  row("MOV", "8A /r", "Gb,Eb", { hot: true }, move),
-  row("MOV", "8B /r", "Gv,Ev", { hot: true }, move),
+  row("MOV", "88 /r", "Eb,Gb", {}, move),
+  row("MOV", "89 /r", "Ev,Gv", {}, move),
+  row("MOV", "8A /r", "Gb,Eb", {}, move),
+  row("MOV", "8B /r", "Gv,Ev", {}, move),
   row("MOV", "A0", "AL,Ob", {}, move),
   row("MOV", "A1", "rAX,Ov", {}, move),
   row("MOV", "A2", "Ob,AL", {}, move),
   row("MOV", "A3", "Ov,rAX", {}, move),
   row("MOV", "B0 +r", "Zb,Ib", {}, move),
-  row("MOV", "B8 +r", "Zv,Iv", { hot: true }, move),
-  row("MOV", "C6 /0", "Eb,Ib", { hot: true }, move),
-  row("MOV", "C7 /0", "Ev,Iz", { hot: true }, move),
-  row("MOVZX", "0F B6 /r", "Gv,Eb", { hot: true }, move),
-  row("MOVZX", "0F B7 /r", "Gv,Ew", { hot: true }, move),
-  row("MOVSX", "0F BE /r", "Gv,Eb", { hot: true }, moveSignExtended),
+  row("MOV", "B8 +r", "Zv,Iv", {}, move),
+  row("MOV", "C6 /0", "Eb,Ib", {}, move),
+  row("MOV", "C7 /0", "Ev,Iz", {}, move),
+  row("MOVZX", "0F B6 /r", "Gv,Eb", {}, move),
+  row("MOVZX", "0F B7 /r", "Gv,Ew", {}, move),
+  row("MOVSX", "0F BE /r", "Gv,Eb", {}, moveSignExtended),
   row("MOVSX", "0F BF /r", "Gv,Ew", {}, moveSignExtended),
-  row("MOVSXD", "63 /r", "Gv,Ed", { only64: true, hot: true }, moveSignExtended),
+  row("MOVSXD", "63 /r", "Gv,Ed", { only64: true }, moveSignExtended),
   row("MOVNTI", "NP 0F C3 /r", "My,Gy", { feature: "SSE2" }, move),
-  row("LEA", "8D /r", "Gv,M", { hot: true }, (c) => c.write(0, c.offset(1))),
+  row("LEA", "8D /r", "Gv,M", {}, (c) => c.write(0, c.offset(1))),
 ];
 
 /** Swaps neighbouring groups of `bits` bits under `mask`. */
@@ -63,25 +63,15 @@ const HOT_SETS: readonly ConditionCode[] = ["Z", "NZ"];
 
 /** The source is read, and a 32-bit destination zero-extended, whatever the condition. */
 const conditionalMoves = CONDITIONS.map((code, i) =>
-  row(
-    `CMOV${code}`,
-    `0F ${hex(0x40 + i)} /r`,
-    "Gv,Ev",
-    HOT_MOVES.includes(code) ? { hot: true } : {},
-    (c) => {
-      const source = c.read(1);
-      c.write(0, c.select(c.condition(code), source, c.read(0)));
-    },
-  ),
+  row(`CMOV${code}`, `0F ${hex(0x40 + i)} /r`, "Gv,Ev", HOT_MOVES.includes(code) ? {} : {}, (c) => {
+    const source = c.read(1);
+    c.write(0, c.select(c.condition(code), source, c.read(0)));
+  }),
 );
 
 const conditionalSets = CONDITIONS.map((code, i) =>
-  row(
-    `SET${code}`,
-    `0F ${hex(0x90 + i)} /r`,
-    "Eb",
-    HOT_SETS.includes(code) ? { hot: true } : {},
-    (c) => c.write(0, c.toValue(c.condition(code))),
+  row(`SET${code}`, `0F ${hex(0x90 + i)} /r`, "Eb", HOT_SETS.includes(code) ? {} : {}, (c) =>
+    c.write(0, c.toValue(c.condition(code))),
   ),
 );
 

@@ -227,7 +227,7 @@ export const MULTIPLY_ROWS: readonly Row[] = [
   row("MUL", "F7 /4", "Ev", MULTIPLY, multiply),
   row("IMUL", "F6 /5", "Eb", MULTIPLY, multiplySigned),
   row("IMUL", "F7 /5", "Ev", MULTIPLY, multiplySigned),
-  row("IMUL", "0F AF /r", "Gv,Ev", { ...MULTIPLY, hot: true }, multiplyInto(0, 1)),
+  row("IMUL", "0F AF /r", "Gv,Ev", { ...MULTIPLY }, multiplyInto(0, 1)),
   row("IMUL", "69 /r", "Gv,Ev,Iz", MULTIPLY, multiplyInto(1, 2)),
   row("IMUL", "6B /r", "Gv,Ev,Ibs", MULTIPLY, multiplyInto(1, 2)),
   row("DIV", "F6 /6", "Eb", DIVIDE, divide),

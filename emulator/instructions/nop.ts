@@ -20,8 +20,8 @@ function fence(mnemonic: string, firstModrm: number, feature: "SSE" | "SSE2"): R
 
 export const NOP_ROWS: readonly Row[] = [
   row("PAUSE", "F3 90", "", { intercept: "PAUSE", interceptOrder: "interceptFirst" }, nothing),
-  row("NOP", "90", "", { hot: true }, nothing),
-  row("NOP", "0F 1F /r", "Ev", { hot: true }, nothing),
+  row("NOP", "90", "", {}, nothing),
+  row("NOP", "0F 1F /r", "Ev", {}, nothing),
   row("PREFETCH", "0F 0D /r", "M", {}, nothing),
   row("PREFETCH", "0F 18 /r", "Ev", {}, nothing),
   ...hints,

@@ -42,8 +42,6 @@ export interface RowOptions {
   readonly undefinedFlags?: readonly StatusFlag[];
   /** Accepts REP/REPE/REPNE as a repeat count. */
   readonly repeat?: true;
-  /** In the interpreter's first-level dispatch. */
-  readonly hot?: true;
 }
 
 /** Semantics over any context: compiled and evaluated. */

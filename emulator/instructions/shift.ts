@@ -153,15 +153,13 @@ interface ShiftFamily {
   readonly digit: number;
   readonly kind: FlagKind;
   readonly shift: Shift;
-  readonly hot?: true;
 }
 
-function shiftRows({ mnemonic, digit, kind, shift, hot }: ShiftFamily): Row[] {
+function shiftRows({ mnemonic, digit, kind, shift }: ShiftFamily): Row[] {
   const auxiliary: StatusFlag[] = kind === "shift" ? ["AF"] : [];
   const one: RowOptions = { undefinedFlags: auxiliary };
   // OF is defined for counts of one only; CF of SHL and SHR only up to the operand's width.
   const some: RowOptions = { undefinedFlags: [...auxiliary, "OF"] };
-  const warm: RowOptions = hot ? { hot } : {};
   const counted = byCount(shift, kind);
   return [
     row(mnemonic, `D0 /${digit}`, "Eb,1", one, byOne(shift, kind)),
@@ -169,7 +167,7 @@ function shiftRows({ mnemonic, digit, kind, shift, hot }: ShiftFamily): Row[] {
     row(mnemonic, `D2 /${digit}`, "Eb,CL", some, counted),
     row(mnemonic, `D3 /${digit}`, "Ev,CL", some, counted),
     row(mnemonic, `C0 /${digit}`, "Eb,Ib", some, counted),
-    row(mnemonic, `C1 /${digit}`, "Ev,Ib", { ...some, ...warm }, counted),
+    row(mnemonic, `C1 /${digit}`, "Ev,Ib", some, counted),
   ];
 }
 
@@ -232,11 +230,11 @@ export const SHIFT_ROWS: readonly Row[] = [
   ...shiftRows({ mnemonic: "ROR", digit: 1, kind: "rotate", shift: ror }),
   ...shiftRows({ mnemonic: "RCL", digit: 2, kind: "rotate", shift: rcl }),
   ...shiftRows({ mnemonic: "RCR", digit: 3, kind: "rotate", shift: rcr }),
-  ...shiftRows({ mnemonic: "SHL", digit: 4, kind: "shift", shift: shl, hot: true }),
-  ...shiftRows({ mnemonic: "SHR", digit: 5, kind: "shift", shift: shr, hot: true }),
+  ...shiftRows({ mnemonic: "SHL", digit: 4, kind: "shift", shift: shl }),
+  ...shiftRows({ mnemonic: "SHR", digit: 5, kind: "shift", shift: shr }),
   // The opcode map's alias of SHL.
   ...shiftRows({ mnemonic: "SHL", digit: 6, kind: "shift", shift: shl }),
-  ...shiftRows({ mnemonic: "SAR", digit: 7, kind: "shift", shift: sar, hot: true }),
+  ...shiftRows({ mnemonic: "SAR", digit: 7, kind: "shift", shift: sar }),
   row("SHLD", "0F A4 /r", "Ev,Gv,Ib", DOUBLE, doubleShift(shld)),
   row("SHLD", "0F A5 /r", "Ev,Gv,CL", DOUBLE, doubleShift(shld)),
   row("SHRD", "0F AC /r", "Ev,Gv,Ib", DOUBLE, doubleShift(shrd)),

@@ -5,7 +5,6 @@ import { type Row, type RowOptions, row, type Semantics } from "./row.ts";
 
 const SSE: RowOptions = { unit: "sse", feature: "SSE" };
 const SSE2: RowOptions = { unit: "sse", feature: "SSE2" };
-const hot = (options: RowOptions): RowOptions => ({ ...options, hot: true });
 
 /** destination = operation(destination, source). */
 const lanewise =
@@ -184,13 +183,13 @@ const unpack = (
 ): Row => row(mnemonic, encoding, "Vx,Wx", options, shuffle(interleave(bytes, half)));
 
 export const SSE_INTEGER_ROWS: readonly Row[] = [
-  lane("PADDB", "FC", "i8x16.add", hot(SSE2)),
-  lane("PADDW", "FD", "i16x8.add", hot(SSE2)),
-  lane("PADDD", "FE", "i32x4.add", hot(SSE2)),
-  lane("PADDQ", "D4", "i64x2.add", hot(SSE2)),
-  lane("PSUBB", "F8", "i8x16.sub", hot(SSE2)),
+  lane("PADDB", "FC", "i8x16.add", SSE2),
+  lane("PADDW", "FD", "i16x8.add", SSE2),
+  lane("PADDD", "FE", "i32x4.add", SSE2),
+  lane("PADDQ", "D4", "i64x2.add", SSE2),
+  lane("PSUBB", "F8", "i8x16.sub", SSE2),
   lane("PSUBW", "F9", "i16x8.sub"),
-  lane("PSUBD", "FA", "i32x4.sub", hot(SSE2)),
+  lane("PSUBD", "FA", "i32x4.sub", SSE2),
   lane("PSUBQ", "FB", "i64x2.sub"),
   lane("PADDSB", "EC", "i8x16.add_sat_s"),
   lane("PADDSW", "ED", "i16x8.add_sat_s"),
@@ -202,13 +201,13 @@ export const SSE_INTEGER_ROWS: readonly Row[] = [
   lane("PSUBUSW", "D9", "i16x8.sub_sat_u"),
   lane("PAVGB", "E0", "i8x16.avgr_u"),
   lane("PAVGW", "E3", "i16x8.avgr_u"),
-  lane("PMINUB", "DA", "i8x16.min_u", hot(SSE2)),
+  lane("PMINUB", "DA", "i8x16.min_u", SSE2),
   lane("PMAXUB", "DE", "i8x16.max_u"),
   lane("PMINSW", "EA", "i16x8.min_s"),
   lane("PMAXSW", "EE", "i16x8.max_s"),
-  lane("PCMPEQB", "74", "i8x16.eq", hot(SSE2)),
+  lane("PCMPEQB", "74", "i8x16.eq", SSE2),
   lane("PCMPEQW", "75", "i16x8.eq"),
-  lane("PCMPEQD", "76", "i32x4.eq", hot(SSE2)),
+  lane("PCMPEQD", "76", "i32x4.eq", SSE2),
   lane("PCMPGTB", "64", "i8x16.gt_s"),
   lane("PCMPGTW", "65", "i16x8.gt_s"),
   lane("PCMPGTD", "66", "i32x4.gt_s"),
@@ -219,14 +218,14 @@ export const SSE_INTEGER_ROWS: readonly Row[] = [
   lane("PMADDWD", "F5", "i32x4.dot_i16x8_s"),
   row("PSADBW", "66 0F F6 /r", "Vx,Wx", SSE2, sumOfDifferences),
 
-  lane("PAND", "DB", "v128.and", hot(SSE2)),
-  row("PANDN", "66 0F DF /r", "Vx,Wx", hot(SSE2), andNot),
-  lane("POR", "EB", "v128.or", hot(SSE2)),
-  lane("PXOR", "EF", "v128.xor", hot(SSE2)),
+  lane("PAND", "DB", "v128.and", SSE2),
+  row("PANDN", "66 0F DF /r", "Vx,Wx", SSE2, andNot),
+  lane("POR", "EB", "v128.or", SSE2),
+  lane("PXOR", "EF", "v128.xor", SSE2),
   row("ANDPS", "NP 0F 54 /r", "Vx,Wx", SSE, lanewise("v128.and")),
   row("ANDNPS", "NP 0F 55 /r", "Vx,Wx", SSE, andNot),
   row("ORPS", "NP 0F 56 /r", "Vx,Wx", SSE, lanewise("v128.or")),
-  row("XORPS", "NP 0F 57 /r", "Vx,Wx", hot(SSE), lanewise("v128.xor")),
+  row("XORPS", "NP 0F 57 /r", "Vx,Wx", SSE, lanewise("v128.xor")),
   row("ANDPD", "66 0F 54 /r", "Vx,Wx", SSE2, lanewise("v128.and")),
   row("ANDNPD", "66 0F 55 /r", "Vx,Wx", SSE2, andNot),
   row("ORPD", "66 0F 56 /r", "Vx,Wx", SSE2, lanewise("v128.or")),
@@ -235,10 +234,10 @@ export const SSE_INTEGER_ROWS: readonly Row[] = [
   lane("PACKSSWB", "63", "i8x16.narrow_i16x8_s"),
   lane("PACKUSWB", "67", "i8x16.narrow_i16x8_u"),
   lane("PACKSSDW", "6B", "i16x8.narrow_i32x4_s"),
-  unpack("PUNPCKLBW", "66 0F 60 /r", 1, "low", hot(SSE2)),
-  unpack("PUNPCKLWD", "66 0F 61 /r", 2, "low", hot(SSE2)),
-  unpack("PUNPCKLDQ", "66 0F 62 /r", 4, "low", hot(SSE2)),
-  unpack("PUNPCKLQDQ", "66 0F 6C /r", 8, "low", hot(SSE2)),
+  unpack("PUNPCKLBW", "66 0F 60 /r", 1, "low", SSE2),
+  unpack("PUNPCKLWD", "66 0F 61 /r", 2, "low", SSE2),
+  unpack("PUNPCKLDQ", "66 0F 62 /r", 4, "low", SSE2),
+  unpack("PUNPCKLQDQ", "66 0F 6C /r", 8, "low", SSE2),
   unpack("PUNPCKHBW", "66 0F 68 /r", 1, "high"),
   unpack("PUNPCKHWD", "66 0F 69 /r", 2, "high"),
   unpack("PUNPCKHDQ", "66 0F 6A /r", 4, "high"),
@@ -248,7 +247,7 @@ export const SSE_INTEGER_ROWS: readonly Row[] = [
   unpack("UNPCKLPD", "66 0F 14 /r", 8, "low"),
   unpack("UNPCKHPD", "66 0F 15 /r", 8, "high"),
 
-  row("PSHUFD", "66 0F 70 /r", "Vx,Wx,Ib", hot(SSE2), shuffleDwords),
+  row("PSHUFD", "66 0F 70 /r", "Vx,Wx,Ib", SSE2, shuffleDwords),
   row("PSHUFLW", "F2 0F 70 /r", "Vx,Wx,Ib", SSE2, shuffleLowWords),
   row("PSHUFHW", "F3 0F 70 /r", "Vx,Wx,Ib", SSE2, shuffleHighWords),
   row("SHUFPS", "NP 0F C6 /r", "Vx,Wx,Ib", SSE, shuffleSingles),

@@ -7,7 +7,6 @@ import { complexRow, type Row, type RowOptions, row, type Semantics } from "./ro
 const SSE: RowOptions = { unit: "sse", feature: "SSE" };
 const SSE2: RowOptions = { unit: "sse", feature: "SSE2" };
 const SSE3: RowOptions = { unit: "sse", feature: "SSE3" };
-const hot = (options: RowOptions): RowOptions => ({ ...options, hot: true });
 
 /** Whole register or 16 bytes, any alignment. */
 const moveUnaligned: Semantics = (c) => c.writeX(0, c.readX(1));
@@ -75,18 +74,18 @@ function storeMasked(x: Execution): void {
 }
 
 export const SSE_MOVE_ROWS: readonly Row[] = [
-  row("MOVUPS", "NP 0F 10 /r", "Vx,Wx", hot(SSE), moveUnaligned),
-  row("MOVUPS", "NP 0F 11 /r", "Wx,Vx", hot(SSE), moveUnaligned),
+  row("MOVUPS", "NP 0F 10 /r", "Vx,Wx", SSE, moveUnaligned),
+  row("MOVUPS", "NP 0F 11 /r", "Wx,Vx", SSE, moveUnaligned),
   row("MOVUPD", "66 0F 10 /r", "Vx,Wx", SSE2, moveUnaligned),
   row("MOVUPD", "66 0F 11 /r", "Wx,Vx", SSE2, moveUnaligned),
-  row("MOVAPS", "NP 0F 28 /r", "Vx,Wx", hot(SSE), moveAligned),
-  row("MOVAPS", "NP 0F 29 /r", "Wx,Vx", hot(SSE), moveAligned),
+  row("MOVAPS", "NP 0F 28 /r", "Vx,Wx", SSE, moveAligned),
+  row("MOVAPS", "NP 0F 29 /r", "Wx,Vx", SSE, moveAligned),
   row("MOVAPD", "66 0F 28 /r", "Vx,Wx", SSE2, moveAligned),
   row("MOVAPD", "66 0F 29 /r", "Wx,Vx", SSE2, moveAligned),
-  row("MOVDQA", "66 0F 6F /r", "Vx,Wx", hot(SSE2), moveAligned),
-  row("MOVDQA", "66 0F 7F /r", "Wx,Vx", hot(SSE2), moveAligned),
-  row("MOVDQU", "F3 0F 6F /r", "Vx,Wx", hot(SSE2), moveUnaligned),
-  row("MOVDQU", "F3 0F 7F /r", "Wx,Vx", hot(SSE2), moveUnaligned),
+  row("MOVDQA", "66 0F 6F /r", "Vx,Wx", SSE2, moveAligned),
+  row("MOVDQA", "66 0F 7F /r", "Wx,Vx", SSE2, moveAligned),
+  row("MOVDQU", "F3 0F 6F /r", "Vx,Wx", SSE2, moveUnaligned),
+  row("MOVDQU", "F3 0F 7F /r", "Wx,Vx", SSE2, moveUnaligned),
   row("LDDQU", "F2 0F F0 /r", "Vx,Mx", SSE3, moveUnaligned),
   row("MOVNTPS", "NP 0F 2B /r", "Mx,Vx", SSE, moveAligned),
   row("MOVNTPD", "66 0F 2B /r", "Mx,Vx", SSE2, moveAligned),
@@ -99,14 +98,14 @@ export const SSE_MOVE_ROWS: readonly Row[] = [
   row("MOVSD", "F2 0F 10 /r", "Vx,Ux", SSE2, mergeLowDouble),
   row("MOVSD", "F2 0F 11 /r", "Wq,Vx", SSE2, moveLow),
 
-  row("MOVLPS", "NP 0F 12 /r", "Vx,Mq", hot(SSE), loadLowHalf),
+  row("MOVLPS", "NP 0F 12 /r", "Vx,Mq", SSE, loadLowHalf),
   row("MOVHLPS", "NP 0F 12 /r", "Vx,Ux", SSE, highToLow),
-  row("MOVLPS", "NP 0F 13 /r", "Mq,Vx", hot(SSE), storeLowHalf),
+  row("MOVLPS", "NP 0F 13 /r", "Mq,Vx", SSE, storeLowHalf),
   row("MOVLPD", "66 0F 12 /r", "Vx,Mq", SSE2, loadLowHalf),
   row("MOVLPD", "66 0F 13 /r", "Mq,Vx", SSE2, storeLowHalf),
-  row("MOVHPS", "NP 0F 16 /r", "Vx,Mq", hot(SSE), loadHighHalf),
+  row("MOVHPS", "NP 0F 16 /r", "Vx,Mq", SSE, loadHighHalf),
   row("MOVLHPS", "NP 0F 16 /r", "Vx,Ux", SSE, lowToHigh),
-  row("MOVHPS", "NP 0F 17 /r", "Mq,Vx", hot(SSE), storeHighHalf),
+  row("MOVHPS", "NP 0F 17 /r", "Mq,Vx", SSE, storeHighHalf),
   row("MOVHPD", "66 0F 16 /r", "Vx,Mq", SSE2, loadHighHalf),
   row("MOVHPD", "66 0F 17 /r", "Mq,Vx", SSE2, storeHighHalf),
   row(
@@ -128,14 +127,14 @@ export const SSE_MOVE_ROWS: readonly Row[] = [
     c.writeX(0, c.makeX(value, value));
   }),
 
-  row("MOVD", "66 0F 6E /r", "Vx,Ey", hot(SSE2), loadZeroExtended),
-  row("MOVD", "66 0F 7E /r", "Ey,Vx", hot(SSE2), storeLowHalf),
-  row("MOVQ", "F3 0F 7E /r", "Vx,Wq", hot(SSE2), loadZeroExtended),
-  row("MOVQ", "66 0F D6 /r", "Mq,Vx", hot(SSE2), storeLowHalf),
+  row("MOVD", "66 0F 6E /r", "Vx,Ey", SSE2, loadZeroExtended),
+  row("MOVD", "66 0F 7E /r", "Ey,Vx", SSE2, storeLowHalf),
+  row("MOVQ", "F3 0F 7E /r", "Vx,Wq", SSE2, loadZeroExtended),
+  row("MOVQ", "66 0F D6 /r", "Mq,Vx", SSE2, storeLowHalf),
   row("MOVQ", "66 0F D6 /r", "Ux,Vx", SSE2, moveQuadClearing),
 
   row("MOVMSKPS", "NP 0F 50 /r", "Gy,Ux", SSE, moveSignMaskSingle),
   row("MOVMSKPD", "66 0F 50 /r", "Gy,Ux", SSE2, moveSignMaskDouble),
-  row("PMOVMSKB", "66 0F D7 /r", "Gy,Ux", hot(SSE2), (c) => c.write(0, c.byteMask(c.readX(1)))),
+  row("PMOVMSKB", "66 0F D7 /r", "Gy,Ux", SSE2, (c) => c.write(0, c.byteMask(c.readX(1)))),
   complexRow("MASKMOVDQU", "66 0F F7 /r", "Vx,Ux", SSE2, storeMasked),
 ];

@@ -4,7 +4,6 @@ import type { Context } from "./context.ts";
 import { type Row, type RowOptions, row, type Semantics } from "./row.ts";
 
 const SSE2: RowOptions = { unit: "sse", feature: "SSE2" };
-const hot = (options: RowOptions): RowOptions => ({ ...options, hot: true });
 
 export type LaneBits = 16 | 32 | 64;
 export type Direction = "left" | "right" | "rightSigned";
@@ -135,11 +134,11 @@ export const SSE_SHIFT_ROWS: readonly Row[] = [
   row("PSRLW", "66 0F 71 /2", "Ux,Ib", SSE2, byImmediate(16, "right")),
   row("PSRAW", "66 0F 71 /4", "Ux,Ib", SSE2, byImmediate(16, "rightSigned")),
   row("PSLLW", "66 0F 71 /6", "Ux,Ib", SSE2, byImmediate(16, "left")),
-  row("PSRLD", "66 0F 72 /2", "Ux,Ib", hot(SSE2), byImmediate(32, "right")),
+  row("PSRLD", "66 0F 72 /2", "Ux,Ib", SSE2, byImmediate(32, "right")),
   row("PSRAD", "66 0F 72 /4", "Ux,Ib", SSE2, byImmediate(32, "rightSigned")),
-  row("PSLLD", "66 0F 72 /6", "Ux,Ib", hot(SSE2), byImmediate(32, "left")),
+  row("PSLLD", "66 0F 72 /6", "Ux,Ib", SSE2, byImmediate(32, "left")),
   row("PSRLQ", "66 0F 73 /2", "Ux,Ib", SSE2, byImmediate(64, "right")),
   row("PSLLQ", "66 0F 73 /6", "Ux,Ib", SSE2, byImmediate(64, "left")),
-  row("PSRLDQ", "66 0F 73 /3", "Ux,Ib", hot(SSE2), shiftBytesRight),
-  row("PSLLDQ", "66 0F 73 /7", "Ux,Ib", hot(SSE2), shiftBytesLeft),
+  row("PSRLDQ", "66 0F 73 /3", "Ux,Ib", SSE2, shiftBytesRight),
+  row("PSLLDQ", "66 0F 73 /7", "Ux,Ib", SSE2, shiftBytesLeft),
 ];

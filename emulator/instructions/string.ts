@@ -105,18 +105,8 @@ function plain<V, B, X>(
 }
 
 export const STRING_ROWS: readonly Row[] = [
-  ...both(
-    "MOVS",
-    ["A4", "A5"],
-    { ...STRING, hot: true },
-    (bytes) => (c) => plain(c, bytes, moveString),
-  ),
-  ...both(
-    "STOS",
-    ["AA", "AB"],
-    { ...STRING, hot: true },
-    (bytes) => (c) => plain(c, bytes, storeString),
-  ),
+  ...both("MOVS", ["A4", "A5"], { ...STRING }, (bytes) => (c) => plain(c, bytes, moveString)),
+  ...both("STOS", ["AA", "AB"], { ...STRING }, (bytes) => (c) => plain(c, bytes, storeString)),
   ...both("LODS", ["AC", "AD"], STRING, (bytes) => (c) => plain(c, bytes, loadString)),
   ...both(
     "CMPS",

@@ -21,7 +21,7 @@ export const FEATURES = {
   PAT: true,
   PSE36: true,
   CLFLUSH: true,
-  MMX: false,
+  MMX: true,
   FXSR: true,
   SSE: true,
   SSE2: true,
