@@ -17,6 +17,7 @@ const TEST_PACKAGES = [
   { name: "qemu-system-x86", program: "qemu-system-x86_64" },
   { name: "gdb", program: "gdb" },
   { name: "acpica-tools", program: "iasl" },
+  { name: "ripgrep", program: "rg" },
   { name: "chromium", program: "chromium" },
   { name: "fonts-dejavu-core", file: "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf" },
 ];

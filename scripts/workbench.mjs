@@ -43,9 +43,13 @@ function installServerPackages() {
   const flags = ["--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"];
   npm(["install", ...flags], serverFolder);
   symlinkSync("node_modules", join(serverFolder, "node_modules.asar"));
+}
+
+/** Only the search for files and text needs it; the package of that name would download it. */
+function linkRipgrep() {
   const ripgrep = onPath("rg");
-  if (!ripgrep) return; // only "Find in Files" needs it
   const bin = join(serverFolder, "node_modules", "@vscode", "ripgrep", "bin");
+  if (!ripgrep || existsSync(join(bin, "rg"))) return;
   mkdirSync(bin, { recursive: true });
   symlinkSync(ripgrep, join(bin, "rg"));
 }
@@ -79,11 +83,13 @@ export function buildNativeModules() {
 
 /** Installs the server under cache/ unless it is there. */
 export function installWorkbench() {
-  if (existsSync(installedStamp)) return;
-  console.log(`Installing the VS Code server (code-server ${VERSION} from npm) ...`);
-  unpackServer();
-  installServerPackages();
-  writeFileSync(installedStamp, "");
+  if (!existsSync(installedStamp)) {
+    console.log(`Installing the VS Code server (code-server ${VERSION} from npm) ...`);
+    unpackServer();
+    installServerPackages();
+    writeFileSync(installedStamp, "");
+  }
+  linkRipgrep();
 }
 
 const SETTINGS = {

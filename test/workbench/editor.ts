@@ -1,0 +1,151 @@
+/** The real VS Code workbench in a browser, driven as a developer would: keys, clicks, panels. */
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Browser, chromium, type Locator, type Page } from "playwright-core";
+import { installWorkbench, startWorkbench, type Workbench } from "../../scripts/workbench.mjs";
+import { repository } from "../tidy/sources.ts";
+
+const CHROMIUM = "/usr/bin/chromium";
+const CHROMIUM_FLAGS = [
+  ...["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"],
+  ...["--disable-background-networking", "--disable-component-update"],
+];
+const artifacts = join(repository, "artifacts");
+
+/** How long the machine may take to the next stop, on two busy cores. */
+const STOP_TIMEOUT = 60_000;
+
+export class Editor {
+  readonly page: Page;
+  private readonly parts: readonly (() => Promise<void> | void)[];
+
+  private constructor(page: Page, parts: readonly (() => Promise<void> | void)[]) {
+    this.page = page;
+    this.parts = parts;
+  }
+
+  /** Starts server and browser and opens a folder or a workspace file. */
+  static async open(workspace: string): Promise<Editor> {
+    installWorkbench();
+    const data = mkdtempSync(join(tmpdir(), "minvisor-workbench-"));
+    const workbench: Workbench = await startWorkbench(data);
+    const browser: Browser = await chromium.launch({
+      executablePath: CHROMIUM,
+      args: CHROMIUM_FLAGS,
+    });
+    const page = await browser.newPage({ viewport: { width: 1500, height: 950 } });
+    const editor = new Editor(page, [
+      () => browser.close(),
+      () => workbench.stop(),
+      () => rmSync(data, { recursive: true, force: true, maxRetries: 5 }),
+    ]);
+    try {
+      await page.goto(workbench.url(workspace));
+      await page.locator(".monaco-workbench .statusbar").waitFor({ timeout: 60_000 });
+    } catch (error) {
+      await editor.close();
+      throw error;
+    }
+    return editor;
+  }
+
+  async close(): Promise<void> {
+    for (const part of this.parts) await part();
+  }
+
+  /** Keeps a picture under artifacts/. */
+  async screenshot(name: string): Promise<void> {
+    mkdirSync(artifacts, { recursive: true });
+    await this.page.screenshot({ path: join(artifacts, `${name}.png`) });
+  }
+
+  /** Types into the quick input and takes its first row. */
+  private async quickInput(text: string, rowText: string | RegExp): Promise<void> {
+    await this.page.keyboard.press("F1");
+    const widget = this.page.locator(".quick-input-widget");
+    await widget.locator("input.input").fill(text);
+    await widget.locator(".monaco-list-row", { hasText: rowText }).first().click();
+  }
+
+  /** Runs a command of the palette by its title. */
+  command(title: string): Promise<void> {
+    return this.quickInput(`>${title}`, title);
+  }
+
+  /** Opens a file by a part of its path. */
+  async openFile(path: string): Promise<void> {
+    const name = path.split("/").at(-1)!;
+    await this.quickInput(path, name);
+    await this.page.locator(".tab.active", { hasText: name }).waitFor();
+  }
+
+  startDebugging(configuration: string): Promise<void> {
+    return this.quickInput(`debug ${configuration}`, configuration);
+  }
+
+  async goToLine(line: number): Promise<void> {
+    await this.quickInput(`:${line}`, /line/i);
+  }
+
+  /** Clicks in the margin beside a line, until VS Code shows the breakpoint. */
+  async setGutterBreakpoint(line: number): Promise<void> {
+    await this.goToLine(line);
+    const number = this.page
+      .locator(".monaco-editor .line-numbers")
+      .filter({ hasText: new RegExp(`^${line}$`) });
+    const box = (await number.boundingBox())!;
+    const margin = [box.x - 10, box.y + box.height / 2] as const;
+    for (let attempt = 0; attempt < 30; attempt++) {
+      await this.page.mouse.move(margin[0] + 1, margin[1]);
+      await this.page.mouse.move(...margin);
+      if (await this.page.locator(".codicon-debug-hint").count()) break;
+      await this.page.waitForTimeout(200); // the debug contribution attaches late
+    }
+    await this.page.mouse.click(...margin);
+    await this.page.locator(".cgmr.codicon-debug-breakpoint").first().waitFor();
+  }
+
+  /** The call stack's rows once the session has stopped with one that holds `text`. */
+  async stopped(text: string | RegExp): Promise<readonly string[]> {
+    const rows = this.page.locator(".debug-call-stack .monaco-list-row");
+    await rows.filter({ hasText: text }).first().waitFor({ timeout: STOP_TIMEOUT });
+    return rows.allInnerTexts();
+  }
+
+  continue(): Promise<void> {
+    return this.page.keyboard.press("F5");
+  }
+
+  /** A row of the variables view, by the start of its label. */
+  variable(label: string | RegExp): Locator {
+    return this.page.locator(".debug-variables").getByRole("treeitem", { name: label }).first();
+  }
+
+  /** Opens a scope or a compound variable where it is closed. */
+  async expand(label: string | RegExp): Promise<void> {
+    const row = this.variable(label);
+    await row.waitFor();
+    if ((await row.getAttribute("aria-expanded")) === "false") await row.click();
+  }
+
+  /** Ticks a row of the breakpoints view. */
+  async tickBreakpoint(label: string): Promise<void> {
+    const row = this.page.locator(".debug-breakpoints .monaco-list-row", { hasText: label }).first();
+    await row.locator("input[type=checkbox]").check();
+  }
+
+  async problems(text: string | RegExp): Promise<string> {
+    await this.command("View: Focus Problems");
+    const row = this.page.locator(".markers-panel .monaco-list-row", { hasText: text }).first();
+    await row.waitFor();
+    return row.innerText();
+  }
+
+  /** The text of the terminal that is in front. */
+  async terminalText(wanted: string): Promise<string> {
+    const rows = this.page.locator(".terminal-wrapper.active .xterm-rows");
+    await rows.filter({ hasText: wanted }).waitFor({ timeout: STOP_TIMEOUT });
+    return rows.innerText();
+  }
+}
