@@ -68,10 +68,11 @@ export const CPUID_LEAVES: { readonly [leaf: number]: CpuidResult } = {
   2147483650: brandLeaf(0),
   2147483651: brandLeaf(16),
   2147483652: brandLeaf(32),
-  // L1: 64 KiB each for data and code, 2-way, lines of 64 bytes; TLBs of 32 and 8 entries.
-  2147483653: { eax: 0xff08_ff08, ebx: 0xff20_ff20, ecx: 0x4002_0140, edx: 0x4002_0140 },
-  // L2: 512 KiB, 16-way, lines of 64 bytes; TLBs of 512 entries, 4-way.
-  2147483654: { eax: 0, ebx: 0x4200_4200, ecx: 0x0200_8140, edx: 0 },
+  // Caches and TLBs as QEMU's qemu64 reports them: software counts its CPUIDs by them.
+  // L1: 64 KiB each for data and code, 2-way, lines of 64 bytes; TLBs of 255 entries.
+  2147483653: { eax: 0x01ff_01ff, ebx: 0x01ff_01ff, ecx: 0x4002_0140, edx: 0x4002_0140 },
+  // L2: 512 KiB, 16-way, lines of 64 bytes; TLBs of 512 entries, 4-way. L3: 16 MiB, 16-way.
+  2147483654: { eax: 0, ebx: 0x4200_4200, ecx: 0x0200_8140, edx: 0x0080_8140 },
   2147483655: { ...NOTHING, edx: FEATURES.INVARIANT_TSC ? 1 << 8 : 0 },
   2147483656: { ...NOTHING, eax: PHYSICAL_ADDRESS_BITS | (LINEAR_ADDRESS_BITS << 8) },
   2147483658: { eax: 1, ebx: ASID_COUNT, ecx: 0, edx: featureWord(SVM_EDX) },
