@@ -9,8 +9,10 @@ import { type CpuState, createCpuState } from "./state/cpu-state.ts";
 import { setRflags } from "./state/flags.ts";
 import { CPU_BASE, CPU_STRIDE } from "./state/memory-map.ts";
 import { svmHooks } from "./svm/exception-intercept.ts";
+import { DR6_RESET, DR7_RESET } from "./system/debug-registers.ts";
 import type { DeliveryHooks, LocalApicRegisters } from "./system/hooks.ts";
 import { CR0, CR4 } from "./system/mode.ts";
+import { resetMsrs } from "./system/msrs.ts";
 import { deriveSegmentLimits } from "./system/segment-access.ts";
 import type { Clock, InterruptSource, PortSpace, StopCause, Vcpu } from "./vcpu.ts";
 
@@ -106,10 +108,10 @@ export class CpuCore implements Vcpu {
   /** Power-on state, but for what a loader sets (APM volume 2, table 14-1). */
   reset(): void {
     const { state } = this;
+    resetMsrs(state);
     state.cr0 = CR0.PE | CR0.ET;
-    state.dr6 = 0xffff_0ff0n;
-    state.dr7 = 0x400n;
-    state.pat = 0x0007_0406_0007_0406n;
+    state.dr6 = DR6_RESET;
+    state.dr7 = DR7_RESET;
     state.mxcsr = 0x1f80;
     state.fcw = 0x037f;
     state.ftw = 0xffff;

@@ -12,7 +12,7 @@ import { performChecks } from "./execute.ts";
 import type { Row } from "./instructions/row.ts";
 import { compileForm } from "./interpreter/form-compiler.ts";
 import { buildMainLoop, Handler } from "./interpreter/main-loop.ts";
-import type { ImportName } from "./interpreter/runtime.ts";
+import { type ImportName, THROUGH_STACK } from "./interpreter/runtime.ts";
 import { SEGMENT_REGISTERS } from "./state/cpu-fields.ts";
 import { ExitRequest } from "./state/cpu-state.ts";
 import { PAGE_SIZE } from "./state/memory-map.ts";
@@ -75,8 +75,8 @@ export class Engine {
   private readonly breakOffsets = new Set<number>();
   /** Deterministic counts of work outside generated code; not machine state. */
   readonly counters = { decodes: 0, windows: 0, complex: 0, aborts: 0, compiledForms: 0 };
-  /** Set while the instruction at which the machine stopped is to run past its breakpoint. */
-  passBreakpoint = false;
+  /** Linear address of the instruction that is to run past its breakpoint, once. */
+  private passed: bigint | undefined;
 
   private readonly tier: Tier;
   private readonly view: DataView;
@@ -144,6 +144,11 @@ export class Engine {
     this.breakpointsChanged();
   }
 
+  /** The instruction at rip runs past its breakpoint, once, when its turn comes. */
+  passBreakpointHere(pass: boolean): void {
+    this.passed = pass ? this.linearRip() : undefined;
+  }
+
   private breakpointsChanged(): void {
     this.breakOffsets.clear();
     for (const linear of this.breakpoints.keys()) {
@@ -172,13 +177,21 @@ export class Engine {
         return 1;
       }
     };
+    const slow =
+      (access: (linear: bigint, size: number) => number) =>
+      (linear: bigint, flagged: number): number => {
+        try {
+          return access(BigInt.asUintN(64, linear), flagged & ~THROUGH_STACK);
+        } catch (caught) {
+          const stack = (flagged & THROUGH_STACK) !== 0;
+          this.abort(stack ? throughStack(caught) : caught);
+          return 0;
+        }
+      };
     const imports: Record<ImportName, unknown> = {
-      readSlow: (linear: bigint, size: number) =>
-        guarded(() => mmu.readSlow(BigInt.asUintN(64, linear), size)),
-      writeSlow: (linear: bigint, size: number) =>
-        guarded(() => mmu.writeSlow(BigInt.asUintN(64, linear), size)),
-      modifySlow: (linear: bigint, size: number) =>
-        guarded(() => mmu.modifySlow(BigInt.asUintN(64, linear), size)),
+      readSlow: slow((linear, size) => mmu.readSlow(linear, size)),
+      writeSlow: slow((linear, size) => mmu.writeSlow(linear, size)),
+      modifySlow: slow((linear, size) => mmu.modifySlow(linear, size)),
       commitWrite: () => passed(() => mmu.commitWrite()),
       checkSegment: (segment: number, offset: bigint, size: number, write: number) =>
         passed(() => {
@@ -420,8 +433,8 @@ export class Engine {
   private stopsHere(): boolean {
     const linear = this.linearRip();
     if (!this.breakpoints.has(linear)) return false;
-    if (this.passBreakpoint) {
-      this.passBreakpoint = false;
+    if (this.passed === linear) {
+      this.passed = undefined;
       return false;
     }
     let stop = false;
@@ -438,6 +451,12 @@ export class Engine {
     }
     return stop;
   }
+}
+
+/** The MMU raises #GP for an address that is not canonical and for nothing else: through SS it is #SS. */
+function throughStack(caught: unknown): unknown {
+  const notCanonical = caught instanceof GuestFault && caught.exception === "GP";
+  return notCanonical ? new GuestFault("SS", 0) : caught;
 }
 
 /** Stands for bytes that no row matches: #UD, and the user is told (APM volume 2, section 8.2.7). */

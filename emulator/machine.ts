@@ -5,7 +5,7 @@ import type { DeviceState } from "./devices/device.ts";
 import type { Tier } from "./engine.ts";
 import { ROWS } from "./instructions/index.ts";
 import { hotForms } from "./interpreter/hot-forms.ts";
-import type { BootImage, SegmentState } from "./loader/boot-image.ts";
+import type { BootImage, MemoryWrite, SegmentState } from "./loader/boot-image.ts";
 import { LoadError } from "./loader/load-error.ts";
 import { MachineMemory } from "./memory/physical-memory.ts";
 import { Ports } from "./memory/port-space.ts";
@@ -13,14 +13,16 @@ import { TLB_STATE_BYTES } from "./memory/tlb.ts";
 import { type Observer, Observers } from "./observers.ts";
 import { PageHistory, type PageSet } from "./page-history.ts";
 import { Platform, type PlatformStop } from "./platform.ts";
-import { CPU_FIELDS, type Field } from "./state/cpu-fields.ts";
+import { Rom } from "./rom.ts";
 import type { CpuState, Segment } from "./state/cpu-state.ts";
-import { getRflags } from "./state/flags.ts";
+import { readFieldBytes, writeFieldBytes } from "./state/field-bytes.ts";
+import { Flag, getFlag } from "./state/flags.ts";
 import { DATA_TLB_OFFSET, MAX_RAM_BYTES, PAGE_SIZE, RAM_BASE } from "./state/memory-map.ts";
+import { hashState } from "./state-hash.ts";
 import { interruptPossible, interruptWaits, takePendingInterrupt } from "./svm/interrupts.ts";
 import { DebugCause } from "./system/delivery.ts";
 import { GuestFault } from "./system/exceptions.ts";
-import type { StopCause } from "./vcpu.ts";
+import type { Clock, StopCause } from "./vcpu.ts";
 
 export interface MachineOptions {
   /** A multiple of 4 KiB, at most 3 GiB. */
@@ -48,6 +50,12 @@ export interface RunLimits {
   readonly instructions: number;
   /** Virtual time that may pass in HLT without an instruction; default a minute. */
   readonly idleTicks?: number;
+  /**
+   * Stops as soon as this holds, as an observer named "until" would. It is asked after every instruction, exception and #VMEXIT, not
+   * before the first; that makes the run some ten times slower: an observer is cheaper where it
+   * serves. It must not change the machine.
+   */
+  readonly until?: () => boolean;
   /** Runs past an execute breakpoint at the present instruction. */
   readonly passBreakpoint?: boolean;
 }
@@ -65,7 +73,11 @@ export interface Snapshot {
 const MINUTE = 60_000_000_000;
 /** Slices end this often even without an event, so that V8 can tier the interpreter up. */
 const LONGEST_SLICE = 2_000_000;
-const RFLAGS_TF = 0x100n;
+/** Value of interruptShadow while the instruction that it covers runs. */
+const SHADOW_AT_WORK = 2;
+/** The ROM's copy in RAM ends here. */
+const SHADOW_END = 0x10_0000;
+const RFLAGS_TF = 1n << BigInt(Flag.TF);
 
 export class Machine {
   constructor(options: MachineOptions) {
@@ -78,7 +90,7 @@ export class Machine {
     const pages = Math.ceil((RAM_BASE + ramBytes) / 0x1_0000);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.memory = new MachineMemory(memory, ramBytes, this.observers);
-    const clock = this;
+    const clock: Clock = clockOf(this);
     this.platform = new Platform({
       ramBytes,
       now: () => this.ticks,
@@ -142,6 +154,8 @@ export class Machine {
 
   /** Attaches an observer; returns what detaches it. */
   observe(observer: Observer): () => void {
+    // The choice of what runs (one instruction at a time for "retire") is made between slices.
+    this.cpu.engine.endSlice();
     return this.observers.attach(observer);
   }
 
@@ -150,7 +164,7 @@ export class Machine {
     this.image = image;
     for (const { address, bytes } of image.writes) this.memory.poke(address, bytes);
     if (image.rom !== undefined) {
-      this.memory.setRomAlias(image.rom.address, image.rom.bytes.length, romTarget(image));
+      this.placeRom(image.name, image.rom, image.writes);
     }
     const { state } = this.cpu;
     const { entry } = image;
@@ -171,27 +185,60 @@ export class Machine {
     this.cpu.deriveMode();
   }
 
-  /** Runs until a limit or a stop. */
+  /** The ROM below 4 GiB; its top, copied below 1 MiB by the image's writes, is RAM made read-only. */
+  private placeRom(name: string, rom: MemoryWrite, writes: readonly MemoryWrite[]): void {
+    const { address, bytes } = rom;
+    const shadow = writes.find((w) => w.address + w.bytes.length === SHADOW_END);
+    if (shadow === undefined) throw new LoadError(`${name}: the ROM has no copy below 1 MiB`);
+    const above = bytes.length - shadow.bytes.length;
+    this.memory.setRomAlias(address + above, shadow.bytes.length, shadow.address);
+    if (above === 0) return;
+    this.memory.attachMmio(new Rom(address, bytes.subarray(0, above)), address, above);
+  }
+
+  /**
+   * Runs until a limit or a stop. How a run is divided into calls changes nothing: at the instant
+   * between two calls, what is due before the next instruction (a trap, interrupts) is still due.
+   */
   run(limits: RunLimits): RunResult {
     const { engine } = this.cpu;
     const end = this.icount + limits.instructions;
     const idleEnd = this.idle + (limits.idleTicks ?? MINUTE);
     this.stop = undefined;
-    engine.passBreakpoint = limits.passBreakpoint ?? false;
+    engine.passBreakpointHere(limits.passBreakpoint ?? false);
     for (;;) {
       this.platform.runAlarms(this.ticks);
-      engine.guard(() => {
-        takePendingInterrupt(this.cpu);
-      });
       if (this.stop !== undefined) return this.stop;
       if (this.state.shutdown !== 0) return { reason: "shutdown", faults: [] };
       if (this.icount >= end) return { reason: "budget" };
+      this.takeEvents();
+      if (this.stop !== undefined) return this.stop;
       if (this.state.halted !== 0) {
         const result = this.passIdleTime(idleEnd);
         if (result !== undefined) return result;
         continue;
       }
-      this.runSlice(end);
+      this.runSlice(end, limits.until !== undefined);
+      if (this.stop === undefined && limits.until?.()) {
+        return { reason: "observer", observer: "until" };
+      }
+    }
+  }
+
+  /** What comes between two instructions: the trap of the last one, then every interrupt possible. */
+  private takeEvents(): void {
+    const { engine } = this.cpu;
+    if (this.state.trapDue !== 0) {
+      this.state.trapDue = 0;
+      engine.guard(() => {
+        throw new GuestFault("DB", DebugCause.singleStep);
+      });
+    }
+    let taken = true;
+    while (taken && this.stop === undefined) {
+      engine.guard(() => {
+        taken = takePendingInterrupt(this.cpu);
+      });
     }
   }
 
@@ -204,35 +251,35 @@ export class Machine {
   private passIdleTime(idleEnd: number): RunResult | undefined {
     if (interruptPossible(this.cpu)) return undefined;
     const at = this.platform.nextAlarm();
-    const masked = (getRflags(this.state) & 0x200n) === 0n && this.state.guestMode === 0;
+    const { state } = this;
+    const masked = state.guestMode === 0 && (state.gif === 0 || !getFlag(state, "IF"));
     if (masked || at === Number.POSITIVE_INFINITY) return { reason: "idle", forever: true };
     if (this.idle >= idleEnd) return { reason: "idle", forever: false };
     this.idle += Math.max(0, at - this.ticks);
     return undefined;
   }
 
-  private runSlice(end: number): void {
-    const { cpu } = this;
+  private runSlice(end: number, single: boolean): void {
+    const { cpu, observers } = this;
     const { state } = cpu;
-    const single = state.interruptShadow !== 0 || (state.flagsOther & RFLAGS_TF) !== 0n;
     state.interruptWaiting = interruptWaits(cpu) ? 1 : 0;
-    const alarm = Math.max(1, this.platform.nextAlarm() - this.ticks);
-    const budget = single ? 1 : Math.min(LONGEST_SLICE, end - this.icount, alarm);
     const shadowed = state.interruptShadow !== 0;
     const trap = (state.flagsOther & RFLAGS_TF) !== 0n;
-    if (shadowed) state.interruptShadow = 2;
-    const retired = cpu.engine.runSlice(budget);
+    const traced = observers.wants("retire");
+    const alarm = Math.max(1, this.platform.nextAlarm() - this.ticks);
+    const longest = single || shadowed || trap || traced ? 1 : LONGEST_SLICE;
+    if (shadowed) state.interruptShadow = SHADOW_AT_WORK;
+    // #DB follows an instruction that began with RFLAGS.TF set (APM volume 2, section 13.1.4).
+    state.trapDue = trap ? 1 : 0;
+    const { rip } = state;
+    const retired = cpu.engine.runSlice(Math.min(longest, end - this.icount, alarm));
     this.retired += retired;
+    // A stop at a breakpoint executes nothing: trap and shadow belong to the instruction yet to come.
+    const executed = retired > 0 || state.exitRequest !== 0;
+    if (!executed) state.trapDue = 0;
     // The shadow covers one instruction; one that sets it again leaves 1.
-    if (state.interruptShadow === 2) state.interruptShadow = 0;
-    if (trap && retired === 1) this.singleStepTrap();
-  }
-
-  /** #DB after an instruction that began with RFLAGS.TF set (APM volume 2, section 13.1.4). */
-  private singleStepTrap(): void {
-    this.cpu.engine.guard(() => {
-      throw new GuestFault("DB", DebugCause.singleStep);
-    });
+    if (state.interruptShadow === SHADOW_AT_WORK) state.interruptShadow = executed ? 0 : 1;
+    if (traced && retired === 1) observers.emit("retire", { rip });
   }
 
   private stopFor(cause: StopCause): void {
@@ -262,7 +309,7 @@ export class Machine {
       icount: this.icount,
       idleTicks: this.idle,
       pages: this.history.take(),
-      cpu: this.cpuBytes(),
+      cpu: readFieldBytes(this.memory.memory, this.state.base),
       tlb: this.tlbBytes().slice(),
       devices: this.platform.save(),
     };
@@ -272,28 +319,10 @@ export class Machine {
     this.history.restore(snapshot.pages);
     this.retired = snapshot.icount;
     this.idle = snapshot.idleTicks;
-    const view = new Uint8Array(this.memory.memory.buffer);
-    let at = 0;
-    for (const { offset, width } of STATE_FIELDS) {
-      view.set(snapshot.cpu.subarray(at, at + width), this.state.base + offset);
-      at += width;
-    }
+    writeFieldBytes(this.memory.memory, this.state.base, snapshot.cpu);
     this.tlbBytes().set(snapshot.tlb);
     this.cpu.restored();
     this.platform.restore(snapshot.devices);
-  }
-
-  /** The fields of kind "state", in table order. */
-  private cpuBytes(): Uint8Array {
-    const memory = new Uint8Array(this.memory.memory.buffer);
-    const out = new Uint8Array(STATE_FIELDS.reduce((sum, f) => sum + f.width, 0));
-    let at = 0;
-    for (const { offset, width } of STATE_FIELDS) {
-      const from = this.state.base + offset;
-      out.set(memory.subarray(from, from + width), at);
-      at += width;
-    }
-    return out;
   }
 
   private tlbBytes(): Uint8Array {
@@ -307,43 +336,27 @@ export class Machine {
    * in every tier.
    */
   stateHash(): string {
-    const { state } = this;
-    const flags = [state.flagResult, state.flagCarries] as const;
-    const rflags = getRflags(state);
-    state.flagResult = rflags;
-    state.flagCarries = 0n;
-    const cpu = this.cpuBytes();
-    [state.flagResult, state.flagCarries] = flags;
-    const text = JSON.stringify([this.icount, this.idle, this.platform.save()], encodeValue);
-    let hash = fold(0xcbf2_9ce4_8422_2325n, cpu);
-    hash = fold(hash, this.tlbBytes());
-    hash = fold(hash, new TextEncoder().encode(text));
-    hash = BigInt.asUintN(64, (hash ^ this.history.hash()) * 0x100_0000_01b3n);
-    return hash.toString(16).padStart(16, "0");
+    return hashState({
+      memory: this.memory.memory,
+      cpu: this.state,
+      tlb: this.tlbBytes(),
+      devices: this.platform.save(),
+      time: [this.icount, this.idle],
+      ram: this.history.hash(),
+    });
   }
 }
 
-const WIDTHS = { u8: 1, u16: 2, u32: 4, u64: 8, u128: 16, segment: 16, x87: 16 } as const;
-
-const STATE_FIELDS = (Object.values(CPU_FIELDS) as Field[])
-  .filter((field) => field.kind === "state")
-  .map((field) => ({ offset: field.offset, width: WIDTHS[field.type] }));
-
-function encodeValue(_key: string, value: unknown): unknown {
-  if (typeof value === "bigint") return `${value}n`;
-  if (value instanceof Uint8Array) return Array.from(value);
-  return value;
-}
-
-/** Two interleaved 32-bit FNV-like hashes. */
-function fold(seed: bigint, bytes: Uint8Array): bigint {
-  let a = Number(seed & 0xffff_ffffn);
-  let b = Number(seed >> 32n);
-  for (const byte of bytes) {
-    a = Math.imul(a ^ byte, 0x0100_0193);
-    b = Math.imul(b + byte, 0x85eb_ca6b) ^ (b >>> 13);
-  }
-  return (BigInt(b >>> 0) << 32n) | BigInt(a >>> 0);
+/** The machine's time, for its CPUs and chips. */
+function clockOf(machine: Machine): Clock {
+  return {
+    get icount() {
+      return machine.icount;
+    },
+    get ticks() {
+      return machine.ticks;
+    },
+  };
 }
 
 function loadSegment(target: Segment, from: SegmentState): void {
@@ -351,12 +364,4 @@ function loadSegment(target: Segment, from: SegmentState): void {
   target.attributes = from.attributes;
   target.limit = from.limit;
   target.base = BigInt(from.base);
-}
-
-/** Where the ROM image's read-only copy below 1 MiB is. */
-function romTarget(image: BootImage): number {
-  const rom = image.rom;
-  const copy = image.writes.find((w) => w.bytes.length === rom?.bytes.length);
-  if (copy === undefined) throw new LoadError(`${image.name}: the ROM has no copy below 1 MiB`);
-  return copy.address;
 }

@@ -19,10 +19,10 @@ function hashWords(words: Uint32Array): bigint {
   for (let i = 0; i < words.length; i++) {
     const word = words[i] as number;
     if (word === 0) continue;
-    a = Math.imul(a ^ word ^ i, 0x85eb_ca6b);
+    a = (Math.imul(a ^ word, 0x85eb_ca6b) + i) | 0;
     a ^= a >>> 15;
-    b = Math.imul(b + word + i, 0xc2b2_ae35);
-    b ^= b >>> 13;
+    b = (Math.imul(b ^ i, 0xc2b2_ae35) + word) | 0;
+    b = Math.imul(b ^ (b >>> 13), 0x27d4_eb2f);
   }
   return (BigInt(a >>> 0) << 32n) | BigInt(b >>> 0);
 }

@@ -67,6 +67,7 @@ class Cursor {
 
 const GENERAL = (n: number): number => n * 8;
 const NO_REGISTER = CPU_FIELDS.zero.offset;
+const TWO_TO_THE_32 = CPU_FIELDS.twoToThe32.offset;
 
 export class Decoder {
   readonly formTable = new FormTable();
@@ -150,6 +151,8 @@ export class Decoder {
     const immediate = readImmediates(cursor, parsed.operands, operandSize, addressSize, long);
     const regNumber = regNumberOf(parsed, prefixes, opcode, modRm);
     const rmNumber = (modRm & 7) | ((prefixes.rex & 1) << 3);
+    const displacement = (memory?.displacement ?? 0) + (memory?.ripRelative ? cursor.at : 0);
+    const wrapped = displacement | 0;
     return {
       form,
       length: cursor.at,
@@ -159,9 +162,9 @@ export class Decoder {
       rmOffset:
         memory?.rmOffset ??
         registerOffset(parsed.operands, RM_PLACES, rmNumber, form, prefixes.rex !== 0),
-      indexOffset: memory?.indexOffset ?? NO_REGISTER,
+      indexOffset: wrapped === displacement ? (memory?.indexOffset ?? NO_REGISTER) : TWO_TO_THE_32,
       scale: memory?.scale ?? 0,
-      displacement: (memory?.displacement ?? 0) + (memory?.ripRelative ? cursor.at : 0),
+      displacement: wrapped,
       immediate,
       segment,
       lock: prefixes.lock,

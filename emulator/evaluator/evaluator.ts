@@ -399,8 +399,18 @@ export class Evaluator extends ContextBase<bigint, boolean> implements Execution
     const low = this.cpu.mmu.read(linear, 8);
     return low | (this.cpu.mmu.read(wrap(linear + 8n), size - 8) << 64n);
   }
-  private storeAt(segment: SegmentRegister, offset: bigint, size: number, value: bigint): void {
+  private storeAt(
+    segment: SegmentRegister,
+    offset: bigint,
+    size: number,
+    value: bigint,
+    check?: () => void,
+  ): void {
     const linear = checkAccess(this.cpu.state, segment, offset, size, true);
+    if (check !== undefined) {
+      this.cpu.mmu.probeWrite(linear, size);
+      check();
+    }
     if (size <= 8) {
       this.cpu.mmu.write(linear, size, value & mask(size));
       return;
@@ -412,8 +422,14 @@ export class Evaluator extends ContextBase<bigint, boolean> implements Execution
   load(segment: SegmentRegister | "operand", offset: bigint, size: Size): bigint {
     return this.loadAt(this.named(segment), offset, size);
   }
-  store(segment: SegmentRegister | "operand", offset: bigint, size: Size, value: bigint): void {
-    this.storeAt(this.named(segment), offset, size, value);
+  store(
+    segment: SegmentRegister | "operand",
+    offset: bigint,
+    size: Size,
+    value: bigint,
+    check?: () => void,
+  ): void {
+    this.storeAt(this.named(segment), offset, size, value, check);
   }
   fault(exception: ExceptionName, errorCode = 0): never {
     throw new GuestFault(exception, errorCode);
@@ -430,6 +446,14 @@ export class Evaluator extends ContextBase<bigint, boolean> implements Execution
     }
     const at = this.registerOffset(this.operand(i));
     return this.readBytes(at, 8) | (this.readBytes(at + 8, 8) << 64n);
+  }
+  readForWriteX(i: number, aligned = false): bigint {
+    if (this.isMemory(i)) {
+      if (aligned) this.requireAlignment(i);
+      const linear = checkAccess(this.cpu.state, this.current.segment, this.offset(i), 16, true);
+      this.cpu.mmu.probeWrite(linear, 16);
+    }
+    return this.readX(i);
   }
   writeX(i: number, value: bigint, aligned = false): void {
     if (this.isMemory(i)) {

@@ -7,11 +7,17 @@ type Binary = (a: bigint, b: bigint, bits: number) => bigint;
 const signed = (v: bigint, bits: number): bigint => BigInt.asIntN(bits, v);
 
 function clamp(value: bigint, low: bigint, high: bigint): bigint {
-  return value < low ? low : value > high ? high : value;
+  if (value < low) return low;
+  return value > high ? high : value;
 }
 const clampSigned = (v: bigint, bits: number): bigint =>
   clamp(v, -(1n << BigInt(bits - 1)), (1n << BigInt(bits - 1)) - 1n);
 const clampUnsigned = (v: bigint, bits: number): bigint => clamp(v, 0n, (1n << BigInt(bits)) - 1n);
+
+/** The lesser first. */
+function ordered(a: bigint, b: bigint): readonly [bigint, bigint] {
+  return a < b ? [a, b] : [b, a];
+}
 
 /** Operations that work on each pair of lanes by itself. */
 const PAIRWISE: Record<string, Binary> = {
@@ -20,10 +26,10 @@ const PAIRWISE: Record<string, Binary> = {
   mul: (a, b) => a * b,
   eq: (a, b) => (a === b ? -1n : 0n),
   gt_s: (a, b, n) => (signed(a, n) > signed(b, n) ? -1n : 0n),
-  min_u: (a, b) => (a < b ? a : b),
-  max_u: (a, b) => (a > b ? a : b),
-  min_s: (a, b, n) => (signed(a, n) < signed(b, n) ? a : b),
-  max_s: (a, b, n) => (signed(a, n) > signed(b, n) ? a : b),
+  min_u: (a, b) => ordered(a, b)[0],
+  max_u: (a, b) => ordered(a, b)[1],
+  min_s: (a, b, n) => ordered(signed(a, n), signed(b, n))[0],
+  max_s: (a, b, n) => ordered(signed(a, n), signed(b, n))[1],
   add_sat_s: (a, b, n) => clampSigned(signed(a, n) + signed(b, n), n),
   sub_sat_s: (a, b, n) => clampSigned(signed(a, n) - signed(b, n), n),
   add_sat_u: (a, b, n) => clampUnsigned(a + b, n),

@@ -12,34 +12,26 @@ export interface AluFamily {
   /** LOCK is legal on the forms with a memory destination. */
   readonly lock: boolean;
   readonly options?: RowOptions;
-  /** Forms in the first-level dispatch, by their operands. */
-  readonly hot: readonly string[];
 }
 
 /** APM volume 3, the opcode map's regular block 00h-3Fh and groups 80h-83h. */
 export function aluRows(mnemonic: string, family: AluFamily, semantics: Semantics): Row[] {
   const { index, lock } = family;
-  const form = (name: string, encoding: string, operands: string, more: RowOptions = {}): Row =>
-    row(
-      mnemonic,
-      encoding,
-      operands,
-      { ...family.options, ...more, ...(family.hot.includes(name) && { hot: true }) },
-      semantics,
-    );
+  const form = (encoding: string, operands: string, more: RowOptions = {}): Row =>
+    row(mnemonic, encoding, operands, { ...family.options, ...more }, semantics);
   const locked: RowOptions = lock ? { lock: true } : {};
   const base = index * 8;
   return [
-    form("Eb,Gb", `${hex(base)} /r`, "Eb,Gb", locked),
-    form("Ev,Gv", `${hex(base + 1)} /r`, "Ev,Gv", locked),
-    form("Gb,Eb", `${hex(base + 2)} /r`, "Gb,Eb"),
-    form("Gv,Ev", `${hex(base + 3)} /r`, "Gv,Ev"),
-    form("AL,Ib", hex(base + 4), "AL,Ib"),
-    form("rAX,Iz", hex(base + 5), "rAX,Iz"),
-    form("Eb,Ib", `80 /${index}`, "Eb,Ib", locked),
-    form("Ev,Iz", `81 /${index}`, "Ev,Iz", locked),
-    form("82", `82 /${index}`, "Eb,Ib", { ...locked, not64: true }),
-    form("Ev,Ibs", `83 /${index}`, "Ev,Ibs", locked),
+    form(`${hex(base)} /r`, "Eb,Gb", locked),
+    form(`${hex(base + 1)} /r`, "Ev,Gv", locked),
+    form(`${hex(base + 2)} /r`, "Gb,Eb"),
+    form(`${hex(base + 3)} /r`, "Gv,Ev"),
+    form(hex(base + 4), "AL,Ib"),
+    form(hex(base + 5), "rAX,Iz"),
+    form(`80 /${index}`, "Eb,Ib", locked),
+    form(`81 /${index}`, "Ev,Iz", locked),
+    form(`82 /${index}`, "Eb,Ib", { ...locked, not64: true }),
+    form(`83 /${index}`, "Ev,Ibs", locked),
   ];
 }
 
@@ -130,7 +122,7 @@ function compareAndExchange8<V, B, X>(c: Context<V, B, X>): void {
 }
 
 function compareAndExchange16<V, B, X>(c: Context<V, B, X>): void {
-  const destination = c.readX(0, true);
+  const destination = c.readForWriteX(0, true);
   const low = c.lowX(destination);
   const high = c.highX(destination);
   const same = c.both(
@@ -154,10 +146,10 @@ function compareAndExchange16<V, B, X>(c: Context<V, B, X>): void {
 
 const oneOperand: Row[] = [
   row("INC", "FE /0", "Eb", { lock: true }, increment),
-  row("INC", "FF /0", "Ev", { lock: true, hot: true }, increment),
+  row("INC", "FF /0", "Ev", { lock: true }, increment),
   row("INC", "40 +r", "Zv", { not64: true }, increment),
   row("DEC", "FE /1", "Eb", { lock: true }, decrement),
-  row("DEC", "FF /1", "Ev", { lock: true, hot: true }, decrement),
+  row("DEC", "FF /1", "Ev", { lock: true }, decrement),
   row("DEC", "48 +r", "Zv", { not64: true }, decrement),
   row("NEG", "F6 /3", "Eb", { lock: true }, negate),
   row("NEG", "F7 /3", "Ev", { lock: true }, negate),
@@ -175,24 +167,15 @@ const exchanging: Row[] = [
 ];
 
 export const ARITHMETIC_ROWS: readonly Row[] = [
-  ...aluRows("ADD", { index: 0, lock: true, hot: ["Ev,Gv", "Gv,Ev", "Ev,Iz", "Ev,Ibs"] }, (c) =>
-    addWith(c, undefined),
-  ),
-  ...aluRows("ADC", { index: 2, lock: true, hot: [] }, (c) =>
-    addWith(c, c.toValue(c.getFlag("CF"))),
-  ),
-  ...aluRows("SBB", { index: 3, lock: true, hot: [] }, (c) =>
-    subtractWith(c, c.toValue(c.getFlag("CF"))),
-  ),
-  ...aluRows("SUB", { index: 5, lock: true, hot: ["Ev,Gv", "Gv,Ev", "Ev,Iz", "Ev,Ibs"] }, (c) =>
-    subtractWith(c, undefined),
-  ),
+  ...aluRows("ADD", { index: 0, lock: true }, (c) => addWith(c, undefined)),
+  ...aluRows("ADC", { index: 2, lock: true }, (c) => addWith(c, c.toValue(c.getFlag("CF")))),
+  ...aluRows("SBB", { index: 3, lock: true }, (c) => subtractWith(c, c.toValue(c.getFlag("CF")))),
+  ...aluRows("SUB", { index: 5, lock: true }, (c) => subtractWith(c, undefined)),
   ...aluRows(
     "CMP",
     {
       index: 7,
       lock: false,
-      hot: ["Eb,Gb", "Ev,Gv", "Gv,Ev", "AL,Ib", "Eb,Ib", "Ev,Iz", "Ev,Ibs"],
     },
     (c) => {
       const a = c.read(0);

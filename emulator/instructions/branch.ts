@@ -1,17 +1,16 @@
 /** Near branches: JMP, CALL, RET, Jcc, LOOPcc and JrCXZ. */
 
-import { CONDITIONS, type ConditionCode, type Context } from "./context.ts";
+import { CONDITIONS, type Context } from "./context.ts";
 import { complexRow, type Row, type RowOptions, row, type Semantics } from "./row.ts";
 
 /** 64-bit in 64-bit mode; a 66 prefix makes it 16-bit, as AMD's CPUs do (Intel's ignore it). */
 const NEAR: RowOptions = { default64: true };
 
-/** The target is checked before the push, so that a bad one leaves the stack alone. */
+/** #SS and #PF of the push come before #GP of the target, and a bad target leaves the stack alone. */
 const call: Semantics = (c) => {
   const target = c.read(0);
   const returnAddress = c.nextRip();
-  c.jump(target);
-  c.push(returnAddress, c.operandSize);
+  c.push(returnAddress, c.operandSize, () => c.jump(target));
 };
 
 const jump: Semantics = (c) => c.jump(c.read(0));
@@ -23,15 +22,11 @@ const returnNear: Semantics = (c) => {
 
 const hex = (opcode: number): string => opcode.toString(16).toUpperCase();
 
-/** Compilers hardly ever test OF and PF. */
-const RARE: readonly ConditionCode[] = ["O", "NO", "P", "NP"];
-
 const conditional = CONDITIONS.flatMap((code, i) => {
-  const options: RowOptions = RARE.includes(code) ? NEAR : { ...NEAR, hot: true };
   const semantics: Semantics = (c) => c.jumpIf(c.condition(code), c.read(0));
   return [
-    row(`J${code}`, hex(0x70 + i), "Jb", options, semantics),
-    row(`J${code}`, `0F ${hex(0x80 + i)}`, "Jz", options, semantics),
+    row(`J${code}`, hex(0x70 + i), "Jb", NEAR, semantics),
+    row(`J${code}`, `0F ${hex(0x80 + i)}`, "Jz", NEAR, semantics),
   ];
 });
 
@@ -46,12 +41,12 @@ function loop<V, B, X>(c: Context<V, B, X>, also?: B): void {
 
 export const BRANCH_ROWS: readonly Row[] = [
   ...conditional,
-  row("JMP", "EB", "Jb", { ...NEAR, hot: true }, jump),
-  row("JMP", "E9", "Jz", { ...NEAR, hot: true }, jump),
-  row("JMP", "FF /4", "Ev", { ...NEAR, hot: true }, jump),
-  row("CALL", "E8", "Jz", { ...NEAR, hot: true }, call),
-  row("CALL", "FF /2", "Ev", { ...NEAR, hot: true }, call),
-  row("RET", "C3", "", { ...NEAR, hot: true }, returnNear),
+  row("JMP", "EB", "Jb", NEAR, jump),
+  row("JMP", "E9", "Jz", NEAR, jump),
+  row("JMP", "FF /4", "Ev", NEAR, jump),
+  row("CALL", "E8", "Jz", NEAR, call),
+  row("CALL", "FF /2", "Ev", NEAR, call),
+  row("RET", "C3", "", NEAR, returnNear),
   complexRow("RET", "C2", "Iw", NEAR, (x) => {
     x.jump(x.peek(x.operandSize));
     x.moveStack(x.operandSize + Number(x.read(0) & 0xffffn));

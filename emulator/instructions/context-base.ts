@@ -50,7 +50,13 @@ export abstract class ContextBase<V, B> {
   abstract when(condition: B, then: () => void, otherwise?: () => void): void;
   abstract fault(exception: ExceptionName, errorCode?: number): void;
   abstract load(segment: SegmentRegister | "operand", offset: V, size: Size): V;
-  abstract store(segment: SegmentRegister | "operand", offset: V, size: Size, value: V): void;
+  abstract store(
+    segment: SegmentRegister | "operand",
+    offset: V,
+    size: Size,
+    value: V,
+    check?: () => void,
+  ): void;
 
   // ---- primitives of the back ends ----
   protected abstract field(name: WordField): V;
@@ -301,9 +307,9 @@ export abstract class ContextBase<V, B> {
     this.setField("rsp", this.or(kept, offset));
   }
 
-  push(value: V, size: 2 | 4 | 8): void {
+  push(value: V, size: 2 | 4 | 8, check?: () => void): void {
     const offset = this.movedStack(-size);
-    this.store("ss", offset, size, value);
+    this.store("ss", offset, size, value, check);
     this.commitStack(offset);
   }
 

@@ -84,6 +84,8 @@ export interface Context<V, B, X> {
   displace(i: number, bytes: V): void;
   /** 128-bit operand i: an XMM register, or 16 bytes of memory that must be aligned if asked. */
   readX(i: number, aligned?: boolean): X;
+  /** As readX, of an operand that is written later: checks write permission now. */
+  readForWriteX(i: number, aligned?: boolean): X;
   writeX(i: number, value: X, aligned?: boolean): void;
 
   // ---- values ----
@@ -147,10 +149,22 @@ export interface Context<V, B, X> {
   // ---- memory ----
   /** Reads `size` bytes at segment:offset; offset already has address size. */
   load(segment: SegmentRegister | "operand", offset: V, size: Size): V;
-  /** Writes; may be followed by nothing that faults. "operand" is DS or the override prefix. */
-  store(segment: SegmentRegister | "operand", offset: V, size: Size, value: V): void;
-  /** Pushes with the stack's address size; the stack pointer moves after the write succeeded. */
-  push(value: V, size: 2 | 4 | 8): void;
+  /**
+   * Writes; may be followed by nothing that faults. "operand" is DS or the override prefix. `check`
+   * runs when the place is known to be writable and nothing is written yet: it may fault.
+   */
+  store(
+    segment: SegmentRegister | "operand",
+    offset: V,
+    size: Size,
+    value: V,
+    check?: () => void,
+  ): void;
+  /**
+   * Pushes with the stack's address size; the stack pointer moves after the write succeeded.
+   * `check` is as in store.
+   */
+  push(value: V, size: 2 | 4 | 8, check?: () => void): void;
   /** Reads the top of the stack without moving the pointer. */
   peek(size: 2 | 4 | 8): V;
   /** Moves the stack pointer up (pops) or down by a signed number of bytes, at stack width. */

@@ -23,7 +23,13 @@ function named(x: Execution, i: number): SegmentRegister {
 /** Loads through SS hold interrupts off for one instruction (APM volume 2, section 8.5, unverified). */
 function load(x: Execution, register: Loadable, selector: number): void {
   loadSegment(x.cpu, register, selector);
-  if (register === "ss") x.shadowInterrupts();
+  if (register === "ss") shadow(x);
+}
+
+/** The shadow of SS holds single-step traps off too. */
+function shadow(x: Execution): void {
+  x.shadowInterrupts();
+  x.cpu.state.trapDue = 0;
 }
 
 function moveToSegment(x: Execution): void {
@@ -41,7 +47,7 @@ function pop(register: Loadable) {
     const selector = Number(x.peek(x.operandSize) & 0xffffn);
     loadSegment(x.cpu, register, selector);
     x.moveStack(x.operandSize);
-    if (register === "ss") x.shadowInterrupts();
+    if (register === "ss") shadow(x);
   };
 }
 

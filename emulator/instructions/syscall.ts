@@ -1,7 +1,7 @@
 /** SYSCALL, SYSRET, SYSENTER and SYSEXIT (APM volume 3, their pages; volume 2, section 6.1). */
 import type { Execution } from "../execution.ts";
 import type { Segment } from "../state/cpu-state.ts";
-import { getRflags, setRflags } from "../state/flags.ts";
+import { getFlag, getRflags, setRflags } from "../state/flags.ts";
 import { assignSegment } from "../system/descriptors.ts";
 import { GuestFault } from "../system/exceptions.ts";
 import { flagsChanged } from "../system/flags-changed.ts";
@@ -42,6 +42,11 @@ function enter(x: Execution, cs: Segment, rip: bigint): void {
   x.setNextRip(rip);
 }
 
+/** TF is looked at after SYSCALL and SYSRET: a system whose SFMASK has TF is not trapped in its entry. */
+function trapByNewFlags(x: Execution): void {
+  x.cpu.state.trapDue = getFlag(x.cpu.state, "TF") ? 1 : 0;
+}
+
 function checkEnabled(x: Execution): void {
   if ((x.cpu.state.efer & EFER.SCE) === 0n) throw new GuestFault("UD");
 }
@@ -62,6 +67,7 @@ function systemCall(x: Execution): void {
   state.rcx = x.nextRip();
   state.r11 = rflags & ~RF;
   setRflags(state, rflags & ~(state.sfmask | RF));
+  trapByNewFlags(x);
   enter(x, flat("code64", selector, 0), target);
 }
 
@@ -77,6 +83,7 @@ function systemReturn(x: Execution): void {
   state.ss.selector = (selector + 8) | 3;
   if (x.long) setRflags(state, state.r11 & ~(RF | VM));
   else setRflags(state, getRflags(state) | IF);
+  trapByNewFlags(x);
   if (x.operandSize === 8) enter(x, flat("code64", selector + 16, 3), state.rcx);
   else enter(x, flat("code32", selector, 3), BigInt.asUintN(32, state.rcx));
 }

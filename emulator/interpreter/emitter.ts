@@ -457,8 +457,15 @@ export class Emitter
     return this.take();
   }
 
-  store(segment: SegmentRegister | "operand", offset: Value, size: Size, value: Value): void {
+  store(
+    segment: SegmentRegister | "operand",
+    offset: Value,
+    size: Size,
+    value: Value,
+    check?: () => void,
+  ): void {
     const pointer = this.explicitPointer("write", segment, offset, size);
+    check?.();
     this.w.get(pointer);
     this.push1(value);
     this.w.memory(STORE[size]);
@@ -480,16 +487,25 @@ export class Emitter
     return this.takeVector();
   }
 
+  readForWriteX(i: number, aligned = false): Vector {
+    if (!this.isMemory(i)) return this.readX(i);
+    if (aligned) this.memory.requireAlignment(16);
+    this.modified = this.memory.pointer("modify", 16);
+    this.w.get(this.modified).simdMemory(SIMD.load);
+    return this.takeVector();
+  }
+
   writeX(i: number, value: Vector, aligned = false): void {
     if (!this.isMemory(i)) {
       this.pushRegisterAddress(this.operand(i));
       this.w.get(value.vector).simdMemory(SIMD.store);
       return;
     }
-    if (aligned) this.memory.requireAlignment(16);
-    const pointer = this.memory.pointer("write", 16);
-    this.w.get(pointer).get(value.vector).simdMemory(SIMD.store);
-    this.memory.commit(pointer);
+    if (this.modified === undefined && aligned) this.memory.requireAlignment(16);
+    this.modified ??= this.memory.pointer("write", 16);
+    this.w.get(this.modified).get(value.vector).simdMemory(SIMD.store);
+    this.memory.commit(this.modified);
+    this.modified = undefined;
   }
 
   lanes(operation: LaneOperation, a: Vector, b: Vector): Vector {

@@ -2,12 +2,12 @@
 
 import type { Form } from "../decode/form.ts";
 import { RECORD } from "../decode/instruction.ts";
-import { CPU_FIELDS } from "../state/cpu-fields.ts";
+import { CPU_FIELDS, SEGMENT_REGISTERS } from "../state/cpu-fields.ts";
 import { FAST_TLB_ENTRY, TLB_ENTRIES } from "../state/memory-map.ts";
 import { EXCEPTIONS } from "../system/exceptions.ts";
 import { I32, I64, OP } from "../wasm/encoder.ts";
 import type { CodeWriter } from "./code-writer.ts";
-import { CPU, RECORD_AT, type Runtime } from "./runtime.ts";
+import { CPU, RECORD_AT, type Runtime, THROUGH_STACK } from "./runtime.ts";
 
 export type AccessKind = "read" | "write" | "modify";
 
@@ -15,6 +15,7 @@ export type AccessKind = "read" | "write" | "modify";
 const WRITE_TAG = 8;
 const ADDEND = 16;
 
+const STACK_SEGMENT = SEGMENT_REGISTERS.indexOf("ss");
 const SEGMENT_BYTES = 16;
 const SEGMENT_BASE = 8;
 
@@ -78,7 +79,7 @@ export class MemoryEmitter {
       if (!this.form.long) this.w.i64(0xffff_ffffn).op(OP.i64And);
     }
     this.w.set(linear);
-    return this.lookUp(kind, linear, size);
+    return this.lookUp(kind, segment, linear, size);
   }
 
   /** In 64-bit mode only FS and GS have bases. */
@@ -122,7 +123,12 @@ export class MemoryEmitter {
   }
 
   /** The fast TLB: tag compare catches misses, page crossings and withheld pages alike. */
-  private lookUp(kind: AccessKind, linear: number, size: number): number {
+  private lookUp(
+    kind: AccessKind,
+    segment: number | "operand",
+    linear: number,
+    size: number,
+  ): number {
     const { w } = this;
     const entry = w.temporary(I32);
     const pointer = w.temporary(I32);
@@ -139,10 +145,23 @@ export class MemoryEmitter {
     w.get(linear).op(OP.i32WrapI64).get(entry).memory(OP.i32Load, ADDEND).op(OP.i32Add);
     w.set(pointer).else();
     const slow = { read: "readSlow", write: "writeSlow", modify: "modifySlow" } as const;
-    w.get(linear).i32(size).call(this.runtime[slow[kind]]).tee(pointer).op(OP.i32Eqz).if();
+    w.get(linear);
+    this.pushSlowSize(segment, size);
+    w.call(this.runtime[slow[kind]]).tee(pointer).op(OP.i32Eqz).if();
     this.abort();
     w.end().end();
     return pointer;
+  }
+
+  /** Leaves the size for a slow path; in 64-bit mode with THROUGH_STACK if the segment is SS. */
+  private pushSlowSize(segment: number | "operand", size: number): void {
+    const { w } = this;
+    if (!this.form.long || segment !== "operand") {
+      w.i32(this.form.long && segment === STACK_SEGMENT ? size | THROUGH_STACK : size);
+      return;
+    }
+    w.get(RECORD_AT).memory(OP.i32Load8U, RECORD.segment).i32(STACK_SEGMENT).op(OP.i32Eq);
+    w.i32(Math.log2(THROUGH_STACK)).op(OP.i32Shl).i32(size).op(OP.i32Or);
   }
 
   /** After a store through `pointer`: carries it out if it went to the bounce buffer. */

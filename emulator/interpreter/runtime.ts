@@ -10,9 +10,12 @@ export const NEXT = 2;
 /** A compiled form as a function of (CPU, RECORD_AT, NEXT); returns NEXT. */
 export const FORM_SIGNATURE: Signature = { parameters: [I32, I32, I64], results: [I64] };
 
+/** Flag in the size of a slow access through SS: an address that is not canonical is #SS, not #GP. */
+export const THROUGH_STACK = 0x100;
+
 /** Imported functions: name to type. Functions that return i32 return 0 when they raised a fault. */
 const IMPORTS = {
-  /** (linear, size) to a pointer to the bytes. */
+  /** (linear, size, perhaps with THROUGH_STACK) to a pointer to the bytes. */
   readSlow: { parameters: [I64, I32], results: [I32] },
   writeSlow: { parameters: [I64, I32], results: [I32] },
   modifySlow: { parameters: [I64, I32], results: [I32] },

@@ -241,6 +241,7 @@ export class LinearMemory implements Mmu {
   #locateBoth(low: number, high: number, size: number, access: number): void {
     const first = PAGE_SIZE - (low & 0xfff);
     this.#next(low, high, "cpl");
+    this.#requireCanonical(this.#nextHigh);
     this.#firstAt = this.#locate(low, high, access);
     this.#firstSize = first;
     this.#secondAt = this.#locate(this.#nextLow, this.#nextHigh, access);
@@ -261,14 +262,19 @@ export class LinearMemory implements Mmu {
 
   #fill(slot: number, low: number, high: number, access: number): void {
     const paging = this.#paging;
-    // Long mode: bits 63:47 of a linear address are equal.
-    if (paging.longModeActive && high >> 15 !== 0 && high >> 15 !== -1) throw new GuestFault("GP");
+    this.#requireCanonical(high);
     this.counters.walks++;
     const stage = paging.prepare();
     const outcome = stage.walk(low, high, access);
     if (outcome !== Walk.done) this.#raise(outcome, low, high);
     const frame = Math.floor(this.#memory.canonical(stage.physical) / PAGE_SIZE);
     this.tlb.set(slot, low, high, frame, stage.rights, paging.asid, stage.pageBits);
+  }
+
+  /** Long mode: bits 63:47 of a linear address are equal. */
+  #requireCanonical(high: number): void {
+    if (!this.#paging.longModeActive || high >> 15 === 0 || high >> 15 === -1) return;
+    throw new GuestFault("GP");
   }
 
   #raise(outcome: Walk, low: number, high: number): never {

@@ -43,7 +43,8 @@ function layOut<const T extends Declared>(declared: T): Fields<T> {
 
 /**
  * General registers come first, at 8 * their encoding, so that a register operand is a byte offset.
- * `zero` is always 0 and stands for a missing base or index. RFLAGS is kept in three parts
+ * `zero` is always 0 and stands for a missing base or index; `twoToThe32` is the index of a
+ * rip-relative operand whose displacement and length together are over 31 bits. RFLAGS is kept in three parts
  * (state/flags.ts). Segments hold selector u16, attributes u16 (VMCB form: type, S, DPL, P, AVL, L,
  * D/B, G in bits 11:0), limit u32 (in bytes), base u64.
  */
@@ -65,6 +66,7 @@ export const CPU_FIELDS = layOut([
   ["r14", "u64", "state"],
   ["r15", "u64", "state"],
   ["zero", "u64", "derived"],
+  ["twoToThe32", "u64", "derived"],
   // Address of the current instruction, and where the next one is (written by the instruction).
   ["rip", "u64", "state"],
   ["nextRip", "u64", "derived"],
@@ -155,6 +157,8 @@ export const CPU_FIELDS = layOut([
   ["cpl", "u8", "state"],
   // 1 for the instruction after STI, MOV SS or POP SS: interrupts are held off.
   ["interruptShadow", "u8", "state"],
+  // 1 when a single-step trap (#DB) is due before the next instruction.
+  ["trapDue", "u8", "state"],
   ["nmiBlocked", "u8", "state"],
   ["nmiPending", "u8", "state"],
   // 1 in HLT, until an interrupt.

@@ -119,5 +119,6 @@ export function createCpuState(memory: WebAssembly.Memory, base: number): CpuSta
       ...fieldProperty(view, base + field.offset, field.type),
     });
   }
+  view.setBigUint64(base + CPU_FIELDS.twoToThe32.offset, 1n << 32n, true);
   return state as CpuState;
 }

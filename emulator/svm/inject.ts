@@ -36,12 +36,15 @@ export function injectEvent(cpu: Vcpu, vmcb: VmcbView): void {
   const skip = BigInt.asIntN(64, vmcb.read("nRIP") - cpu.state.rip);
   deliverOrExit(cpu, event.vector, {
     type: DELIVERY_TYPES[event.type],
-    ...(event.errorCode === undefined ? {} : { errorCode: event.errorCode }),
+    ...(event.type === "exception" && { errorCodeAsGiven: true, ...codeOf(event) }),
     address: cpu.state.cr2,
     insnLength: software ? Number(skip) : 0,
     checkGate: software,
   });
 }
+
+const codeOf = ({ errorCode }: SvmEvent): { errorCode?: number } =>
+  errorCode === undefined ? {} : { errorCode };
 
 function isSoftware(event: SvmEvent): boolean {
   if (event.type === "softwareInterrupt") return true;

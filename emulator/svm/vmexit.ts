@@ -1,5 +1,6 @@
 /** #VMEXIT: the guest goes into the VMCB, the host comes back (APM volume 2, sections 15.6 and 15.7). */
 
+import { getFlag } from "../state/flags.ts";
 import type { InterceptExit } from "../system/exceptions.ts";
 import type { Vcpu } from "../vcpu.ts";
 import { clearControls, saveVirtualInterrupt } from "./control-area.ts";
@@ -72,6 +73,8 @@ function enterHost(cpu: Vcpu, vmcb: VmcbView): void {
   state.interruptShadow = 0;
   state.halted = 0;
   const problem = loadHostState(cpu);
+  // VMRUN completes here: if it was single-stepped, its trap is due in the host.
+  state.trapDue = getFlag(state, "TF") ? 1 : 0;
   if (switchesLastBranch) {
     loadLastBranch(state, new VmcbView(cpu.physical, Number(state.vmHsavePa)));
   }

@@ -46,6 +46,8 @@ function enterGuest(x: Execution, vmcb: VmcbView): void {
   loadControls(cpu, vmcb);
   state.guestMode = 1;
   state.gif = 1;
+  // A host's single-step trap of VMRUN waits for #VMEXIT.
+  state.trapDue = 0;
   loadGuestState(cpu, vmcb);
   state.nextRip = state.rip;
   cpu.deriveMode();

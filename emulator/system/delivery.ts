@@ -18,6 +18,8 @@ export interface DeliveryOptions {
   readonly type?: EventType;
   /** Pushed, for exceptions that have one (default 0 for those). Never given for interrupts. */
   readonly errorCode?: number;
+  /** An exception pushes `errorCode` exactly when it is given, whatever its vector (EVENTINJ.EV). */
+  readonly errorCodeAsGiven?: true;
   /** CR2 of a page fault. */
   readonly address?: bigint;
   /** Return address less rip: the instruction's length for INT n, INT3, INTO and ICEBP. */
@@ -44,7 +46,11 @@ function toEvent(which: ExceptionName | number, options: DeliveryOptions): Deliv
   return {
     type,
     vector,
-    errorCode: hasCode ? (options.errorCode ?? 0) : undefined,
+    errorCode: options.errorCodeAsGiven
+      ? options.errorCode
+      : hasCode
+        ? (options.errorCode ?? 0)
+        : undefined,
     address: options.address ?? 0n,
     checkGate: options.checkGate ?? type === "software",
     skip: options.insnLength ?? 0,
@@ -145,6 +151,8 @@ function deliverOnce(cpu: Vcpu, event: DeliveredEvent): void {
   }
   state.nextRip = state.rip;
   state.interruptShadow = 0;
+  // INT n and faults: the handler is entered with TF clear, and no trap comes after them.
+  state.trapDue = 0;
   state.halted = 0;
   cpu.deriveMode();
   cpu.recheckInterrupts();

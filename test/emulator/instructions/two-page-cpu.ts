@@ -6,7 +6,7 @@ import { type Instruction, writeRecord } from "../../../emulator/decode/instruct
 import { Evaluator } from "../../../emulator/evaluator/evaluator.ts";
 import { INTEGER_ROWS } from "../../../emulator/instructions/index.ts";
 import { compileForm } from "../../../emulator/interpreter/form-compiler.ts";
-import type { ImportName } from "../../../emulator/interpreter/runtime.ts";
+import { type ImportName, THROUGH_STACK } from "../../../emulator/interpreter/runtime.ts";
 import { GENERAL_REGISTERS, SEGMENT_REGISTERS } from "../../../emulator/state/cpu-fields.ts";
 import { type CpuState, createCpuState, ExitRequest } from "../../../emulator/state/cpu-state.ts";
 import { getRflags, setRflags } from "../../../emulator/state/flags.ts";
@@ -181,10 +181,12 @@ export class TwoPageCpu {
     };
     const unsigned = (value: bigint): bigint => BigInt.asUintN(64, value);
     const imports: Record<ImportName, unknown> = {
-      readSlow: (at: bigint, size: number) => guard(0, () => pages.readSlow(unsigned(at), size)),
-      writeSlow: (at: bigint, size: number) => guard(0, () => pages.writeSlow(unsigned(at), size)),
+      readSlow: (at: bigint, size: number) =>
+        guard(0, () => pages.readSlow(unsigned(at), size & ~THROUGH_STACK)),
+      writeSlow: (at: bigint, size: number) =>
+        guard(0, () => pages.writeSlow(unsigned(at), size & ~THROUGH_STACK)),
       modifySlow: (at: bigint, size: number) =>
-        guard(0, () => pages.modifySlow(unsigned(at), size)),
+        guard(0, () => pages.modifySlow(unsigned(at), size & ~THROUGH_STACK)),
       commitWrite: () =>
         guard(1, () => {
           pages.commitWrite();

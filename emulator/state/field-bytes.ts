@@ -1,0 +1,32 @@
+/** The fields of machine state as one run of bytes, in table order: for snapshots and the state hash. */
+
+import { CPU_FIELDS, type Field } from "./cpu-fields.ts";
+
+const WIDTHS = { u8: 1, u16: 2, u32: 4, u64: 8, u128: 16, segment: 16, x87: 16 } as const;
+
+const STATE_FIELDS = (Object.values(CPU_FIELDS) as Field[])
+  .filter((field) => field.kind === "state")
+  .map((field) => ({ offset: field.offset, width: WIDTHS[field.type] }));
+
+const TOTAL = STATE_FIELDS.reduce((sum, { width }) => sum + width, 0);
+
+/** The fields of the CPU whose state is at `base`. */
+export function readFieldBytes(memory: WebAssembly.Memory, base: number): Uint8Array {
+  const bytes = new Uint8Array(memory.buffer);
+  const out = new Uint8Array(TOTAL);
+  let at = 0;
+  for (const { offset, width } of STATE_FIELDS) {
+    out.set(bytes.subarray(base + offset, base + offset + width), at);
+    at += width;
+  }
+  return out;
+}
+
+export function writeFieldBytes(memory: WebAssembly.Memory, base: number, from: Uint8Array): void {
+  const bytes = new Uint8Array(memory.buffer);
+  let at = 0;
+  for (const { offset, width } of STATE_FIELDS) {
+    bytes.set(from.subarray(at, at + width), base + offset);
+    at += width;
+  }
+}
