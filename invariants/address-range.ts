@@ -1,0 +1,50 @@
+/** Sets of host-physical bytes as ranges: joined, compared and written out. */
+
+export interface AddressRange {
+  readonly first: number;
+  readonly bytes: number;
+}
+
+/** The same bytes as ascending ranges that neither overlap nor touch. */
+export function joinRanges(ranges: readonly AddressRange[]): readonly AddressRange[] {
+  const joined: { first: number; bytes: number }[] = [];
+  for (const { first, bytes } of [...ranges].sort((a, b) => a.first - b.first)) {
+    const last = joined.at(-1);
+    if (bytes <= 0) continue;
+    if (last !== undefined && first <= last.first + last.bytes) {
+      last.bytes = Math.max(last.bytes, first + bytes - last.first);
+    } else joined.push({ first, bytes });
+  }
+  return joined;
+}
+
+export function sameRanges(a: readonly AddressRange[], b: readonly AddressRange[]): boolean {
+  return (
+    a.length === b.length && a.every((r, i) => r.first === b[i]?.first && r.bytes === b[i]?.bytes)
+  );
+}
+
+/** The first of the ranges that shares a byte with [first, first + bytes). */
+export function overlapping<R extends AddressRange>(
+  ranges: readonly R[],
+  first: number,
+  bytes: number,
+): R | undefined {
+  return ranges.find((r) => first < r.first + r.bytes && r.first < first + bytes);
+}
+
+/** Whether joined ranges hold every byte of [first, first + bytes). */
+export function contains(joined: readonly AddressRange[], first: number, bytes: number): boolean {
+  return joined.some((r) => first >= r.first && first + bytes <= r.first + r.bytes);
+}
+
+export const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
+
+/** "hpa:0x10000000..0x10400000", the end not included. */
+export function describeRange(space: "hpa" | "gpa", { first, bytes }: AddressRange): string {
+  return `${space}:${hex(first)}..${hex(first + bytes)}`;
+}
+
+export function describeRanges(ranges: readonly AddressRange[]): string {
+  return ranges.map((range) => describeRange("hpa", range)).join(", ");
+}

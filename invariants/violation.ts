@@ -1,0 +1,38 @@
+/** A violation as it is reported, and the state of an invariant as it is shown. */
+
+import type { AddressRange } from "./address-range.ts";
+import type { Witness } from "./invariant.ts";
+
+export interface Violation {
+  readonly invariant: string;
+  /** One sentence. */
+  readonly message: string;
+  readonly expected: string;
+  readonly actual: string;
+  /** Instructions retired when it was found. */
+  readonly icount: number;
+  /** Host rip of the VMRUN: the one about to run, or that started the guest. */
+  readonly vmrunRip: bigint;
+  /** Number of the last #VMEXIT; 0 before the first. */
+  readonly exitNumber: number;
+  /** The bytes that make it false, and what they were (little-endian). */
+  readonly witness: Witness & { readonly value: bigint };
+  readonly hypervisorMemory: {
+    readonly source: "declared" | "derived" | "unknown";
+    readonly ranges: readonly AddressRange[];
+  };
+}
+
+export interface InvariantStatus {
+  readonly name: string;
+  readonly doc: string;
+  readonly state: "holds" | "violated" | "unknown" | "never checked";
+  /** Times that it was found to hold or not; what was unknown does not count. */
+  readonly checked: number;
+  /** Number of the last exit before the last check. */
+  readonly lastExit?: number;
+  /** Why it is unknown. */
+  readonly reason?: string;
+  /** Where memory of the hypervisor was judged: what it was taken from. */
+  readonly hypervisorMemory?: "declared" | "derived" | "unknown";
+}

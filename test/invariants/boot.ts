@@ -1,0 +1,49 @@
+/** MinVisor machines for the tests of invariants: images, sources and the lines marked in them. */
+
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type BootImage, loadKernel, Machine, type ModuleFile } from "../../emulator/index.ts";
+import {
+  buildAll,
+  MINVISOR_ELF,
+  SAMPLE_GUEST,
+  type SeededBug,
+  seededBugElf,
+} from "../../scripts/build-minvisor.mjs";
+
+const repository = join(dirname(fileURLToPath(import.meta.url)), "../..");
+export const RAM_BYTES = 512 << 20;
+/** MinVisor's region, by its layout.h. */
+export const REGION = { first: 0x1000_0000, bytes: 0x40_0000 };
+
+export const read = (path: string): Uint8Array =>
+  new Uint8Array(readFileSync(join(repository, path)));
+
+buildAll();
+
+export const elfOf = (bug?: SeededBug): string =>
+  bug === undefined ? MINVISOR_ELF : seededBugElf(bug);
+
+export function imageOf(elf: string, modules?: readonly ModuleFile[], append?: string): BootImage {
+  return loadKernel({
+    kernel: { name: elf, bytes: read(elf) },
+    modules: modules ?? [{ name: "sample.bin", bytes: read(SAMPLE_GUEST) }],
+    ...(append === undefined ? {} : { append }),
+    ramBytes: RAM_BYTES,
+  });
+}
+
+export function machineWith(image: BootImage): Machine {
+  const machine = new Machine({ ramBytes: RAM_BYTES });
+  machine.load(image);
+  return machine;
+}
+
+/** Number of the one line that ends in `// culprit`. */
+export function culpritLine(source: string): number {
+  const lines = readFileSync(join(repository, source), "utf8").split("\n");
+  const marked = lines.flatMap((line, i) => (line.endsWith("// culprit") ? [i + 1] : []));
+  if (marked.length !== 1) throw new Error(`${source} has ${marked.length} lines marked culprit`);
+  return marked[0] as number;
+}

@@ -1,0 +1,81 @@
+/** MinVisor with and without seeded bugs: what holds, what breaks, and the line that broke it. */
+
+import { expect, test } from "vitest";
+import { ProgramSymbols } from "../../debug-adapter/symbols/program.ts";
+import type { BootImage, RunResult } from "../../emulator/index.ts";
+import {
+  attachInvariants,
+  type Culprit,
+  findCulprit,
+  type Violation,
+} from "../../invariants/index.ts";
+import { culpritLine, elfOf, imageOf, machineWith, REGION, read } from "./boot.ts";
+
+const MODES = [
+  ["derived", undefined],
+  ["declared", [REGION]],
+] as const;
+
+/** Runs to the end of the sample guest, or the first violation. */
+function runChecked(image: BootImage, hypervisorMemory: (typeof MODES)[number][1]) {
+  const machine = machineWith(image);
+  const violations: Violation[] = [];
+  const attached = attachInvariants(machine, {
+    ...(hypervisorMemory === undefined ? {} : { hypervisorMemory }),
+    stopOnViolation: true,
+    onViolation: (violation) => violations.push(violation),
+  });
+  let result: RunResult;
+  do result = machine.run({ instructions: 5_000_000 });
+  while (result.reason === "idle" && !result.forever);
+  return { machine, attached, violations, result };
+}
+
+function culpritOf(image: BootImage, violation: Violation): Culprit {
+  const search = findCulprit(() => machineWith(image), violation);
+  for (;;) {
+    const step = search.next();
+    if (step.done) return step.value;
+  }
+}
+
+test.each(MODES)("a clean run with %s hv.memory holds, and was checked", (source, memory) => {
+  const { machine, attached, violations, result } = runChecked(imageOf(elfOf()), memory);
+  expect(violations).toEqual([]);
+  expect(result.reason).toBe("powerOff");
+  for (const status of attached.status()) {
+    expect(status).toMatchObject({ state: "holds", hypervisorMemory: source });
+    expect(status.checked).toBeGreaterThanOrEqual(machine.state.exitCount);
+    expect(status.lastExit).toBe(machine.state.exitCount - 1);
+  }
+  expect(machine.state.exitCount).toBeGreaterThan(20);
+});
+
+const BUGS = [
+  ["wrong-region-size", "npt_protects_hypervisor"],
+  ["tables-outside-region", "npt_tables_in_hypervisor"],
+] as const;
+
+for (const [bug, invariant] of BUGS) {
+  test.each(MODES)(`${bug} is caught on its line, with %s hv.memory`, (source, memory) => {
+    const image = imageOf(elfOf(bug));
+    const { machine, attached, violations, result } = runChecked(image, memory);
+    expect(result).toEqual({ reason: "observer", observer: "invariants" });
+    expect(violations.map((violation) => violation.invariant)).toEqual([invariant]);
+    const [violation] = violations as [Violation];
+    expect(violation.hypervisorMemory.source).toBe(source);
+    expect(violation.exitNumber).toBe(0);
+    expect(machine.icount).toBe(violation.icount + 1);
+    const states = Object.fromEntries(attached.status().map(({ name, state }) => [name, state]));
+    expect(states[invariant]).toBe("violated");
+    expect(states.vmcb_well_formed).toBe("holds");
+
+    const symbols = new ProgramSymbols(read(elfOf(bug)), bug);
+    const culprit = culpritOf(image, violation);
+    expect(culprit).toMatchObject({ kind: "write", world: "host", exitNumber: 0 });
+    const at = symbols.sourceAt((culprit as Extract<Culprit, { kind: "write" }>).rip);
+    const path = `test/seeded-bugs/${bug}/nested_pages.c`;
+    expect(`${at?.path}:${at?.line}`).toBe(`${path}:${culpritLine(path)}`);
+    expect(symbols.sourceAt(violation.vmrunRip)?.path).toBe("minvisor/vmrun.S");
+  });
+}
