@@ -95,6 +95,7 @@ export function installWorkbench() {
 const SETTINGS = {
   "debug.onTaskErrors": "abort",
   "files.hotExit": "off",
+  "git.openRepositoryInParentFolders": "never",
   "security.workspace.trust.enabled": false,
   "telemetry.telemetryLevel": "off",
   "terminal.integrated.gpuAcceleration": "off", // terminal text as DOM nodes
