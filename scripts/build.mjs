@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import * as esbuild from "esbuild";
 import { inRepository, repository } from "./lib/paths.mjs";
-import { mustRun, runMain } from "./lib/run.mjs";
+import { mustRun, runMain, Unusable } from "./lib/run.mjs";
 
 const NODE_BUNDLE = {
   absWorkingDir: repository,
@@ -52,7 +52,11 @@ function copyDisassembler() {
 async function bundleAll() {
   mkdirSync(inRepository("dist"), { recursive: true });
   const there = BUNDLES.filter(({ entryPoints: [entry] }) => existsSync(join(repository, entry)));
-  await Promise.all(there.map((options) => esbuild.build(options)));
+  const results = await Promise.allSettled(there.map((options) => esbuild.build(options)));
+  const failed = there.filter((_, index) => results[index].status === "rejected");
+  if (failed.length > 0)
+    // esbuild has printed why
+    throw new Unusable(`Not bundled: ${failed.map(({ outfile }) => outfile).join(", ")}`);
   copyDisassembler();
   chmodSync(inRepository("dist", "cli.cjs"), 0o755);
 }

@@ -6,6 +6,7 @@ import { inRepository, repository } from "./paths.mjs";
 import { Unusable } from "./run.mjs";
 
 const EXIT_FILTER = "exit:CPUID";
+const PRINTED_SCOPES = ["Exit", "Registers", "Control registers"];
 const heading = (text) => console.log(`\n== ${text}`);
 
 const LAUNCH = {
@@ -77,7 +78,7 @@ async function printStack(client, threadId) {
 async function printScopes(client, frameId) {
   const { scopes } = await client.request("scopes", { frameId });
   for (const scope of scopes) {
-    if (scope.expensive) continue;
+    if (!PRINTED_SCOPES.includes(scope.name)) continue;
     const { variables } = await client.request("variables", {
       variablesReference: scope.variablesReference,
     });
