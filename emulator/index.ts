@@ -23,6 +23,7 @@ export {
 } from "./memory/address-space.ts";
 export { hasReservedBits, isLeaf } from "./memory/page-walk.ts";
 export { PagingMode, pagingMode } from "./memory/paging-bits.ts";
+export { MachineMemory } from "./memory/physical-memory.ts";
 export {
   currentNested,
   currentPaging,
@@ -49,7 +50,6 @@ export {
 } from "./state/cpu-fields.ts";
 export type { CpuState, Segment } from "./state/cpu-state.ts";
 export { Flag, type FlagName, getFlag, getRflags, setFlag, setRflags } from "./state/flags.ts";
-export { MachineMemory } from "./memory/physical-memory.ts";
 export { PAGE_SIZE, PageReason } from "./state/memory-map.ts";
 export { type ExitFields, exitFields } from "./svm/exit-fields.ts";
 export { describeExit, describeExitInfo, type ExitWords } from "./svm/exit-info.ts";

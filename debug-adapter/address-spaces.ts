@@ -1,0 +1,140 @@
+/** The machine's address spaces: which guest is which, and memory read and written in any of them. */
+import {
+  type AddressSpace,
+  currentNested,
+  currentPaging,
+  DebugMemory,
+  type Machine,
+  type NestedContext,
+  type PagingContext,
+  type Translation,
+  VmcbView,
+  type Worlds,
+} from "../emulator/index.ts";
+import type { MemoryReference, SpaceName } from "./memory-reference.ts";
+import { UserError } from "./text.ts";
+
+interface Guest {
+  /** nCR3, or the VMCB's address without nested paging. */
+  readonly identity: bigint;
+  /** The VMCB that ran it last. */
+  vmcb: number;
+}
+
+export class AddressSpaces {
+  private readonly machine: Machine;
+  private readonly memory: DebugMemory;
+  private readonly guests: Guest[] = [];
+  private current = 0;
+
+  constructor(machine: Machine) {
+    this.machine = machine;
+    this.memory = new DebugMemory(machine.memory);
+    machine.observe({ name: "guests", on: { vmrun: ({ vmcb }) => this.entered(vmcb) } });
+  }
+
+  get inGuest(): boolean {
+    return this.machine.state.guestMode !== 0;
+  }
+
+  /** The guest that runs or ran last, from 1; undefined before the first VMRUN. */
+  get guest(): number | undefined {
+    return this.current === 0 ? undefined : this.current;
+  }
+
+  /** The VMCB that was run last; undefined before the first VMRUN. */
+  get vmcb(): VmcbView | undefined {
+    const { state, memory } = this.machine;
+    if (state.guestMode === 0 && state.exitCount === 0) return undefined;
+    return new VmcbView(memory, Number(state.vmcbAddress));
+  }
+
+  private entered(vmcb: number): undefined {
+    const { state } = this.machine;
+    const identity = state.nestedPaging !== 0 ? state.nestedCr3 : BigInt(vmcb);
+    const known = this.guests.findIndex((each) => each.identity === identity);
+    if (known < 0) this.current = this.guests.push({ identity, vmcb });
+    else {
+      this.current = known + 1;
+      (this.guests[known] as Guest).vmcb = vmcb;
+    }
+    return undefined;
+  }
+
+  /** Registers of the host's address space, from the host save area while a guest runs. */
+  private hostPaging(): PagingContext {
+    const { state, memory } = this.machine;
+    if (state.guestMode === 0) return currentPaging(state);
+    const saved = new VmcbView(memory, Number(state.vmHsavePa));
+    const [cr0, cr3, cr4] = [saved.read("CR0"), saved.read("CR3"), saved.read("CR4")];
+    return { cr0, cr3, cr4, efer: saved.read("EFER") };
+  }
+
+  private guestContext(
+    number: number,
+  ): { paging: PagingContext; nested?: NestedContext } | undefined {
+    const guest = this.guests[number - 1];
+    if (guest === undefined) return undefined;
+    const { state, memory } = this.machine;
+    if (state.guestMode !== 0 && number === this.current) {
+      const nested = currentNested(state);
+      return { paging: currentPaging(state), ...(nested === undefined ? {} : { nested }) };
+    }
+    const vmcb = new VmcbView(memory, guest.vmcb);
+    const [cr0, cr3, cr4] = [vmcb.read("CR0"), vmcb.read("CR3"), vmcb.read("CR4")];
+    const paging = { cr0, cr3, cr4, efer: vmcb.read("EFER") };
+    if ((vmcb.read("NP_ENABLE") & 1n) === 0n) return { paging };
+    const { hostCr0, hostCr4, hostEfer } = state;
+    const nestedCr3 = vmcb.read("nCR3");
+    return { paging, nested: { cr0: hostCr0, cr4: hostCr4, efer: hostEfer, nestedCr3 } };
+  }
+
+  /** Fills in the parts that were left out: the current guest, its CR3, the host's CR3. */
+  resolve(space: SpaceName): SpaceName {
+    const { kind } = space;
+    if (kind === "hpa") return { kind };
+    if (kind === "hva") return { kind, root: space.root ?? this.hostPaging().cr3 };
+    const guest = space.guest ?? this.guest;
+    if (guest === undefined) throw new UserError("There is no guest yet: no VMRUN has happened.");
+    const context = this.guestContext(guest);
+    if (context === undefined) throw new UserError(`There is no guest ${guest}.`);
+    return kind === "gpa"
+      ? { kind, guest }
+      : { kind, guest, root: space.root ?? context.paging.cr3 };
+  }
+
+  resolved(reference: MemoryReference): MemoryReference {
+    return { space: this.resolve(reference.space), address: reference.address };
+  }
+
+  /** Virtual addresses of the world in which the CPU is. */
+  here(): SpaceName {
+    return this.resolve({ kind: this.inGuest ? "gva" : "hva" });
+  }
+
+  /** Bytes from the reference up to the first that cannot be read. */
+  read({ space, address }: MemoryReference, length: number): Uint8Array {
+    return this.memory.peek(emulatorSpace(space), address, length, this.worlds(space));
+  }
+
+  /** How many bytes from the start could be written. */
+  write({ space, address }: MemoryReference, bytes: Uint8Array): number {
+    return this.memory.poke(emulatorSpace(space), address, bytes, this.worlds(space));
+  }
+
+  translate({ space, address }: MemoryReference): Translation {
+    return this.memory.translate(emulatorSpace(space), address, this.worlds(space));
+  }
+
+  private worlds(space: SpaceName): Worlds {
+    const number = space.guest ?? this.guest;
+    const guest = number === undefined ? undefined : this.guestContext(number);
+    const host = this.hostPaging();
+    return guest === undefined ? { host } : { host, guest };
+  }
+}
+
+/** For gpa and gva the guest's tables come with the worlds; only a CR3 may be replaced. */
+function emulatorSpace({ kind, root }: SpaceName): AddressSpace {
+  return root === undefined || kind === "gpa" || kind === "hpa" ? { kind } : { kind, root };
+}

@@ -1,0 +1,76 @@
+/** Reads the files of a launch configuration and makes the machine that boots them. */
+import { type BootImage, loadKernel, Machine } from "../emulator/index.ts";
+import { Debuggee } from "./debuggee.ts";
+import { type Image, Images, readImage } from "./images.ts";
+import type { LaunchConfiguration } from "./launch-arguments.ts";
+import type { FileReader } from "./services.ts";
+import { FormatError } from "./symbols/dwarf/reader.ts";
+import { messageOf } from "./text.ts";
+
+/** Everything that was read: enough to boot again without touching a file. */
+export interface BootPlan {
+  readonly configuration: LaunchConfiguration;
+  readonly image: BootImage;
+  readonly images: Images;
+  /** What the user should know, one sentence each. */
+  readonly notes: readonly string[];
+}
+
+/** Rejects with an Error of one sentence that names the file or attribute and the reason. */
+export async function planBoot(
+  configuration: LaunchConfiguration,
+  files: FileReader,
+): Promise<BootPlan> {
+  const { cwd, memoryBytes: ramBytes } = configuration;
+  const read = async (path: string) => {
+    const absolute = files.resolve(path, cwd);
+    return { name: absolute, bytes: await files.read(absolute) };
+  };
+  const kernel = await read(configuration.kernel);
+  const modules = [];
+  for (const { path, args } of configuration.modules) {
+    const file = await read(path);
+    modules.push(args === undefined ? file : { ...file, args });
+  }
+  const { append } = configuration;
+  const image = loadKernel({
+    kernel,
+    modules,
+    ramBytes,
+    ...(append === undefined ? {} : { append }),
+  });
+  const notes: string[] = [];
+  const found: Image[] = [];
+  const add = async (
+    path: string,
+    bytes: Uint8Array,
+    world: "host" | "guest",
+    required: boolean,
+  ) => {
+    if (!required && !isElf(bytes)) return;
+    try {
+      found.push(await readImage({ path, bytes, world }, configuration, files));
+    } catch (error) {
+      if (!(error instanceof FormatError) || required) throw error;
+      notes.push(`No symbols: ${messageOf(error)}`);
+    }
+  };
+  await add(kernel.name, kernel.bytes, "host", false);
+  for (const { name, bytes } of modules) await add(name, bytes, "guest", false);
+  for (const { path, world } of configuration.symbols) {
+    const file = await read(path);
+    await add(file.name, file.bytes, world, true);
+  }
+  return { configuration, image, images: new Images(found), notes };
+}
+
+/** A machine at the first instruction of the plan's kernel. */
+export function boot(plan: BootPlan): Debuggee {
+  const machine = new Machine({ ramBytes: plan.configuration.memoryBytes });
+  machine.load(plan.image);
+  return new Debuggee(machine, plan.images, plan.configuration);
+}
+
+function isElf(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x7f && bytes[1] === 0x45 && bytes[2] === 0x4c && bytes[3] === 0x46;
+}

@@ -1,0 +1,145 @@
+/** All breakpoints of the session: set by the client, placed in the machine, asked at events. */
+import type { Breakpoint } from "./breakpoint.ts";
+import type { Outcome } from "./breakpoint-options.ts";
+import type { Debuggee } from "./debuggee.ts";
+import type { Stop, StopSources } from "./execution.ts";
+import { exitInWords, exitReason, exitTitle } from "./exit-log.ts";
+import type { Names } from "./expression/evaluate.ts";
+import { exitNames, frameNames } from "./names.ts";
+import { worldFrames } from "./stack.ts";
+
+export type BreakpointGroup = `source:${string}` | "function" | "instruction" | "exit";
+
+export class Breakpoints implements StopSources {
+  private readonly groups = new Map<BreakpointGroup, readonly Breakpoint[]>();
+  private byPlace = new Map<string, Breakpoint[]>();
+  private exitBreakpoints: readonly Breakpoint[] = [];
+  private placed: bigint[] = [];
+  private debuggee: Debuggee | undefined;
+  private nextId = 1;
+  private readonly log: (text: string) => void;
+  /** On until the client says otherwise. */
+  stopsAtShutdown = true;
+  stopsAtViolation = true;
+
+  constructor(log: (text: string) => void) {
+    this.log = log;
+  }
+
+  newId(): number {
+    return this.nextId++;
+  }
+
+  get all(): readonly Breakpoint[] {
+    return [...this.groups.values()].flat();
+  }
+
+  /** Replaces the breakpoints of a group. */
+  set(group: BreakpointGroup, breakpoints: readonly Breakpoint[]): void {
+    this.groups.set(group, breakpoints);
+    this.place();
+  }
+
+  /** A new machine gets all breakpoints; their hits count from 0. */
+  attach(debuggee: Debuggee): void {
+    this.debuggee = debuggee;
+    this.placed = [];
+    for (const { options } of this.all) if (options) options.hits = 0;
+    this.place();
+  }
+
+  private place(): void {
+    const { all } = this;
+    this.byPlace = new Map();
+    for (const breakpoint of all) {
+      for (const { linear, world } of breakpoint.places) {
+        const key = `${world}:${linear}`;
+        this.byPlace.set(key, [...(this.byPlace.get(key) ?? []), breakpoint]);
+      }
+    }
+    this.exitBreakpoints = all.filter((each) => each.exits !== undefined);
+    const engine = this.debuggee?.machine.cpu.engine;
+    if (engine === undefined) return;
+    for (const linear of this.placed) engine.removeBreakpoint(linear);
+    this.placed = [...new Set(all.flatMap((each) => each.places.map((place) => place.linear)))];
+    for (const linear of this.placed) engine.addBreakpoint(linear);
+  }
+
+  onExecute(linear: bigint, guest: boolean): Stop | undefined {
+    const { debuggee } = this;
+    const here = this.byPlace.get(`${guest ? "guest" : "host"}:${linear}`);
+    if (here === undefined || debuggee === undefined) return undefined;
+    const hit = this.reach(here, () =>
+      frameNames(debuggee, worldFrames(debuggee, debuggee.world, 1)[0]),
+    );
+    const [first] = hit;
+    if (first === undefined) return undefined;
+    return {
+      reason: "breakpoint",
+      description: `Paused on ${first.breakpoint.title}`,
+      hitBreakpointIds: hit.map(({ breakpoint }) => breakpoint.id),
+      ...problemText(hit),
+    };
+  }
+
+  onExit(): Stop | undefined {
+    const { debuggee } = this;
+    const exit = debuggee?.exits.last;
+    if (debuggee === undefined || exit === undefined) return undefined;
+    if (this.exitBreakpoints.length === 0) return undefined;
+    const reason = exitReason(exit);
+    const wanted = this.exitBreakpoints.filter((each) => each.exits?.(reason));
+    const hit = this.reach(wanted, () => exitNames(debuggee, exit));
+    const [first] = hit;
+    if (first === undefined) return undefined;
+    const filter = hit.find(({ breakpoint }) => breakpoint.filter !== undefined)?.breakpoint.filter;
+    const description = `Paused on #VMEXIT ${reason} (exit ${exit.number})`;
+    const text = exitInWords(exit);
+    return {
+      reason: filter === undefined ? "breakpoint" : "exception",
+      description,
+      text,
+      hitBreakpointIds: hit.map(({ breakpoint }) => breakpoint.id),
+      exception: { id: filter ?? "exit", details: exitTitle(exit, debuggee.machine) },
+      ...problemText(hit),
+    };
+  }
+
+  onShutdown(faults: readonly string[]): Stop | undefined {
+    if (!this.stopsAtShutdown) return undefined;
+    const filter = this.all.find((each) => each.filter === "shutdown");
+    const outcome = filter?.options?.reach(() => this.namesHere());
+    if (filter && outcome?.kind !== "stop") return undefined;
+    const text = faults.join(", then ");
+    return {
+      reason: "exception",
+      description: "Paused on shutdown, before the reset",
+      text,
+      exception: { id: "shutdown", details: `The CPU shuts down: ${text}` },
+      ...(filter ? { hitBreakpointIds: [filter.id] } : {}),
+    };
+  }
+
+  private namesHere(): Names {
+    if (this.debuggee === undefined) throw new Error("No machine is loaded");
+    return frameNames(this.debuggee);
+  }
+
+  private reach(
+    breakpoints: readonly Breakpoint[],
+    names: () => Names,
+  ): { breakpoint: Breakpoint; outcome: Outcome & { kind: "stop" } }[] {
+    const hit = [];
+    for (const breakpoint of breakpoints) {
+      const outcome = breakpoint.options?.reach(names);
+      if (outcome?.kind === "log") this.log(outcome.text);
+      if (outcome?.kind === "stop") hit.push({ breakpoint, outcome });
+    }
+    return hit;
+  }
+}
+
+function problemText(hit: readonly { outcome: { problem?: string } }[]): { text?: string } {
+  const problem = hit.find(({ outcome }) => outcome.problem !== undefined)?.outcome.problem;
+  return problem === undefined ? {} : { text: `The breakpoint stops because ${problem}.` };
+}

@@ -1,0 +1,75 @@
+/** The state of a session that requests work on. */
+import type { BootPlan } from "./boot.ts";
+import type { Breakpoints } from "./breakpoints.ts";
+import type { Debuggee } from "./debuggee.ts";
+import type { Execution, Goal, Stop } from "./execution.ts";
+import type { CustomEvents, DebugProtocol, InvariantStatus } from "./protocol.ts";
+import type { Services } from "./services.ts";
+import type { Frame } from "./stack.ts";
+import { UserError } from "./text.ts";
+import type { VariableHandles } from "./variables.ts";
+
+/** Events by name, with their bodies. */
+export interface SessionEvents extends CustomEvents {
+  readonly initialized: undefined;
+  readonly stopped: DebugProtocol.StoppedEvent["body"];
+  readonly continued: DebugProtocol.ContinuedEvent["body"];
+  readonly exited: DebugProtocol.ExitedEvent["body"];
+  readonly terminated: DebugProtocol.TerminatedEvent["body"] | undefined;
+  readonly output: DebugProtocol.OutputEvent["body"];
+  readonly breakpoint: DebugProtocol.BreakpointEvent["body"];
+  readonly invalidated: DebugProtocol.InvalidatedEvent["body"];
+  readonly memory: DebugProtocol.MemoryEvent["body"];
+  readonly thread: DebugProtocol.ThreadEvent["body"];
+}
+
+export interface Client {
+  linesStartAt1: boolean;
+  columnsStartAt1: boolean;
+  supportsMemoryEvent: boolean;
+  supportsInvalidatedEvent: boolean;
+}
+
+export interface Loaded {
+  readonly plan: BootPlan;
+  readonly debuggee: Debuggee;
+  readonly execution: Execution;
+  readonly invariants: () => readonly InvariantStatus[];
+}
+
+export interface Context {
+  readonly services: Services;
+  readonly client: Client;
+  readonly breakpoints: Breakpoints;
+  readonly variables: VariableHandles;
+  /** The machine of the session, once launched. */
+  loaded: Loaded | undefined;
+  /** Why the machine stands still. */
+  stop: Stop | undefined;
+  emit<E extends keyof SessionEvents>(event: E, body: SessionEvents[E]): void;
+  /** Makes the machine of the plan and attaches everything to it. */
+  load(plan: BootPlan): Promise<void>;
+  resume(goal: Goal): void;
+  stopped(stop: Stop): void;
+  /** Ends the debuggee; the session goes on until the client disconnects. */
+  terminate(): void;
+  /** Frames of the stopped machine; made once a stop. */
+  frames(): readonly Frame[];
+  /** Runs `body` after the response has been sent. */
+  afterResponse(body: () => void): void;
+}
+
+export const THREAD = 1;
+
+/** The loaded machine. Throws a UserError before launch. */
+export function loadedIn(context: Context): Loaded {
+  if (context.loaded === undefined) throw new UserError("No machine is loaded: launch first.");
+  return context.loaded;
+}
+
+/** The loaded machine, standing still. Throws a UserError while it runs. */
+export function stoppedIn(context: Context): Loaded {
+  const loaded = loadedIn(context);
+  if (loaded.execution.isRunning) throw new UserError("The machine is running: pause it first.");
+  return loaded;
+}

@@ -1,0 +1,61 @@
+/** A loaded machine with all that the debugger knows about it. */
+import type { Machine } from "../emulator/index.ts";
+import { AddressSpaces } from "./address-spaces.ts";
+import { ExitLog } from "./exit-log.ts";
+import type { Images } from "./images.ts";
+import type { LaunchConfiguration } from "./launch-arguments.ts";
+import {
+  codeBits,
+  exitedGuestRegisters,
+  linearOf,
+  liveRegisters,
+  type RegisterFile,
+  suspendedHostRegisters,
+  type World,
+} from "./register-file.ts";
+import type { CodeBits } from "./services.ts";
+
+export class Debuggee {
+  readonly machine: Machine;
+  readonly images: Images;
+  readonly configuration: LaunchConfiguration;
+  readonly spaces: AddressSpaces;
+  readonly exits: ExitLog;
+
+  constructor(machine: Machine, images: Images, configuration: LaunchConfiguration) {
+    this.machine = machine;
+    this.images = images;
+    this.configuration = configuration;
+    this.spaces = new AddressSpaces(machine);
+    this.exits = new ExitLog(machine);
+  }
+
+  /** The world in which the CPU is. */
+  get world(): World {
+    return this.machine.state.guestMode !== 0 ? "guest" : "host";
+  }
+
+  /** Registers of a world; undefined for the guest before the first VMRUN. */
+  registers(world: World): RegisterFile | undefined {
+    if (world === this.world) return liveRegisters(this.machine);
+    if (world === "host") return suspendedHostRegisters(this.machine);
+    const { vmcb } = this.spaces;
+    return vmcb && exitedGuestRegisters(vmcb, this.exits.last);
+  }
+
+  /** Linear address of the next instruction. */
+  get linearRip(): bigint {
+    return linearOf(liveRegisters(this.machine), this.machine.state.rip);
+  }
+
+  get codeBits(): CodeBits {
+    return codeBits(liveRegisters(this.machine));
+  }
+
+  /** Bytes at a linear address of a world; shorter at the first that cannot be read. */
+  readLinear(world: World, address: bigint, length: number): Uint8Array {
+    const kind = world === "host" ? "hva" : "gva";
+    const { spaces } = this;
+    return spaces.read({ space: spaces.resolve({ kind }), address }, length);
+  }
+}

@@ -1,0 +1,270 @@
+/** Runs the machine in short slices between messages, until a goal, a breakpoint, a pause or its end. */
+import type { RunResult } from "../emulator/index.ts";
+import type { Debuggee } from "./debuggee.ts";
+import type { Services } from "./services.ts";
+
+/** Why the debuggee stopped, as the stopped event tells it. */
+export interface Stop {
+  readonly reason: "entry" | "step" | "pause" | "breakpoint" | "exception" | "goto";
+  readonly description: string;
+  /** More text for the client, e.g. the chain of faults. */
+  readonly text?: string;
+  readonly hitBreakpointIds?: readonly number[];
+  /** For exceptionInfo: the filter, and details. */
+  readonly exception?: { readonly id: string; readonly details: string };
+}
+
+/** What a run is for. Events come while the machine runs; returning true stops it for `reached`. */
+export interface Goal {
+  /** One instruction at a time. */
+  readonly isSingle: boolean;
+  onExecute?(linear: bigint, guest: boolean): boolean;
+  onExit?(): boolean;
+  onVmrun?(): boolean;
+  onException?(external: boolean): void;
+  /** After each run of the machine, when nothing else stopped it. */
+  reached(): Stop | undefined;
+  /** The run ends, whether reached or not. */
+  end?(): void;
+}
+
+/** Breakpoints that hit at an event; undefined lets the machine go on. */
+export interface StopSources {
+  onExecute(linear: bigint, guest: boolean): Stop | undefined;
+  onExit(): Stop | undefined;
+  onShutdown(faults: readonly string[]): Stop | undefined;
+}
+
+export interface ExecutionEvents {
+  stopped(stop: Stop): void;
+  /** The machine has ended by itself. */
+  ended(result: RunResult): void;
+  /** The run failed inside the debugger. */
+  failed(caught: unknown): void;
+}
+
+const SLICE_MS = 8;
+const FIRST_SLICE = 100_000;
+const LEAST_SLICE = 2_000;
+const LONGEST_SLEEP_MS = 20;
+const NS_PER_MS = 1e6;
+
+export const CONTINUE: Goal = { isSingle: false, reached: () => undefined };
+
+/** Where the machine was when it was resumed: its breakpoint is not to hit again at once. */
+interface ResumePoint {
+  readonly linear: bigint;
+  readonly stack: bigint;
+  readonly icount: number;
+  readonly world: string;
+  interrupted: boolean;
+}
+
+export class Execution {
+  private readonly services: Services;
+  private readonly debuggee: Debuggee;
+  private readonly sources: StopSources;
+  private readonly events: ExecutionEvents;
+  private goal: Goal | undefined;
+  private pending: Stop | undefined;
+  private resumePoint: ResumePoint | undefined;
+  private cancelTimer: (() => void) | undefined;
+  private sliceInstructions = FIRST_SLICE;
+  private readonly detach: () => void;
+  private isHeld = false;
+
+  constructor(
+    services: Services,
+    debuggee: Debuggee,
+    sources: StopSources,
+    events: ExecutionEvents,
+  ) {
+    this.services = services;
+    this.debuggee = debuggee;
+    this.sources = sources;
+    this.events = events;
+    this.detach = debuggee.machine.observe({
+      name: "debugger",
+      on: {
+        execute: ({ linear, guest }) => this.onExecute(linear, guest),
+        exit: () => {
+          this.noteInterruption();
+          this.pending ??= this.sources.onExit();
+          return this.goal?.onExit?.() || this.pending ? "stop" : undefined;
+        },
+        vmrun: () => (this.goal?.onVmrun?.() ? "stop" : undefined),
+        exception: ({ external }) => {
+          this.noteInterruption();
+          this.goal?.onException?.(external);
+          return undefined;
+        },
+        shutdown: ({ faults }) => {
+          this.pending ??= this.sources.onShutdown(faults);
+          return this.pending ? "stop" : undefined;
+        },
+      },
+    });
+  }
+
+  get isRunning(): boolean {
+    return this.goal !== undefined;
+  }
+
+  /** Starts to run; the events tell how it ends. */
+  resume(goal: Goal): void {
+    const { machine } = this.debuggee;
+    this.goal = goal;
+    this.pending = undefined;
+    this.resumePoint = {
+      linear: this.debuggee.linearRip,
+      stack: machine.state.rsp,
+      icount: machine.icount,
+      world: this.debuggee.world,
+      interrupted: false,
+    };
+    this.schedule(0);
+  }
+
+  /** Stops at once, between instructions; false if it was not running. */
+  pause(stop: Stop): boolean {
+    if (!this.isRunning) return false;
+    this.finish(stop);
+    return true;
+  }
+
+  /** Stops the machine at this instant from an observer of the caller's own. */
+  stopWith(stop: Stop): void {
+    this.pending ??= stop;
+  }
+
+  /** Something came from outside (console input): an idle machine looks again. */
+  wake(): void {
+    if (this.isRunning) this.schedule(0);
+  }
+
+  /** No event comes after this. */
+  dispose(): void {
+    this.cancelTimer?.();
+    this.goal?.end?.();
+    this.goal = undefined;
+    this.detach();
+  }
+
+  private schedule(delayMs: number): void {
+    this.cancelTimer?.();
+    this.cancelTimer = this.services.schedule(() => this.slice(), delayMs);
+  }
+
+  private slice(): void {
+    this.cancelTimer = undefined;
+    try {
+      const sleep = this.runSlice();
+      if (this.goal !== undefined && !this.isHeld) this.schedule(sleep);
+    } catch (caught) {
+      this.goal = undefined;
+      this.events.failed(caught);
+    }
+  }
+
+  /** Returns how long to sleep before the next slice. */
+  private runSlice(): number {
+    const { goal, services } = this;
+    if (goal === undefined) return 0;
+    const deadline = services.now() + SLICE_MS;
+    do {
+      const sleep = this.runOnce(goal);
+      if (sleep !== undefined) return sleep;
+    } while (this.goal === goal && goal.isSingle && services.now() < deadline);
+    return 0;
+  }
+
+  /** One run of the machine; a number is how long to sleep after it. */
+  private runOnce(goal: Goal): number | undefined {
+    const { machine } = this.debuggee;
+    const started = this.services.now();
+    const [icount, ticks] = [machine.icount, machine.ticks];
+    const result = machine.run({
+      instructions: goal.isSingle ? 1 : this.sliceInstructions,
+      idleTicks: SLICE_MS * NS_PER_MS,
+    });
+    if (this.pending !== undefined) {
+      this.finish(this.pending);
+      return undefined;
+    }
+    if (result.reason !== "budget" && result.reason !== "idle" && result.reason !== "observer") {
+      this.stopGoal();
+      this.events.ended(result);
+      return undefined;
+    }
+    const reached = goal.reached();
+    if (reached !== undefined) {
+      this.finish(reached);
+      return undefined;
+    }
+    if (!goal.isSingle) this.adapt(this.services.now() - started, machine.icount - icount);
+    if (result.reason !== "idle") return undefined;
+    return this.idleSleep(result.forever, machine.ticks - ticks - (machine.icount - icount));
+  }
+
+  /** Slices that take about SLICE_MS of CPU, whatever the machine does in them. */
+  private adapt(elapsedMs: number, retired: number): void {
+    if (retired < this.sliceInstructions / 2 && elapsedMs < SLICE_MS) return;
+    const factor = Math.min(2, Math.max(0.25, SLICE_MS / Math.max(elapsedMs, 0.5)));
+    this.sliceInstructions = Math.max(LEAST_SLICE, Math.round(this.sliceInstructions * factor));
+  }
+
+  /** An idle machine follows the wall clock and leaves the processor alone. */
+  private idleSleep(forever: boolean, idleTicks: number): number {
+    if (forever) return 1000;
+    if (!this.debuggee.configuration.pacing) return 0;
+    return Math.min(LONGEST_SLEEP_MS, idleTicks / NS_PER_MS);
+  }
+
+  private stopGoal(): void {
+    this.cancelTimer?.();
+    this.goal?.end?.();
+    this.goal = undefined;
+  }
+
+  private finish(stop: Stop): void {
+    this.pending = undefined;
+    this.stopGoal();
+    this.events.stopped(this.withBreakpointsHere(stop));
+  }
+
+  /** Breakpoints at the place of any stop count as hit: resuming passes them. */
+  private withBreakpointsHere(stop: Stop): Stop {
+    if (stop.reason === "breakpoint" || stop.reason === "pause" || stop.reason === "entry") {
+      return stop;
+    }
+    const guest = this.debuggee.world === "guest";
+    const here = this.sources.onExecute(this.debuggee.linearRip, guest);
+    if (here?.hitBreakpointIds === undefined) return stop;
+    if (stop.reason === "step") return here;
+    const ids = [...(stop.hitBreakpointIds ?? []), ...here.hitBreakpointIds];
+    return { ...stop, hitBreakpointIds: ids };
+  }
+
+  private onExecute(linear: bigint, guest: boolean): "stop" | undefined {
+    if (this.isResumePoint(linear)) return undefined;
+    if (this.goal?.onExecute?.(linear, guest)) return "stop";
+    this.pending ??= this.sources.onExecute(linear, guest);
+    return this.pending === undefined ? undefined : "stop";
+  }
+
+  private isResumePoint(linear: bigint): boolean {
+    const point = this.resumePoint;
+    if (point === undefined || point.linear !== linear || point.world !== this.debuggee.world) {
+      return false;
+    }
+    const { machine } = this.debuggee;
+    if (machine.icount === point.icount) return true;
+    return point.interrupted && machine.state.rsp === point.stack;
+  }
+
+  /** An interrupt before the first instruction: its return comes to the same breakpoint again. */
+  private noteInterruption(): void {
+    const point = this.resumePoint;
+    if (point?.icount === this.debuggee.machine.icount) point.interrupted = true;
+  }
+}

@@ -1,0 +1,52 @@
+/** Files as Node.js reads and writes them, with errors in words. */
+import { closeSync, openSync, writeSync } from "node:fs";
+import { access, readFile } from "node:fs/promises";
+import { isAbsolute, resolve } from "node:path";
+import type { FileReader, FileSink } from "../services.ts";
+import { UserError } from "../text.ts";
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "it does not exist",
+  EACCES: "permission is denied",
+  EISDIR: "it is a directory",
+  ENOTDIR: "a part of its path is not a directory",
+  ERR_FS_FILE_TOO_LARGE: "it is larger than 2 GiB",
+};
+
+function failure(verb: string, path: string, caught: unknown): UserError {
+  const code = (caught as NodeJS.ErrnoException).code ?? "";
+  return new UserError(`${path} cannot be ${verb}: ${REASONS[code] ?? (code || String(caught))}.`);
+}
+
+export const nodeFiles: FileReader = {
+  async read(path) {
+    try {
+      return new Uint8Array(await readFile(path));
+    } catch (caught) {
+      throw failure("read", path, caught);
+    }
+  },
+
+  resolve: (path, cwd) => (isAbsolute(path) ? resolve(path) : resolve(cwd ?? ".", path)),
+
+  exists: (path) =>
+    access(path).then(
+      () => true,
+      () => false,
+    ),
+
+  async openForWriting(path): Promise<FileSink> {
+    let descriptor: number;
+    try {
+      descriptor = openSync(path, "w");
+    } catch (caught) {
+      throw failure("written", path, caught);
+    }
+    return {
+      write: (bytes) => {
+        writeSync(descriptor, bytes);
+      },
+      close: () => closeSync(descriptor),
+    };
+  },
+};

@@ -1,0 +1,62 @@
+/** Runs the debug adapter in Node.js: on standard input and output, or on a port of the loopback. */
+import { createServer, type Server } from "node:net";
+import { performance } from "node:perf_hooks";
+import type { Readable, Writable } from "node:stream";
+import type { Services } from "../services.ts";
+import { DebugSession } from "../session.ts";
+import { IcedDisassembler } from "./iced-disassembler.ts";
+import { nodeFiles } from "./node-files.ts";
+import { StreamTransport } from "./stream-transport.ts";
+
+export interface AdapterOptions {
+  /** Listens on 127.0.0.1 for one session after another; 0 lets the system choose the port. */
+  readonly port?: number | undefined;
+  /** Called with the port that is listened on. */
+  readonly onListening?: (port: number) => void;
+}
+
+function nodeServices(): Services {
+  return {
+    files: nodeFiles,
+    disassembler: new IcedDisassembler(),
+    now: () => performance.now(),
+    schedule(callback, delayMs) {
+      if (delayMs <= 0) {
+        const immediate = setImmediate(callback);
+        return () => clearImmediate(immediate);
+      }
+      const timer = setTimeout(callback, delayMs);
+      return () => clearTimeout(timer);
+    },
+  };
+}
+
+/** A session on a pair of streams. */
+export function serve(input: Readable, output: Writable): DebugSession {
+  return new DebugSession(new StreamTransport(input, output), nodeServices());
+}
+
+/** Resolves when the client on standard input has gone; with a port, when the server is closed. */
+export function runAdapter(options: AdapterOptions = {}): Promise<void> {
+  if (options.port !== undefined) return listen(options.port, options.onListening);
+  return new Promise((resolve) => {
+    serve(process.stdin, process.stdout);
+    process.stdin.on("close", resolve);
+    process.stdin.on("end", resolve);
+  });
+}
+
+/** Rejects with an Error of one sentence if the port cannot be had. */
+function listen(port: number, onListening: ((port: number) => void) | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const server: Server = createServer((socket) => serve(socket, socket));
+    server.on("error", (caught) => {
+      reject(new Error(`Port ${port} cannot be listened on: ${caught.message}.`));
+    });
+    server.on("close", resolve);
+    server.listen(port, "127.0.0.1", () => {
+      const address = server.address();
+      onListening?.(typeof address === "object" && address !== null ? address.port : port);
+    });
+  });
+}

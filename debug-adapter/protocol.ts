@@ -1,0 +1,115 @@
+/**
+ * What the debugger adds to the Debug Adapter Protocol: launch attributes, custom requests and
+ * custom events. The extension imports only this file.
+ */
+import type { DebugProtocol } from "@vscode/debugprotocol";
+
+/** Attributes of a launch configuration, named as the command line's options. */
+export interface LaunchAttributes {
+  /** Multiboot image or Linux bzImage. Relative paths are relative to `cwd`. */
+  readonly kernel: string;
+  /** Kernel command line. */
+  readonly append?: string;
+  /** Boot modules: "FILE ARGS" (quote a path with spaces), or path and arguments apart. */
+  readonly modules?: readonly (string | { readonly path: string; readonly args?: string })[];
+  /** "512M", "1G", or bytes. Default 512M. */
+  readonly memory?: string | number;
+  /** Where COM1 and COM2 go: "stdio" (the client's console), "null" or a file. */
+  readonly serial?: readonly (string | null)[];
+  /** Stop before the first instruction. */
+  readonly stopOnEntry?: boolean;
+  /** Which invariants are checked: all (default), none, or those named. */
+  readonly invariants?: boolean | readonly string[];
+  /** Host-physical ranges of the hypervisor, e.g. "0x10000000-0x10400000" (end not included). */
+  readonly hypervisorMemory?: readonly string[];
+  /** Directories of debug information, by the directories they are in here. */
+  readonly sourceMap?: { readonly [from: string]: string };
+  /** ELF files with symbols of what runs in the guest, or of the host where `world` says so. */
+  readonly symbols?: readonly (
+    | string
+    | { readonly path: string; readonly world?: "host" | "guest" }
+  )[];
+  readonly cwd?: string;
+  /** Let virtual time of an idle machine pass as fast as the wall clock; default true. */
+  readonly pacing?: boolean;
+}
+
+export type ConsolePort = "com1" | "com2" | "debug";
+
+/** Text that left a port of the machine, or is to enter it. */
+export interface ConsoleText {
+  readonly port: ConsolePort;
+  readonly text: string;
+}
+
+export interface SourceLine {
+  readonly path: string;
+  readonly line: number;
+}
+
+/** An invariant turned false. */
+export interface ViolationBody {
+  readonly invariant: string;
+  readonly message: string;
+  readonly expected: string;
+  readonly actual: string;
+  /** Instructions retired when it was found. */
+  readonly icount: number;
+  /** The line that last wrote what made it false; missing where nothing wrote it. */
+  readonly culprit: SourceLine | undefined;
+  /** The VMRUN at which it was found. */
+  readonly vmrun: SourceLine | undefined;
+}
+
+/** Counts of exits by reason since the start. */
+export interface ExitCounts {
+  readonly total: number;
+  readonly byReason: { readonly [reason: string]: number };
+}
+
+/** The machine's clocks and stop, for a status bar. */
+export interface MachineStatus {
+  readonly icount: number;
+  readonly ticks: number;
+  readonly world: "host" | "guest";
+  readonly running: boolean;
+  /** What each invariant says so far; missing where none is attached. */
+  readonly invariants: readonly InvariantStatus[];
+}
+
+export interface InvariantStatus {
+  readonly name: string;
+  readonly verdict: string;
+  readonly checks: number;
+}
+
+/** Custom requests by name, with arguments and body of the response. */
+export interface CustomRequests {
+  readonly "minvisor/consoleInput": { arguments: ConsoleText; body: object };
+  readonly "minvisor/exits": { arguments: object; body: ExitCounts };
+  readonly "minvisor/status": { arguments: object; body: MachineStatus };
+}
+
+/** Custom events by name, with their bodies. */
+export interface CustomEvents {
+  readonly "minvisor/console": ConsoleText;
+  readonly "minvisor/violation": ViolationBody;
+}
+
+/** Exit breakpoints: ids of exception filters and the exits that each stops at. */
+export const EXIT_FILTERS = [
+  ["exit", "Any #VMEXIT"],
+  ["exit:NPF", "#VMEXIT NPF (nested page fault)"],
+  ["exit:IOIO", "#VMEXIT IOIO (port)"],
+  ["exit:MSR", "#VMEXIT MSR"],
+  ["exit:CPUID", "#VMEXIT CPUID"],
+  ["exit:VMMCALL", "#VMEXIT VMMCALL (hypercall)"],
+  ["exit:INTR", "#VMEXIT INTR, VINTR, NMI (interrupts)"],
+  ["exit:exceptions", "#VMEXIT EXCP_* (exceptions)"],
+  ["exit:INVALID", "VMRUN refused (VMEXIT_INVALID)"],
+  ["shutdown", "Shutdown or triple fault"],
+  ["invariant", "Invariant violation"],
+] as const;
+export type FilterId = (typeof EXIT_FILTERS)[number][0];
+
+export type { DebugProtocol };

@@ -1,0 +1,181 @@
+/** Registers of a world by name: the CPU's own, the guest's in its VMCB, or the host's at VMRUN. */
+import {
+  GENERAL_REGISTERS,
+  type GeneralRegister,
+  getRflags,
+  type Machine,
+  SEGMENT_REGISTERS,
+  setRflags,
+  type VmcbSegment,
+  VmcbView,
+} from "../emulator/index.ts";
+import type { ExitRecord } from "./exit-log.ts";
+import type { CodeBits } from "./services.ts";
+
+export type World = "host" | "guest";
+
+export interface RegisterFile {
+  /** General registers, rip, rflags, cr0 to cr4, efer; undefined where it is not kept. */
+  get(name: string): bigint | undefined;
+  /** False where this register cannot be set here. */
+  set(name: string, value: bigint): boolean;
+  segment(name: string): VmcbSegment | undefined;
+}
+
+const CONTROL = ["cr0", "cr2", "cr3", "cr4", "efer"] as const;
+const DEBUG = ["dr0", "dr1", "dr2", "dr3", "dr6", "dr7"] as const;
+const isGeneral = (name: string): name is GeneralRegister =>
+  (GENERAL_REGISTERS as readonly string[]).includes(name);
+const isOf = <T extends string>(names: readonly T[], name: string): name is T =>
+  (names as readonly string[]).includes(name);
+
+const ALL_SEGMENTS = [...SEGMENT_REGISTERS, "gdtr", "ldtr", "idtr", "tr"] as const;
+
+/** The CPU's registers as they are now. Setting rip or a flag takes effect at the next step. */
+export function liveRegisters(machine: Machine): RegisterFile {
+  const { state } = machine;
+  return {
+    get(name) {
+      if (isGeneral(name)) return state[name];
+      if (name === "rip") return state.rip;
+      if (name === "rflags") return getRflags(state);
+      if (isOf(CONTROL, name) || isOf(DEBUG, name)) return state[name];
+      const vector = /^xmm(\d+)$/.exec(name);
+      if (vector && Number(vector[1]) < 16) return state[name as "xmm0"];
+      return undefined;
+    },
+    set(name, value) {
+      if (isGeneral(name)) state[name] = BigInt.asUintN(64, value);
+      else if (name === "rip") {
+        state.rip = BigInt.asUintN(64, value);
+        state.nextRip = state.rip;
+      } else if (name === "rflags") setRflags(state, value);
+      else if (isOf(CONTROL, name) || isOf(DEBUG, name)) {
+        state[name] = BigInt.asUintN(64, value);
+        machine.cpu.mmu.flushAll();
+        machine.cpu.deriveMode();
+      } else return false;
+      return true;
+    },
+    segment: (name) => (isOf(ALL_SEGMENTS, name) ? state[name] : undefined),
+  };
+}
+
+const SAVED = {
+  rax: "RAX",
+  rsp: "RSP",
+  rip: "RIP",
+  rflags: "RFLAGS",
+  cr0: "CR0",
+  cr2: "CR2",
+  cr3: "CR3",
+  cr4: "CR4",
+  efer: "EFER",
+  dr6: "DR6",
+  dr7: "DR7",
+} as const;
+const SAVED_SEGMENTS = {
+  es: "ES",
+  cs: "CS",
+  ss: "SS",
+  ds: "DS",
+  fs: "FS",
+  gs: "GS",
+  gdtr: "GDTR",
+  ldtr: "LDTR",
+  idtr: "IDTR",
+  tr: "TR",
+} as const;
+
+function savedRegisters(area: VmcbView, others: ReadonlyMap<string, bigint>): RegisterFile {
+  return {
+    get(name) {
+      if (name in SAVED) return area.read(SAVED[name as keyof typeof SAVED]);
+      return others.get(name);
+    },
+    set(name, value) {
+      if (!(name in SAVED)) return false;
+      area.write(SAVED[name as keyof typeof SAVED], BigInt.asUintN(64, value));
+      return true;
+    },
+    segment: (name) =>
+      name in SAVED_SEGMENTS
+        ? area.read(SAVED_SEGMENTS[name as keyof typeof SAVED_SEGMENTS])
+        : undefined,
+  };
+}
+
+/** The guest while the host runs: the VMCB, and the general registers that the last exit found. */
+export function exitedGuestRegisters(vmcb: VmcbView, exit: ExitRecord | undefined): RegisterFile {
+  const others = exit?.vmcb === vmcb.address ? exit.registers : new Map<string, bigint>();
+  return savedRegisters(vmcb, others);
+}
+
+/** The host while the guest runs: what VMRUN saved; general registers but RAX and RSP are lost. */
+export function suspendedHostRegisters(machine: Machine): RegisterFile {
+  const { state, memory } = machine;
+  return savedRegisters(new VmcbView(memory, Number(state.vmHsavePa)), new Map());
+}
+
+const ATTRIBUTE_LONG = 1 << 9;
+const ATTRIBUTE_BIG = 1 << 10;
+const EFER_LMA = 1n << 10n;
+
+/** Size of the code that CS selects. */
+export function codeBits(registers: RegisterFile): CodeBits {
+  const attributes = registers.segment("cs")?.attributes ?? 0;
+  const long = ((registers.get("efer") ?? 0n) & EFER_LMA) !== 0n;
+  if (long && (attributes & ATTRIBUTE_LONG) !== 0) return 64;
+  return (attributes & ATTRIBUTE_BIG) !== 0 ? 32 : 16;
+}
+
+/** Linear address of an offset in CS. */
+export function linearOf(registers: RegisterFile, rip: bigint): bigint {
+  if (codeBits(registers) === 64) return rip;
+  return BigInt.asUintN(32, (registers.segment("cs")?.base ?? 0n) + rip);
+}
+
+/** A register or a part of one by its assembler name: rax, eax, ax, al, ah, r8d, eip, cs. */
+export function registerByName(registers: RegisterFile, name: string): bigint | undefined {
+  const lower = name.toLowerCase();
+  const whole = registers.get(lower);
+  if (whole !== undefined) return whole;
+  const part = partOf(lower);
+  const parent = part && registers.get(part.parent);
+  if (part && parent !== undefined) return BigInt.asUintN(part.width, parent >> BigInt(part.shift));
+  const segment = registers.segment(lower);
+  return segment === undefined ? undefined : BigInt(segment.selector);
+}
+
+/** Sets a register or a part of one; false where that is not possible. */
+export function setRegisterByName(registers: RegisterFile, name: string, value: bigint): boolean {
+  const lower = name.toLowerCase();
+  const part = partOf(lower);
+  if (!part || registers.get(lower) !== undefined) return registers.set(lower, value);
+  const parent = registers.get(part.parent);
+  if (parent === undefined) return false;
+  if (part.width === 32) return registers.set(part.parent, BigInt.asUintN(32, value));
+  const mask = ((1n << BigInt(part.width)) - 1n) << BigInt(part.shift);
+  const moved = (BigInt.asUintN(part.width, value) << BigInt(part.shift)) & mask;
+  return registers.set(part.parent, (parent & ~mask) | moved);
+}
+
+function partOf(name: string): { parent: string; width: number; shift: number } | undefined {
+  const numbered = /^r(8|9|1[0-5])([dwb])$/.exec(name);
+  if (numbered) {
+    const width = { d: 32, w: 16, b: 8 }[numbered[2] as "d" | "w" | "b"];
+    return { parent: `r${numbered[1]}`, width, shift: 0 };
+  }
+  if (/^e(ax|bx|cx|dx|si|di|bp|sp|ip)$/.test(name)) {
+    return { parent: `r${name.slice(1)}`, width: 32, shift: 0 };
+  }
+  if (name === "eflags") return { parent: "rflags", width: 32, shift: 0 };
+  if (/^(ax|bx|cx|dx|si|di|bp|sp|ip)$/.test(name)) {
+    return { parent: `r${name}`, width: 16, shift: 0 };
+  }
+  if (/^(si|di|bp|sp)l$/.test(name)) {
+    return { parent: `r${name.slice(0, 2)}`, width: 8, shift: 0 };
+  }
+  const byte = /^([abcd])([lh])$/.exec(name);
+  return byte ? { parent: `r${byte[1]}x`, width: 8, shift: byte[2] === "h" ? 8 : 0 } : undefined;
+}

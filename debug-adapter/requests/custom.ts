@@ -1,0 +1,33 @@
+/** The debugger's own requests (protocol.ts). */
+import { loadedIn } from "../context.ts";
+import { UserError } from "../text.ts";
+import type { Handlers } from "./types.ts";
+
+export const customRequests: Handlers<
+  "minvisor/consoleInput" | "minvisor/exits" | "minvisor/status"
+> = {
+  "minvisor/consoleInput": (context, args) => {
+    const { debuggee, execution } = loadedIn(context);
+    const { port, text } = args;
+    if (typeof text !== "string") throw new UserError("minvisor/consoleInput needs a text.");
+    if (port !== "com1" && port !== "com2") {
+      throw new UserError(`minvisor/consoleInput can write to com1 or com2, not ${String(port)}.`);
+    }
+    const index = port === "com1" ? 0 : 1;
+    debuggee.machine.platform.serialInput(index, new TextEncoder().encode(text));
+    execution.wake();
+    return {};
+  },
+
+  "minvisor/exits": (context) => {
+    const { exits } = loadedIn(context).debuggee;
+    return { total: exits.total, byReason: Object.fromEntries(exits.counts) };
+  },
+
+  "minvisor/status": (context) => {
+    const { debuggee, execution, invariants } = loadedIn(context);
+    const { machine, world } = debuggee;
+    const { icount, ticks } = machine;
+    return { icount, ticks, world, running: execution.isRunning, invariants: invariants() };
+  },
+};

@@ -1,0 +1,25 @@
+/** The one table of requests: a request without a handler does not compile. */
+import { breakpointRequests } from "./breakpoints.ts";
+import { customRequests } from "./custom.ts";
+import { evaluateRequests } from "./evaluate.ts";
+import { executionRequests } from "./execution.ts";
+import { lifecycleRequests } from "./lifecycle.ts";
+import { memoryRequests } from "./memory.ts";
+import { sourceRequests } from "./sources.ts";
+import { stackRequests } from "./stack.ts";
+import type { RequestName, RequestTable } from "./types.ts";
+
+export const REQUESTS: RequestTable = {
+  ...lifecycleRequests,
+  ...executionRequests,
+  ...breakpointRequests,
+  ...stackRequests,
+  ...sourceRequests,
+  ...evaluateRequests,
+  ...memoryRequests,
+  ...customRequests,
+};
+
+export function isRequestName(name: string): name is RequestName {
+  return Object.hasOwn(REQUESTS, name);
+}

@@ -1,0 +1,247 @@
+/** One debug session over a message transport: dispatches requests and fences their errors. */
+import type { RunResult } from "../emulator/index.ts";
+import { type BootPlan, boot } from "./boot.ts";
+import { Breakpoints } from "./breakpoints.ts";
+import { ConsoleOutput } from "./console.ts";
+import { type Context, type Loaded, type SessionEvents, THREAD } from "./context.ts";
+import { Execution, type Goal, type Stop } from "./execution.ts";
+import type { ConsolePort, DebugProtocol as DP } from "./protocol.ts";
+import { isRequestName, REQUESTS } from "./requests/table.ts";
+import type { Handler, RequestName } from "./requests/types.ts";
+import type { FileSink, MessageTransport, Services } from "./services.ts";
+import { callStack, type Frame } from "./stack.ts";
+import { messageOf, UserError } from "./text.ts";
+import { VariableHandles } from "./variables.ts";
+
+const CONSOLE_PORTS = ["com1", "com2"] as const;
+
+export class DebugSession implements Context {
+  readonly services: Services;
+  readonly client = {
+    linesStartAt1: true,
+    columnsStartAt1: true,
+    supportsMemoryEvent: false,
+    supportsInvalidatedEvent: false,
+  };
+  readonly breakpoints = new Breakpoints((text) =>
+    this.emit("output", { category: "console", output: `${text}\n` }),
+  );
+  readonly variables = new VariableHandles();
+  loaded: Loaded | undefined;
+  stop: Stop | undefined;
+  private readonly transport: MessageTransport;
+  private console: ConsoleOutput | undefined;
+  private stack: readonly Frame[] | undefined;
+  private sequence = 1;
+  private afterwards: (() => void)[] = [];
+  /** Requests are answered in the order in which they came. */
+  private queue: Promise<void> = Promise.resolve();
+  private hasTerminated = false;
+
+  constructor(transport: MessageTransport, services: Services) {
+    this.transport = transport;
+    this.services = services;
+    transport.onMessage((message) => {
+      if (message.type !== "request") return;
+      this.queue = this.queue.then(() => this.answer(message as DP.Request));
+    });
+    transport.onClose(() => this.close());
+  }
+
+  private async answer(request: DP.Request): Promise<void> {
+    const { command } = request;
+    this.afterwards = [];
+    try {
+      if (!isRequestName(command)) throw new UserError(`There is no request "${command}".`);
+      const handler = REQUESTS[command] as Handler<RequestName>;
+      const body = await handler(this, request.arguments ?? {});
+      this.respond(request, { success: true, ...(body === undefined ? {} : { body }) });
+    } catch (caught) {
+      const text = sentence(caught);
+      const error = { id: 1, format: text.replace(/[{}]/g, "'"), showUser: true };
+      this.respond(request, { success: false, message: text, body: { error } });
+      this.afterwards = [];
+    }
+    for (const body of this.afterwards.splice(0)) this.fenced(body);
+  }
+
+  private respond(
+    request: DP.Request,
+    result: { success: boolean; message?: string; body?: unknown },
+  ): void {
+    const { seq: request_seq, command } = request;
+    const response: DP.Response = {
+      type: "response",
+      seq: this.sequence++,
+      request_seq,
+      command,
+      ...result,
+    };
+    this.transport.send(response);
+  }
+
+  /** What happens outside a request must not end the session either. */
+  private fenced(body: () => void): void {
+    try {
+      body();
+    } catch (caught) {
+      this.emit("output", { category: "important", output: `${sentence(caught)}\n` });
+    }
+  }
+
+  emit<E extends keyof SessionEvents>(event: E, body: SessionEvents[E]): void {
+    const message: DP.Event = { type: "event", seq: this.sequence++, event };
+    this.transport.send(body === undefined ? message : ({ ...message, body } as DP.Event));
+  }
+
+  afterResponse(body: () => void): void {
+    this.afterwards.push(body);
+  }
+
+  async load(plan: BootPlan): Promise<void> {
+    const sinks = await this.openSinks(plan);
+    this.unload();
+    const debuggee = boot(plan);
+    const { serial } = plan.configuration;
+    this.console = new ConsoleOutput(
+      this.services,
+      debuggee.machine,
+      {
+        text: (port, text) => this.emit("minvisor/console", { port, text }),
+        output: (output) => this.emit("output", { category: "stdout", output }),
+      },
+      CONSOLE_PORTS.filter((_, i) => serial[i] === "stdio"),
+      sinks,
+    );
+    const execution = new Execution(this.services, debuggee, this.breakpoints, {
+      stopped: (stop) => this.stopped(stop),
+      ended: (result) => this.ended(result),
+      failed: (caught) => this.failed(caught),
+    });
+    this.breakpoints.attach(debuggee);
+    this.loaded = { plan, debuggee, execution, invariants: () => [] };
+    this.hasTerminated = false;
+  }
+
+  private async openSinks(plan: BootPlan): Promise<Map<ConsolePort, FileSink>> {
+    const sinks = new Map<ConsolePort, FileSink>();
+    const { serial, cwd } = plan.configuration;
+    for (const [i, target] of serial.entries()) {
+      const port = CONSOLE_PORTS[i];
+      if (port === undefined || target === "stdio" || target === "null") continue;
+      const { files } = this.services;
+      sinks.set(port, await files.openForWriting(files.resolve(target, cwd)));
+    }
+    return sinks;
+  }
+
+  private unload(): void {
+    this.loaded?.execution.dispose();
+    this.console?.dispose();
+    this.loaded = undefined;
+    this.forget();
+  }
+
+  /** What belonged to the last stop. */
+  private forget(): void {
+    this.stop = undefined;
+    this.stack = undefined;
+    this.variables.clear();
+  }
+
+  resume(goal: Goal): void {
+    this.forget();
+    this.loaded?.execution.resume(goal);
+  }
+
+  stopped(stop: Stop): void {
+    this.console?.flush();
+    this.forget();
+    this.stop = stop;
+    const { reason, description, text, hitBreakpointIds } = stop;
+    this.emit("stopped", {
+      reason,
+      description,
+      threadId: THREAD,
+      allThreadsStopped: true,
+      ...(text === undefined ? {} : { text }),
+      ...(hitBreakpointIds === undefined ? {} : { hitBreakpointIds: [...hitBreakpointIds] }),
+    });
+  }
+
+  frames(): readonly Frame[] {
+    if (this.loaded === undefined || this.loaded.execution.isRunning) return [];
+    this.stack ??= callStack(this.loaded.debuggee);
+    return this.stack;
+  }
+
+  terminate(): void {
+    this.loaded?.execution.dispose();
+    this.console?.flush();
+    this.terminated();
+  }
+
+  private terminated(): void {
+    if (this.hasTerminated) return;
+    this.hasTerminated = true;
+    this.emit("terminated", undefined);
+  }
+
+  /** The machine stopped by itself and cannot go on. */
+  private ended(result: RunResult): void {
+    this.console?.flush();
+    if (result.reason === "notImplemented") {
+      this.stopped({
+        reason: "exception",
+        description: "Paused on something that the machine does not implement",
+        text: result.what,
+        exception: { id: "notImplemented", details: result.what },
+      });
+      return;
+    }
+    const [text, exitCode] = endOf(result);
+    this.emit("output", { category: "console", output: `${text}\n` });
+    this.emit("exited", { exitCode });
+    this.terminated();
+  }
+
+  private failed(caught: unknown): void {
+    this.console?.flush();
+    const text = `The machine failed: ${messageOf(caught)}`;
+    this.emit("output", { category: "important", output: `${text}\n` });
+    this.stopped({ reason: "pause", description: "Paused on an internal error", text });
+  }
+
+  /** The client has gone. */
+  private close(): void {
+    this.unload();
+  }
+}
+
+/** How the machine ended, in words, and the exit code as the command line has it. */
+function endOf(result: RunResult): readonly [text: string, exitCode: number] {
+  switch (result.reason) {
+    case "powerOff":
+      return ["The guest powered the machine off.", 0];
+    case "reset":
+      return ["The guest reset the machine.", 0];
+    case "debugExit":
+      return [`The guest ended the machine with status ${result.status}.`, result.status];
+    case "shutdown": {
+      const chain = result.faults.length === 0 ? "" : `: ${result.faults.join(", then ")}`;
+      return [`The CPU shut down${chain}.`, 4];
+    }
+    default:
+      return ["The machine ended.", 70];
+  }
+}
+
+/** One clear sentence for the client. */
+function sentence(caught: unknown): string {
+  const text = messageOf(caught).trim();
+  const known =
+    caught instanceof UserError ||
+    /^(LoadError|FormatError|Error)$/.test((caught as Error)?.name ?? "");
+  const full = known ? text : `Internal error: ${text}`;
+  return /[.!?]$/.test(full) ? full : `${full}.`;
+}

@@ -1,0 +1,23 @@
+/** How numbers and errors are written for the user. */
+
+export const hex = (value: bigint | number): string => `0x${value.toString(16)}`;
+
+/** An error that a user can act on: its message is one clear sentence. */
+export class UserError extends Error {
+  override readonly name = "UserError";
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(caught: unknown): string {
+  return caught instanceof Error ? caught.message : String(caught);
+}
+
+/** A whole number in decimal or hexadecimal, or undefined. */
+export function parseInteger(text: string): bigint | undefined {
+  const trimmed = text.trim();
+  const negative = trimmed.startsWith("-");
+  const digits = negative ? trimmed.slice(1).trim() : trimmed;
+  if (!/^(0x[0-9a-f_]+|[0-9]+)$/i.test(digits)) return undefined;
+  const value = BigInt(digits.replaceAll("_", ""));
+  return negative ? -value : value;
+}
