@@ -62,6 +62,7 @@ export {
   VMCB_FIELDS,
   type VmcbField,
   type VmcbFieldName,
+  vmcbFieldBytes,
 } from "./svm/vmcb.ts";
 export { encodeVmcbField, type VmcbSegment, VmcbView } from "./svm/vmcb-view.ts";
 export { EXCEPTIONS, type ExceptionName, exceptionName } from "./system/exceptions.ts";
