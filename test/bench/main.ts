@@ -1,0 +1,94 @@
+/** `npm run bench`: the goals for speed as ratios, printed; nothing here is a timed test. */
+
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import type { Machine } from "../../emulator/index.ts";
+import { attachInvariants } from "../../invariants/index.ts";
+import { QEMU, QEMU_CPU_FLAGS } from "../../scripts/qemu-boot.mjs";
+import { type Comparison, compare } from "./alternating.ts";
+import { KERNEL_ARGUMENTS, linuxFiles, linuxImage, linuxMachine } from "./linux-machine.ts";
+
+const repository = process.cwd();
+const files = linuxFiles(repository);
+/** A stretch of the boot that has unpacking, page tables, interrupts and devices in it. */
+const STRETCH = 250_000_000;
+
+/** CPU seconds (user and system) of a child process, by the shell's own clock. */
+async function childSeconds(command: string, args: readonly string[]): Promise<number> {
+  const script = 'TIMEFORMAT="%U %S"; { time "$@" >/dev/null 2>/dev/null </dev/null; } 2>&1';
+  const { stdout } = spawnSync("bash", ["-c", script, "bench", command, ...args], {
+    encoding: "utf8",
+    cwd: repository,
+  });
+  const [user, system] = stdout.trim().split(" ").map(Number);
+  if (user === undefined || system === undefined || Number.isNaN(user + system)) {
+    throw new Error(`${command} could not be timed: ${stdout}`);
+  }
+  return user + system;
+}
+
+const ourBoot = () =>
+  childSeconds(process.execPath, [
+    ...[join("dist", "cli.cjs"), "run", "--kernel", files.minvisor, "--serial", "null"],
+    ...["--module", `${files.kernel} ${KERNEL_ARGUMENTS}`, "--module", files.initrd],
+  ]);
+
+const qemuBoot = () =>
+  childSeconds(QEMU, [
+    ...["-accel", "tcg", "-machine", "pc", "-cpu", QEMU_CPU_FLAGS, "-m", "512"],
+    ...["-display", "none", "-nodefaults", "-no-reboot", "-serial", "null"],
+    ...["-kernel", files.minvisor, "-append", "minvisor.elf"],
+    ...["-initrd", `${files.kernel} ${KERNEL_ARGUMENTS.replaceAll(",", ",,")},${files.initrd}`],
+  ]);
+
+const image = linuxImage(files);
+
+/** CPU seconds of the stretch with something attached to the machine. */
+const stretch = (prepare: (machine: Machine) => void) => async () => {
+  const machine = linuxMachine(image);
+  prepare(machine);
+  const start = process.cpuUsage();
+  machine.run({ instructions: STRETCH });
+  const { user, system } = process.cpuUsage(start);
+  return (user + system) / 1e6;
+};
+
+const plain = stretch(() => {});
+const withInvariants = stretch((machine) => {
+  attachInvariants(machine, { onViolation: ({ message }) => console.log(`violated: ${message}`) });
+});
+const withExitObserver = stretch((machine) => {
+  machine.observe({ name: "bench", on: { exit: () => undefined, exception: () => undefined } });
+});
+
+function show(title: string, goal: string, names: [string, string], result: Comparison): void {
+  const [low, high] = result.interval.map((n) => n.toFixed(3));
+  console.log(
+    `${title}: ${result.ratio.toFixed(3)} (95 % interval ${low} to ${high}, ${result.pairs} pairs; ` +
+      `medians ${names[0]} ${result.first.toFixed(2)} s, ${names[1]} ${result.second.toFixed(2)} s; goal ${goal})`,
+  );
+}
+
+async function main(): Promise<void> {
+  const pairs = Number(process.argv[2] ?? 6);
+  show(
+    "invariants on / off",
+    "at most 1.05",
+    ["on", "off"],
+    await compare(withInvariants, plain, pairs),
+  );
+  show(
+    "debugger idle / none",
+    "at most 1.02",
+    ["idle", "none"],
+    await compare(withExitObserver, plain, pairs),
+  );
+  show(
+    "boot, ours / QEMU TCG",
+    "none yet: interpreter only",
+    ["ours", "QEMU"],
+    await compare(ourBoot, qemuBoot, Math.max(3, pairs / 2)),
+  );
+}
+
+await main();
