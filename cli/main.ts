@@ -1,8 +1,9 @@
 /** The `minvisor` command: reads the command line and calls the package behind each subcommand. */
 
 import { cac } from "cac";
+import { runAdapter } from "../debug-adapter/node/run-adapter.ts";
 import { BadInput } from "./bad-input.ts";
-import { parseRunOptions } from "./options.ts";
+import { parsePort, parseRunOptions } from "./options.ts";
 import { run, Status } from "./run.ts";
 
 const cli = cac("minvisor");
@@ -20,6 +21,18 @@ cli
   .option("--stats", "Print statistics on standard error")
   .option("--state-hash", "Print the hash of the machine's final state")
   .action(async (options: Record<string, unknown>) => run(parseRunOptions(options)));
+
+cli
+  .command("dap", "Speak the Debug Adapter Protocol on standard input and output")
+  .option("--port <n>", "Listen on this port of the loopback instead")
+  .action(async (options: Record<string, unknown>) => {
+    const port = parsePort(options.port);
+    await runAdapter({
+      port,
+      onListening: (at) => process.stderr.write(`minvisor: listening on 127.0.0.1:${at}\n`),
+    });
+    process.exit(Status.done);
+  });
 
 cli.help();
 

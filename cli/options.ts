@@ -53,6 +53,17 @@ function parseCount(option: string, value: unknown): number {
   return count;
 }
 
+/** A TCP port, or nothing. 0 lets the system choose. */
+export function parsePort(value: unknown): number | undefined {
+  const text = one("port", value);
+  if (text === undefined) return undefined;
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new BadInput(`--port "${text}" is not a port: give a number from 0 to 65535`);
+  }
+  return port;
+}
+
 const list = (value: unknown): string[] =>
   value === undefined ? [] : (Array.isArray(value) ? value : [value]).map(String);
 

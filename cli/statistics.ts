@@ -22,7 +22,7 @@ export function printStatistics(
   cpuSeconds: number,
   result: RunResult,
 ): void {
-  const value = result.reason === "debugExit" ? ` ${result.status}` : "";
+  const value = result.reason === "debugExit" ? ` 0x${result.value.toString(16)}` : "";
   const lines = [
     `end ${result.reason}${value}`,
     `instructions ${machine.icount}`,

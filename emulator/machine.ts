@@ -43,7 +43,8 @@ export type RunResult =
   | { readonly reason: "notImplemented"; readonly what: string }
   | { readonly reason: "powerOff" }
   | { readonly reason: "reset" }
-  | { readonly reason: "debugExit"; readonly status: number };
+  /** `value` was written to the debug-exit port; `status` is QEMU's exit status for it. */
+  | { readonly reason: "debugExit"; readonly value: number; readonly status: number };
 
 export interface RunLimits {
   /** Instructions to retire at most. */
@@ -298,7 +299,7 @@ export class Machine {
   private stopBy(stop: PlatformStop): void {
     this.stop =
       stop.kind === "debugExit"
-        ? { reason: "debugExit", status: stop.status }
+        ? { reason: "debugExit", value: stop.value, status: (stop.value * 2 + 1) & 0xff }
         : { reason: stop.kind };
     this.cpu.engine.endSlice();
   }

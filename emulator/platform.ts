@@ -27,7 +27,8 @@ export type ConsoleSource = "com1" | "com2" | "debug";
 export type PlatformStop =
   | { readonly kind: "powerOff" }
   | { readonly kind: "reset" }
-  | { readonly kind: "debugExit"; readonly status: number };
+  /** The value written to the debug-exit port. */
+  | { readonly kind: "debugExit"; readonly value: number };
 
 /** What the platform tells the machine. */
 export interface PlatformEvents {
@@ -189,7 +190,7 @@ export class Platform {
     this.addPorts(new Dma(), [0x00, 16], [0x81, 15], [0xc0, 32]);
     this.addPorts(new DebugConsole((byte) => this.events.console("debug", byte)), [0xe9, 1]);
     this.addPorts(
-      new DebugExit((status) => this.events.stop({ kind: "debugExit", status })),
+      new DebugExit((value) => this.events.stop({ kind: "debugExit", value })),
       [0xf4, 1],
     );
     this.addPorts(new PostCode(), [0x80, 1]);

@@ -1,12 +1,12 @@
-/** The debug-exit port 0xF4: writing v stops the machine with exit status (2 * v + 1) & 0xff. */
+/** The debug-exit port 0xF4: writing v stops the machine. */
 
 import type { Device, DeviceState } from "./device.ts";
 
 export class DebugExit implements Device {
   readonly name = "debug-exit";
-  private readonly exit: (status: number) => void;
+  private readonly exit: (value: number) => void;
 
-  constructor(exit: (status: number) => void) {
+  constructor(exit: (value: number) => void) {
     this.exit = exit;
   }
 
@@ -23,6 +23,6 @@ export class DebugExit implements Device {
   }
 
   writePort(_port: number, _size: 1 | 2 | 4, value: number): void {
-    this.exit(((value << 1) | 1) & 0xff);
+    this.exit(value);
   }
 }

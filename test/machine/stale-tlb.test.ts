@@ -64,7 +64,7 @@ function run(machine: Machine, between: (machine: Machine) => void): string {
   for (;;) {
     const result = machine.run({ instructions: 1 });
     if (result.reason !== "budget") {
-      expect(result).toEqual({ reason: "debugExit", status: 2 * END + 1 });
+      expect(result).toEqual({ reason: "debugExit", value: END, status: 2 * END + 1 });
       break;
     }
     between(machine);

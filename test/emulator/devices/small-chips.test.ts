@@ -108,8 +108,8 @@ test("debug console, debug exit, power-on code", () => {
   rig.ports.write(0xf4, 4, 3);
   rig.outb(0xf4, 0x80);
   expect(rig.stops).toEqual([
-    { kind: "debugExit", status: 7 },
-    { kind: "debugExit", status: 1 },
+    { kind: "debugExit", value: 3 },
+    { kind: "debugExit", value: 0x80 },
   ]);
   rig.outb(0x80, 0x55);
   expect(rig.inb(0x80)).toBe(0xff);

@@ -195,7 +195,7 @@ describe.each(TIERS)("interrupts, %s", (tier) => {
 
   test("the results of power-off, reset and debug exit are at their instruction", () => {
     const results = [
-      ["b8 07 00 00 00 e6 f4", { reason: "debugExit", status: 15 }],
+      ["b8 07 00 00 00 e6 f4", { reason: "debugExit", value: 7, status: 15 }],
       ["b0 06 66 ba f9 0c ee", { reason: "reset" }],
       ["b8 00 20 00 00 66 ba 04 06 66 ef", { reason: "powerOff" }],
     ] as const;
