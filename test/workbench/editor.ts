@@ -16,6 +16,11 @@ const artifacts = join(repository, "artifacts");
 /** How long the machine may take to the next stop, on two busy cores. */
 const STOP_TIMEOUT = 60_000;
 
+/** Its text with plain spaces; lines run together. */
+async function textOf(locator: Locator): Promise<string> {
+  return ((await locator.textContent()) ?? "").replaceAll("\u00a0", " ");
+}
+
 export class Editor {
   readonly page: Page;
   private readonly parts: readonly (() => Promise<void> | void)[];
@@ -34,7 +39,7 @@ export class Editor {
       executablePath: CHROMIUM,
       args: CHROMIUM_FLAGS,
     });
-    const page = await browser.newPage({ viewport: { width: 1500, height: 950 } });
+    const page = await browser.newPage({ viewport: { width: 1500, height: 1000 } });
     const editor = new Editor(page, [
       () => browser.close(),
       () => workbench.stop(),
@@ -106,46 +111,56 @@ export class Editor {
     await this.page.locator(".cgmr.codicon-debug-breakpoint").first().waitFor();
   }
 
-  /** The call stack's rows once the session has stopped with one that holds `text`. */
-  async stopped(text: string | RegExp): Promise<readonly string[]> {
+  /** Waits for a stop whose call stack holds all of the texts. */
+  async stopped(...texts: readonly string[]): Promise<void> {
     const rows = this.page.locator(".debug-call-stack .monaco-list-row");
-    await rows.filter({ hasText: text }).first().waitFor({ timeout: STOP_TIMEOUT });
-    return rows.allInnerTexts();
+    for (const text of texts)
+      await rows.filter({ hasText: text }).first().waitFor({ timeout: STOP_TIMEOUT });
   }
 
   continue(): Promise<void> {
     return this.page.keyboard.press("F5");
   }
 
-  /** A row of the variables view, by the start of its label. */
-  variable(label: string | RegExp): Locator {
-    return this.page.locator(".debug-variables").getByRole("treeitem", { name: label }).first();
+  stepOver(): Promise<void> {
+    return this.page.keyboard.press("F10");
   }
 
-  /** Opens a scope or a compound variable where it is closed. */
-  async expand(label: string | RegExp): Promise<void> {
-    const row = this.variable(label);
+  /** The text of a variable's row, by its name. */
+  variable(name: string): Promise<string> {
+    const rows = this.page.locator(".debug-variables").getByRole("treeitem");
+    return textOf(rows.filter({ hasText: new RegExp(`^${name}\\b`) }).first());
+  }
+
+  /** Opens a scope of the variables view where it is closed. */
+  async showScope(name: string): Promise<void> {
+    const row = this.page
+      .locator(".debug-variables")
+      .getByRole("treeitem", { level: 1 })
+      .filter({ hasText: new RegExp(`^${name}$`) });
     await row.waitFor();
     if ((await row.getAttribute("aria-expanded")) === "false") await row.click();
   }
 
-  /** Ticks a row of the breakpoints view. */
-  async tickBreakpoint(label: string): Promise<void> {
-    const row = this.page.locator(".debug-breakpoints .monaco-list-row", { hasText: label }).first();
-    await row.locator("input[type=checkbox]").check();
+  /** Ticks a row of the breakpoints view, or takes the tick away. */
+  async tickBreakpoint(label: string, ticked = true): Promise<void> {
+    const row = this.page
+      .locator(".debug-breakpoints .monaco-list-row", { hasText: label })
+      .first();
+    await row.locator("input[type=checkbox]").setChecked(ticked);
   }
 
   async problems(text: string | RegExp): Promise<string> {
-    await this.command("View: Focus Problems");
+    await this.page.keyboard.press("Control+Shift+M");
     const row = this.page.locator(".markers-panel .monaco-list-row", { hasText: text }).first();
     await row.waitFor();
-    return row.innerText();
+    return textOf(row);
   }
 
   /** The text of the terminal that is in front. */
   async terminalText(wanted: string): Promise<string> {
     const rows = this.page.locator(".terminal-wrapper.active .xterm-rows");
     await rows.filter({ hasText: wanted }).waitFor({ timeout: STOP_TIMEOUT });
-    return rows.innerText();
+    return textOf(rows);
   }
 }

@@ -1,6 +1,6 @@
 // One run in the real VS Code workbench: breakpoints, F5, stops, variables, console, problems.
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { readSource, repository } from "../tidy/sources.ts";
 import { Editor } from "./editor.ts";
 
@@ -13,6 +13,10 @@ beforeAll(async () => {
 
 afterAll(() => editor?.close());
 
+afterEach(async ({ task }) => {
+  if (task.result?.state === "fail") await editor.screenshot("failed");
+});
+
 /** The number of the first line of a file of ours that holds the text. */
 function lineOf(path: string, text: string): number {
   const index = readSource(path)
@@ -22,8 +26,55 @@ function lineOf(path: string, text: string): number {
   return index + 1;
 }
 
-test("assembly is coloured", async () => {
+const SAMPLE = "Sample guest under MinVisor";
+
+test("assembly has its language", async () => {
   await editor.openFile("minvisor/vmrun.S");
   await editor.page.locator(".statusbar", { hasText: "GNU x86 Assembly" }).waitFor();
   await editor.screenshot("assembly");
+});
+
+test("a breakpoint in the margin stops MinVisor with the guest below it", async () => {
+  await editor.openFile("minvisor/exit_cpuid.c");
+  const line = lineOf("minvisor/exit_cpuid.c", "count_cpuid(leaf);");
+  await editor.setGutterBreakpoint(line);
+  await editor.startDebugging(SAMPLE);
+  await editor.page.locator(".debug-top-stack-frame-line").waitFor({ timeout: 60_000 });
+  await editor.stopped("host · exit_cpuid", "host · run_guest", "#VMEXIT CPUID", "guest · start");
+});
+
+test("the exit is decoded among the variables", async () => {
+  await editor.showScope("Exit");
+  expect(await editor.variable("reason")).toContain("CPUID");
+  expect(await editor.variable("leaf")).toContain("0x0");
+  await editor.screenshot("breakpoint");
+});
+
+test("an exit filter stops at the exit itself", async () => {
+  await editor.tickBreakpoint("#VMEXIT MSR");
+  await editor.command("Remove All Breakpoints");
+  await editor.continue();
+  await editor.stopped("#VMEXIT MSR");
+  await editor.screenshot("exit-filter");
+});
+
+test("stepping goes on from line to line", async () => {
+  await editor.stepOver();
+  await editor.page.getByText("Paused after step").waitFor();
+  await editor.stopped("host · vmrun", "#VMEXIT MSR");
+});
+
+test("the guest's console is a terminal", async () => {
+  await editor.tickBreakpoint("#VMEXIT MSR", false);
+  await editor.continue();
+  const text = await editor.terminalText("GUEST-DONE");
+  expect(text).toContain("sample: long mode");
+  await editor.screenshot("guest-console");
+});
+
+test("a seeded bug is a problem on the line that made it", async () => {
+  await editor.startDebugging("Seeded bug: wrong region size");
+  const problem = await editor.problems("npt_protects_hypervisor");
+  await editor.screenshot("violation");
+  expect(problem).toContain("minvisor");
 });
