@@ -79,6 +79,7 @@ const SHADOW_AT_WORK = 2;
 /** The ROM's copy in RAM ends here. */
 const SHADOW_END = 0x10_0000;
 const RFLAGS_TF = 1n << BigInt(Flag.TF);
+const RFLAGS_RF = 0x1_0000n;
 
 export class Machine {
   constructor(options: MachineOptions) {
@@ -266,12 +267,14 @@ export class Machine {
     state.interruptWaiting = interruptWaits(cpu) ? 1 : 0;
     const shadowed = state.interruptShadow !== 0;
     const trap = (state.flagsOther & RFLAGS_TF) !== 0n;
+    const resuming = (state.flagsOther & RFLAGS_RF) !== 0n;
     const traced = observers.wants("retire");
     const alarm = Math.max(1, this.platform.nextAlarm() - this.ticks);
-    const longest = single || shadowed || trap || traced ? 1 : LONGEST_SLICE;
+    const longest = single || shadowed || trap || resuming || traced ? 1 : LONGEST_SLICE;
     if (shadowed) state.interruptShadow = SHADOW_AT_WORK;
     // #DB follows an instruction that began with RFLAGS.TF set (APM volume 2, section 13.1.4).
     state.trapDue = trap ? 1 : 0;
+    state.resumeFlagLoaded = 0;
     const { rip } = state;
     const retired = cpu.engine.runSlice(Math.min(longest, end - this.icount, alarm));
     this.retired += retired;
@@ -280,6 +283,10 @@ export class Machine {
     if (!executed) state.trapDue = 0;
     // The shadow covers one instruction; one that sets it again leaves 1.
     if (state.interruptShadow === SHADOW_AT_WORK) state.interruptShadow = executed ? 0 : 1;
+    // RF covers one instruction too, up to the last iteration of a repeated one (section 3.1.6).
+    if (resuming && retired === 1 && state.resumeFlagLoaded === 0 && state.rip !== rip) {
+      state.flagsOther &= ~RFLAGS_RF;
+    }
     if (traced && retired === 1) observers.emit("retire", { rip });
   }
 

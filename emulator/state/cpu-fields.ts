@@ -209,6 +209,8 @@ export const CPU_FIELDS = layOut([
   ["interruptWaiting", "u32", "derived"],
   // Non-zero when an x87, MMX or SSE instruction has checks that might not pass (CR0, CR4, FSW).
   ["unitTraps", "u32", "derived"],
+  // 1 when the last instruction loaded RFLAGS.RF: then it does not clear it.
+  ["resumeFlagLoaded", "u32", "derived"],
   // Fetch window: rip of its first byte, linear-memory address of its slot table, its length.
   ["windowRip", "u64", "derived"],
   ["windowSlots", "u32", "derived"],

@@ -48,6 +48,7 @@ function enterGuest(x: Execution, vmcb: VmcbView): void {
   state.gif = 1;
   // A host's single-step trap of VMRUN waits for #VMEXIT.
   state.trapDue = 0;
+  state.resumeFlagLoaded = 1;
   loadGuestState(cpu, vmcb);
   state.nextRip = state.rip;
   cpu.deriveMode();

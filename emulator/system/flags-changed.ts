@@ -2,10 +2,11 @@
 import { Flag } from "../state/flags.ts";
 import type { Vcpu } from "../vcpu.ts";
 
-const TF = 1n << BigInt(Flag.TF);
+/** Flags that end with, or act after, the next instruction: it runs by itself. */
+const ONE_INSTRUCTION = (1n << BigInt(Flag.TF)) | (1n << BigInt(Flag.RF));
 
-/** Looks for interrupts before the next instruction if one waits, and lets single-stepping begin. */
+/** Looks for interrupts before the next instruction if one waits, and lets TF and RF take effect. */
 export function flagsChanged(cpu: Vcpu): void {
   const { interruptWaiting, flagsOther } = cpu.state;
-  if (interruptWaiting !== 0 || (flagsOther & TF) !== 0n) cpu.recheckInterrupts();
+  if (interruptWaiting !== 0 || (flagsOther & ONE_INSTRUCTION) !== 0n) cpu.recheckInterrupts();
 }

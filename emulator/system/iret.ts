@@ -57,6 +57,7 @@ function finish(x: Execution, rip: bigint): void {
   x.cpu.state.nmiBlocked = 0;
   x.cpu.deriveMode();
   x.setNextRip(rip);
+  x.cpu.state.resumeFlagLoaded = 1;
   flagsChanged(x.cpu);
 }
 
