@@ -5,6 +5,7 @@ import { Breakpoints } from "./breakpoints.ts";
 import { ConsoleOutput } from "./console.ts";
 import { type Context, type Loaded, type SessionEvents, THREAD } from "./context.ts";
 import { Execution, type Goal, type Stop } from "./execution.ts";
+import { InvariantWatch } from "./invariant-watch.ts";
 import type { ConsolePort, DebugProtocol as DP } from "./protocol.ts";
 import { isRequestName, REQUESTS } from "./requests/table.ts";
 import type { Handler, RequestName } from "./requests/types.ts";
@@ -31,6 +32,7 @@ export class DebugSession implements Context {
   stop: Stop | undefined;
   private readonly transport: MessageTransport;
   private console: ConsoleOutput | undefined;
+  private watch: InvariantWatch | undefined;
   private stack: readonly Frame[] | undefined;
   private sequence = 1;
   private afterwards: (() => void)[] = [];
@@ -118,8 +120,16 @@ export class DebugSession implements Context {
       ended: (result) => this.ended(result),
       failed: (caught) => this.failed(caught),
     });
+    const watch = new InvariantWatch(this.services, plan, debuggee, {
+      violated: (stop) => {
+        if (this.breakpoints.stopsAtViolation) execution.stopWith(stop);
+        else this.emit("output", { category: "important", output: `${stop.text}\n` });
+      },
+      explained: (body) => this.emit("minvisor/violation", body),
+    });
+    this.watch = watch;
     this.breakpoints.attach(debuggee);
-    this.loaded = { plan, debuggee, execution, invariants: () => [] };
+    this.loaded = { plan, debuggee, execution, invariants: () => watch.status() };
     this.hasTerminated = false;
   }
 
@@ -138,6 +148,7 @@ export class DebugSession implements Context {
   private unload(): void {
     this.loaded?.execution.dispose();
     this.console?.dispose();
+    this.watch?.dispose();
     this.loaded = undefined;
     this.forget();
   }

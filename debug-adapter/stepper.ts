@@ -1,9 +1,11 @@
 /** Steps by line or instruction in one world: calls, interrupts and the other world are run over. */
 import type { Debuggee } from "./debuggee.ts";
 import type { Goal, Stop } from "./execution.ts";
+import type { Image } from "./images.ts";
 import type { World } from "./register-file.ts";
 import type { DecodedInstruction, Disassembler } from "./services.ts";
 import { worldFrames } from "./stack.ts";
+import type { SourceLocation } from "./symbols/source-index.ts";
 import { UserError } from "./text.ts";
 
 export interface StepRequest {
@@ -40,6 +42,8 @@ export class Stepper implements Goal {
   private readonly world: World;
   private readonly guest: number | undefined;
   private readonly startLine: Line | undefined;
+  /** How many source frames the starting machine frame has. */
+  private readonly inlineDepth: number | undefined;
   /** The stack pointer is above this once the starting function has returned. */
   private readonly frameBase: bigint | undefined;
   private mode: Mode = { kind: "single" };
@@ -56,6 +60,9 @@ export class Stepper implements Goal {
     this.request = request;
     this.world = debuggee.world;
     this.guest = debuggee.spaces.guest;
+    const start = debuggee.linearRip;
+    const image = debuggee.images.at(this.world, start);
+    this.inlineDepth = image?.symbols.framesAt(start).length || undefined;
     this.startLine = request.granularity === "line" ? this.lineAt(debuggee.linearRip) : undefined;
     const frames = worldFrames(debuggee, this.world, 64);
     this.frameBase = frames[0]?.base;
@@ -180,7 +187,18 @@ export class Stepper implements Goal {
     const image = this.debuggee.images.at(this.world, linear);
     const found = image?.symbols.sourceAt(linear);
     if (image === undefined || found === undefined) return undefined;
-    return { ...found, owner: image.symbols.functionAt(linear)?.start };
+    const owner = image.symbols.functionAt(linear)?.start;
+    const { path, line } = this.callerOfInlined(image, linear) ?? found;
+    return { path, line, owner };
+  }
+
+  /** Stepping over treats what is inlined below the starting frame as part of the calling line. */
+  private callerOfInlined(image: Image, linear: bigint): SourceLocation | undefined {
+    if (this.request.kind !== "over" || this.inlineDepth === undefined) return undefined;
+    const chain = image.symbols.framesAt(linear);
+    return chain.length > this.inlineDepth
+      ? chain[chain.length - this.inlineDepth]?.location
+      : undefined;
   }
 
   /** Where the function that starts at `linear` has its first statement, if it has source. */

@@ -1,0 +1,120 @@
+// A foreign DAP client on the adapter's process: from launch to power-off.
+import type { DebugProtocol } from "@vscode/debugprotocol";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type AdapterClient, SAMPLE, startClient } from "../harness/dap-adapter.ts";
+import { Transcript } from "../harness/dap-transcript.ts";
+
+let client: AdapterClient;
+beforeEach(async () => {
+  client = await startClient();
+});
+afterEach(() => client.stop());
+
+test("an exit stop: stack, scopes and variables", async () => {
+  const stop = await client.runTo({ filters: ["exit:CPUID"] });
+  const transcript = new Transcript(client);
+  transcript.note("stopped", stop);
+  await transcript.ask("threads");
+  await transcript.ask("stackTrace", { threadId: 1 });
+  await transcript.ask("stackTrace", { threadId: 1, startFrame: 1, levels: 2 });
+  await transcript.ask("exceptionInfo", { threadId: 1 });
+  const frames = await client.frames();
+  for (const { id, name } of frames.filter((_, i) => i === 1 || i >= frames.length - 2)) {
+    transcript.note("frame", name);
+    const { scopes } = await transcript.ask<DebugProtocol.ScopesResponse["body"]>("scopes", {
+      frameId: id,
+    });
+    for (const { name: scope, variablesReference } of scopes) {
+      if (scope.startsWith("VMCB") && id !== frames.length) continue;
+      await transcript.ask("variables", { variablesReference });
+    }
+  }
+  await expect(transcript.text).toMatchFileSnapshot("./exit-stop.golden.txt");
+});
+
+test("initialize and launch tell what the adapter can do", async () => {
+  const transcript = new Transcript(client);
+  await transcript.ask("initialize", { adapterID: "minvisor" });
+  await transcript.ask("attach");
+  await transcript.ask("nonsense");
+  await transcript.ask("stackTrace", { threadId: 1 });
+  await expect(transcript.text).toMatchFileSnapshot("./initialize.golden.txt");
+});
+
+test("a condition picks one exit among all, and the next", async () => {
+  const condition = 'reason == "IOIO" && port == 0x604 && !in';
+  const stop = await client.runTo({
+    filters: [],
+    filterOptions: [{ filterId: "exit", condition }],
+  });
+  expect(stop.description).toMatch(/^Paused on #VMEXIT IOIO \(exit \d+\)$/);
+  const exit = await client.scope(1, "Exit");
+  expect(exit.get("port")?.value).toBe("0x604");
+  expect(exit.get("in words")?.value).toMatch(/^out 0x604, 2 bytes/);
+  expect(client.console).toContain("GUEST-DONE");
+});
+
+test("the guest's console, power-off, exit code and the end", async () => {
+  const texts: string[] = [];
+  client.on("minvisor/console", ({ body }: DebugProtocol.Event) => texts.push(body.text));
+  await client.begin({ ...SAMPLE, serial: ["stdio", "null"] });
+  const exited = client.waitForEvent("exited");
+  const terminated = client.waitForEvent("terminated");
+  await client.configurationDoneRequest();
+  expect((await exited).body).toEqual({ exitCode: 0 });
+  await terminated;
+  expect(client.console).toMatch(/sample: long mode[\s\S]*GUEST-DONE/);
+  expect(texts.join("")).toContain("GUEST-DONE");
+});
+
+test("stop on entry, restart, and a session that goes on after it", async () => {
+  await client.begin({ ...SAMPLE, stopOnEntry: true });
+  await client.setFunctionBreakpointsRequest({ breakpoints: [{ name: "run_guest" }] });
+  await client.configurationDoneRequest();
+  expect((await client.nextStop()).reason).toBe("entry");
+  const entry = (await client.frames())[0]?.name;
+  expect((await client.go("continue")).description).toBe("Paused on run_guest");
+  await client.customRequest("restart", {});
+  expect((await client.nextStop()).reason).toBe("entry");
+  expect((await client.frames())[0]?.name).toBe(entry);
+  expect((await client.go("continue")).description).toBe("Paused on run_guest");
+});
+
+test("terminate ends the machine and the session", async () => {
+  await client.runTo({ filters: ["exit"] });
+  const terminated = client.waitForEvent("terminated");
+  await client.terminateRequest({});
+  await terminated;
+  await client.disconnectRequest();
+});
+
+test("pause answers quickly at any moment, and the machine goes on", async () => {
+  const loop = { ...SAMPLE, pacing: false };
+  await client.begin(loop);
+  await client.setFunctionBreakpointsRequest({ breakpoints: [{ name: "nonesuch" }] });
+  await client.configurationDoneRequest();
+  const started = performance.now();
+  await client.pauseRequest({ threadId: 1 });
+  expect((await client.nextStop()).reason).toBe("pause");
+  // 50 ms is the goal on an idle machine; shared test machines get more.
+  expect(performance.now() - started).toBeLessThan(500);
+  expect((await client.frames()).length).toBeGreaterThan(0);
+});
+
+test("registers and VMCB fields are set, and read back by the machine", async () => {
+  await client.runTo({ filters: ["exit:CPUID"] });
+  const [frame] = await client.frames();
+  const { scopes } = (await client.scopesRequest({ frameId: frame?.id ?? 0 })).body;
+  const reference = (name: string) =>
+    scopes.find((scope) => scope.name === name)?.variablesReference ?? 0;
+  const set = (scope: string, name: string, value: string) =>
+    client.setVariableRequest({ variablesReference: reference(scope), name, value });
+  expect((await set("Registers", "rbx", "0x1234")).body.value).toBe("0x1234");
+  expect(await client.value("$bl")).toBe("0x34");
+  expect((await set("Flags", "CF", "1")).body.value).toBe("1");
+  expect(await client.value("rflags & 1")).toBe("0x1");
+  expect((await set("VMCB save", "RAX", "7")).body.value).toBe("0x7");
+  expect(await client.value("vmcb.save.rax")).toBe("0x7");
+  const bad = { variablesReference: reference("Registers"), name: "rbx", value: "many" };
+  expect(await client.failure("setVariable", bad)).toMatch(/"many" is not a number/);
+});

@@ -1,0 +1,49 @@
+// A violated invariant over DAP: the stop, and the culprit's line for the editor.
+import type { DebugProtocol } from "@vscode/debugprotocol";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { ViolationBody } from "../../debug-adapter/protocol.ts";
+import { type AdapterClient, inRepository, SAMPLE, startClient } from "../harness/dap-adapter.ts";
+
+let client: AdapterClient;
+beforeEach(async () => {
+  client = await startClient();
+});
+afterEach(() => client.stop());
+
+const seeded = (bug: string) => ({
+  ...SAMPLE,
+  kernel: inRepository(`test/seeded-bugs/build/${bug}.elf`),
+  invariants: true,
+});
+
+function violationOf(client: AdapterClient): Promise<ViolationBody> {
+  return new Promise((resolve) => {
+    client.once("minvisor/violation", (event: DebugProtocol.Event) => resolve(event.body));
+  });
+}
+
+test.each(["wrong-region-size", "tables-outside-region"])(
+  "%s stops the session and names the line that wrote it",
+  async (bug) => {
+    const violation = violationOf(client);
+    const stop = await client.runTo({ filters: ["invariant"] }, seeded(bug));
+    expect(stop.reason).toBe("exception");
+    console.log(
+      stop,
+      (await client.frames()).map((f) => f.name),
+    );
+    const info = await client.exceptionInfoRequest({ threadId: 1 });
+    expect(info.body.exceptionId).toBe("invariant");
+    console.log(await violation);
+  },
+);
+
+test("without its filter a violation is reported and the machine goes on", async () => {
+  const violation = violationOf(client);
+  await client.begin(seeded("wrong-region-size"));
+  await client.setExceptionBreakpointsRequest({ filters: [] });
+  const ended = client.waitForEvent("terminated");
+  await client.configurationDoneRequest();
+  await ended;
+  expect((await violation).culprit?.path).toMatch(/nested_pages\.c$/);
+});
