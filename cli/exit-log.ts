@@ -17,13 +17,23 @@ interface ExitRow {
 
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
 
+function put(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (error) {
+    throw new BadInput(`Exits cannot be written to ${file}: ${(error as Error).message}`);
+  }
+}
+
 export class ExitLog {
-  constructor(machine: Machine, keep: boolean) {
+  /** With a file every exit is kept for it; the file is made at once, so that a bad path shows. */
+  constructor(machine: Machine, file: string | undefined) {
     this.machine = machine;
-    this.keep = keep;
+    this.file = file;
+    if (file !== undefined) put(file, "");
   }
   private readonly machine: Machine;
-  private readonly keep: boolean;
+  private readonly file: string | undefined;
   /** Exits by reason. */
   readonly counts = new Map<string, number>();
   private readonly rows: ExitRow[] = [];
@@ -34,7 +44,7 @@ export class ExitLog {
       exit: ({ number, code, info1, info2, guestRip }) => {
         const reason = exitName(code);
         this.counts.set(reason, (this.counts.get(reason) ?? 0) + 1);
-        if (this.keep) {
+        if (this.file !== undefined) {
           const { icount, ticks } = this.machine;
           this.rows.push({
             number,
@@ -53,13 +63,9 @@ export class ExitLog {
   };
 
   /** Writes the rows as JSON or CSV, by the file's ending. */
-  write(file: string): void {
-    const text = file.endsWith(".json") ? this.json() : this.csv();
-    try {
-      writeFileSync(file, text);
-    } catch (error) {
-      throw new BadInput(`Exits cannot be written to ${file}: ${(error as Error).message}`);
-    }
+  write(): void {
+    const { file } = this;
+    if (file !== undefined) put(file, file.endsWith(".json") ? this.json() : this.csv());
   }
 
   private json(): string {

@@ -45,8 +45,8 @@ function parseSerial(text: string): SerialTarget {
   return { file: text };
 }
 
-function parseCount(option: string, value: unknown): number {
-  const count = Number(String(value).replaceAll("_", ""));
+function parseCount(option: string, value: string): number {
+  const count = Number(value.replaceAll("_", ""));
   if (!Number.isSafeInteger(count) || count <= 0) {
     throw new BadInput(`--${option} "${value}" is not a positive whole number`);
   }
@@ -54,41 +54,51 @@ function parseCount(option: string, value: unknown): number {
 }
 
 /** A TCP port, or nothing. 0 lets the system choose. */
-export function parsePort(value: unknown): number | undefined {
-  const text = one("port", value);
+export function parsePort(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const port = Number(text);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+  if (text === "" || !Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new BadInput(`--port "${text}" is not a port: give a number from 0 to 65535`);
   }
   return port;
 }
 
-const list = (value: unknown): string[] =>
-  value === undefined ? [] : (Array.isArray(value) ? value : [value]).map(String);
+function one(option: string, values: readonly string[] | undefined): string | undefined {
+  if (values === undefined) return undefined;
+  if (values.length > 1) throw new BadInput(`--${option} is given twice`);
+  if (values[0] === "") throw new BadInput(`--${option} needs a value`);
+  return values[0];
+}
 
-function one(option: string, value: unknown): string | undefined {
-  if (value === undefined) return undefined;
-  if (Array.isArray(value)) throw new BadInput(`--${option} is given twice`);
-  if (value === true || value === "") throw new BadInput(`--${option} needs a value`);
-  return String(value);
+/** Values of the command line, each option as often as it was given. */
+export interface RawRunOptions {
+  readonly kernel?: string[];
+  readonly append?: string[];
+  readonly module?: string[];
+  readonly memory?: string[];
+  readonly serial?: string[];
+  readonly until?: string[];
+  readonly "max-instructions"?: string[];
+  readonly exits?: string[];
+  readonly stats?: boolean;
+  readonly "state-hash"?: boolean;
 }
 
 /** From the raw values of the command line. Throws BadInput. */
-export function parseRunOptions(raw: Record<string, unknown>): RunOptions {
+export function parseRunOptions(raw: RawRunOptions): RunOptions {
   const kernel = one("kernel", raw.kernel);
   if (kernel === undefined) throw new BadInput("--kernel FILE is missing: name the image to boot");
-  const serial = list(raw.serial).map(parseSerial);
+  const serial = (raw.serial ?? []).map(parseSerial);
   if (serial.length > 2) throw new BadInput("--serial is given more than twice: COM1, then COM2");
   const exits = one("exits", raw.exits);
   if (exits !== undefined && !/\.(json|csv)$/.test(exits)) {
     throw new BadInput(`--exits "${exits}" must end in .json or .csv`);
   }
-  const limit = one("max-instructions", raw.maxInstructions);
+  const limit = one("max-instructions", raw["max-instructions"]);
   return {
     kernel,
     append: one("append", raw.append) ?? "",
-    modules: list(raw.module).map(parseModule),
+    modules: (raw.module ?? []).map(parseModule),
     memoryBytes: parseMemory(one("memory", raw.memory) ?? "512M"),
     serial: [serial[0] ?? "stdio", serial[1] ?? "null"],
     until: one("until", raw.until),
@@ -96,6 +106,6 @@ export function parseRunOptions(raw: Record<string, unknown>): RunOptions {
       limit === undefined ? Number.MAX_SAFE_INTEGER : parseCount("max-instructions", limit),
     exits,
     stats: raw.stats === true,
-    stateHash: raw.stateHash === true,
+    stateHash: raw["state-hash"] === true,
   };
 }

@@ -58,10 +58,9 @@ interface Run {
 }
 
 function prepare(options: RunOptions): Run {
-  const image = loadImage(options);
   const machine = new Machine({ ramBytes: options.memoryBytes });
-  machine.load(image);
-  const log = new ExitLog(machine, options.exits !== undefined);
+  machine.load(loadImage(options));
+  const log = new ExitLog(machine, options.exits);
   const outputs = [
     new SerialOutput(options.serial[0], options.until),
     new SerialOutput(options.serial[1], options.until),
@@ -157,7 +156,7 @@ export async function run(options: RunOptions): Promise<number> {
   for (const output of outputs) output.close();
   const { status, text } = verdict(result, options);
   if (text !== undefined) process.stderr.write(`minvisor: ${text}\n`);
-  if (options.exits !== undefined) log.write(options.exits);
+  log.write();
   if (options.stats) {
     const used = process.cpuUsage(started);
     printStatistics(machine, log, unimplemented, (used.user + used.system) / 1e6, result);
