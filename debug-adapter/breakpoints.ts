@@ -86,8 +86,13 @@ export class Breakpoints implements StopSources {
     const { debuggee } = this;
     const exit = debuggee?.exits.last;
     if (debuggee === undefined || exit === undefined) return undefined;
-    if (this.exitBreakpoints.length === 0) return undefined;
     const reason = exitReason(exit);
+    if (reason === "SHUTDOWN" && this.stopsAtShutdown) {
+      const chain = debuggee.exits.faultChain;
+      const guest = this.onShutdown(chain.length > 0 ? chain : ["the guest's triple fault"]);
+      if (guest) return guest;
+    }
+    if (this.exitBreakpoints.length === 0) return undefined;
     const wanted = this.exitBreakpoints.filter((each) => each.exits?.(reason));
     const hit = this.reach(wanted, () => exitNames(debuggee, exit));
     const [first] = hit;

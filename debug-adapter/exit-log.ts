@@ -28,6 +28,8 @@ export interface ExitRecord {
 export class ExitLog {
   last: ExitRecord | undefined;
   readonly counts = new Map<string, number>();
+  /** Faults since the last instruction that retired, oldest first: what a triple fault is made of. */
+  private faults: { icount: number; names: string[] } = { icount: -1, names: [] };
   private readonly machine: Machine;
 
   constructor(machine: Machine) {
@@ -35,6 +37,14 @@ export class ExitLog {
     machine.observe({
       name: "exit log",
       on: {
+        exception: ({ name, vector, external, address }) => {
+          if (external) return undefined;
+          const { icount } = machine;
+          if (this.faults.icount !== icount) this.faults = { icount, names: [] };
+          const about = name === "PF" ? ` on ${hex(address)}` : "";
+          this.faults.names.push(`#${name ?? vector}${about} at rip ${hex(machine.state.rip)}`);
+          return undefined;
+        },
         exit: (event) => {
           const { state } = machine;
           const saved = new VmcbView(machine.memory, event.vmcb);
@@ -47,6 +57,11 @@ export class ExitLog {
         },
       },
     });
+  }
+
+  /** The chain of faults that led to this instant. */
+  get faultChain(): readonly string[] {
+    return this.faults.icount === this.machine.icount ? this.faults.names : [];
   }
 
   get total(): number {

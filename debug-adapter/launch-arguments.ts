@@ -47,7 +47,16 @@ const ATTRIBUTES = {
     v.optional(v.array(v.string())),
     'an array of ranges such as "0x10000000-0x10400000"',
   ],
-  sourceMap: [v.optional(v.record(v.string(), v.string())), "an object of path: path"],
+  sourceMap: [
+    v.optional(
+      v.pipe(
+        v.unknown(),
+        v.check((given) => !Array.isArray(given)),
+        v.record(v.string(), v.string()),
+      ),
+    ),
+    "an object of path: path",
+  ],
   symbols: [v.optional(v.array(SYMBOLS)), "an array of ELF files or { path, world }"],
   cwd: [v.optional(v.string()), "a path"],
   pacing: [v.optional(v.boolean()), "true or false"],

@@ -20,19 +20,19 @@ export interface MemoryReference {
 const GRAMMAR = "hpa:0x.., hva[@cr3]:0x.., gpa[@gN]:0x.. or gva[@gN[/cr3]]:0x..";
 
 /** Parses the part before the colon. Throws a UserError. */
-export function parseSpace(text: string): SpaceName {
+export function parseSpace(text: string, whole = text): SpaceName {
   const found = /^(hpa|hva|gpa|gva)(?:@(.+))?$/.exec(text);
   const kind = found?.[1] as SpaceKind | undefined;
   const rest = found?.[2];
-  if (kind === undefined) throw badReference(text);
+  if (kind === undefined) throw badReference(whole);
   if (rest === undefined) return { kind };
-  if (kind === "hva") return { kind, root: rootOf(rest, text) };
+  if (kind === "hva") return { kind, root: rootOf(rest, whole) };
   const parts = /^g([1-9][0-9]{0,5})(?:\/(.+))?$/.exec(rest);
   if (kind === "hpa" || !parts || (kind === "gpa" && parts[2] !== undefined)) {
-    throw badReference(text);
+    throw badReference(whole);
   }
   const guest = Number(parts[1]);
-  return parts[2] === undefined ? { kind, guest } : { kind, guest, root: rootOf(parts[2], text) };
+  return parts[2] === undefined ? { kind, guest } : { kind, guest, root: rootOf(parts[2], whole) };
 }
 
 /**
@@ -43,7 +43,7 @@ export function parseReference(text: string, otherwise: SpaceKind): MemoryRefere
   const colon = text.lastIndexOf(":");
   const address = parseInteger(text.slice(colon + 1));
   if (address === undefined || address < 0n || address >= 1n << 64n) throw badReference(text);
-  const space = colon < 0 ? { kind: otherwise } : parseSpace(text.slice(0, colon).trim());
+  const space = colon < 0 ? { kind: otherwise } : parseSpace(text.slice(0, colon).trim(), text);
   return { space, address };
 }
 

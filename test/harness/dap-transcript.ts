@@ -15,6 +15,15 @@ const sorted = (_key: string, value: unknown): unknown =>
     ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
     : value;
 
+/** Lists have a line for each element, so that a difference is easy to see. */
+function shown(body: object): string[] {
+  return Object.entries(body).flatMap(([name, value]) =>
+    Array.isArray(value)
+      ? [`<- ${name}:`, ...value.map((each) => `     ${JSON.stringify(each, sorted)}`)]
+      : [`<- ${name}: ${JSON.stringify(value, sorted)}`],
+  );
+}
+
 export class Transcript {
   private readonly client: AdapterClient;
   private readonly lines: string[] = [];
@@ -28,7 +37,7 @@ export class Transcript {
     this.lines.push(`-> ${command} ${JSON.stringify(args, sorted)}`);
     try {
       const { body } = await this.client.send(command, args);
-      this.lines.push(`<- ${JSON.stringify(body ?? {}, sorted)}`);
+      this.lines.push(...shown(body ?? {}));
       return body as T;
     } catch (caught) {
       this.lines.push(`<- failed: ${(caught as Error).message}`);

@@ -1,0 +1,137 @@
+// The expression language: its grammar, its errors with positions, and its arithmetic.
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { BreakpointOptions } from "../../debug-adapter/breakpoint-options.ts";
+import { evaluate, isTrue, type Names, numberOf } from "../../debug-adapter/expression/evaluate.ts";
+import { parse } from "../../debug-adapter/expression/parser.ts";
+import { moduleArguments } from "../../debug-adapter/launch-arguments.ts";
+import { formatReference, parseReference } from "../../debug-adapter/memory-reference.ts";
+
+const names: Names = {
+  name: (name) =>
+    ({
+      reason: { text: "IOIO" },
+      port: { number: 0x3f8n },
+      in: { number: 0n },
+    })[name],
+  register: (name) => (name === "rax" ? { number: 7n } : undefined),
+  memory: (_, address, size) => ({ number: address * 100n + BigInt(size) }),
+};
+const value = (text: string) => numberOf(evaluate(parse(text), names));
+const holds = (text: string) => isTrue(evaluate(parse(text), names));
+
+test("conditions on exits", () => {
+  expect(holds('reason == "IOIO" && port == 0x3f8')).toBe(true);
+  expect(holds("reason != 'MSR' && !in")).toBe(true);
+  expect(holds('reason == "CPUID" || (port & 0xff8) == 0x3f8')).toBe(true);
+  expect(holds("$rax >= 7 && $rax <= 7 && $rax < 8 && $rax > 6")).toBe(true);
+  expect(holds('reason == "MSR" && nonesuch')).toBe(false);
+});
+
+test("precedence is C's", () => {
+  expect(value("1 + 2 * 3")).toBe(7n);
+  expect(value("1 | 2 ^ 3 & 4")).toBe(1n | (2n ^ (3n & 4n)));
+  expect(value("1 << 2 + 1")).toBe(8n);
+  expect(value("-1 - -1")).toBe(0n);
+  expect(value("!0 + ~0")).toBe(1n << 64n);
+  expect(value("gpa:0x10 + @hpa(2, 4)")).toBe(0x10n * 100n + 8n + 204n);
+});
+
+test.each([
+  ["", "the expression ends too early at position 1"],
+  ["port ==", "the expression ends too early at position 8"],
+  ["port == 0x3f8)", '")" is not expected at position 14'],
+  ["(port", '")" expected instead of the end at position 6'],
+  ["port = 1", '"=" is unknown at position 6'],
+  ['reason == "IOIO', "a string without an end at position 11"],
+  ["1x", '"x" does not belong to a number at position 2'],
+  ["@hpa 1", '"(" expected instead of "1" at position 6'],
+  ["a.1", "a member's name expected at position 3"],
+])("%j does not parse, and the message names the position", (text, message) => {
+  expect(() => parse(text)).toThrow(message);
+});
+
+test("any text parses or fails with a position", () => {
+  const seed = Date.now() & 0xffff;
+  fc.assert(
+    fc.property(fc.stringMatching(/^[ -~]{0,30}$/), (text) => {
+      try {
+        parse(text);
+      } catch (caught) {
+        expect((caught as Error).message).toMatch(/ at position \d+$/);
+      }
+    }),
+    { seed, numRuns: 2000 },
+  );
+});
+
+test("deep nesting is refused, not followed", () => {
+  expect(() => parse("(".repeat(5000))).toThrow(/nested too deeply at position/);
+  expect(() => parse(`${"-".repeat(5000)}1`)).toThrow(/nested too deeply at position/);
+});
+
+test.each([
+  ["3", [3]],
+  ["== 3", [3]],
+  [">= 3", [3, 4, 5, 6]],
+  ["> 3", [4, 5, 6]],
+  ["< 3", [1, 2]],
+  ["<= 3", [1, 2, 3]],
+  ["!= 3", [1, 2, 4, 5, 6]],
+  ["% 3", [3, 6]],
+])("hit count %j", (hitCondition, stops) => {
+  const options = new BreakpointOptions({ hitCondition });
+  const reached = [1, 2, 3, 4, 5, 6].filter(() => options.reach(() => names).kind === "stop");
+  const options2 = new BreakpointOptions({ hitCondition });
+  const at = [1, 2, 3, 4, 5, 6].filter(() => options2.reach(() => names).kind === "stop");
+  expect(at).toEqual(stops);
+  expect(reached).toEqual(stops);
+});
+
+test("log messages show expressions, and say what failed", () => {
+  const options = new BreakpointOptions({ logMessage: "port {port} of {nonesuch}." });
+  expect(options.reach(() => names)).toEqual({
+    kind: "log",
+    text: "port 0x3f8 of <nonesuch is not known here>.",
+  });
+});
+
+test("a condition that cannot be evaluated stops and says so", () => {
+  const options = new BreakpointOptions({ condition: "nonesuch == 1" });
+  expect(options.reach(() => names)).toMatchObject({
+    kind: "stop",
+    problem: expect.stringContaining("nonesuch"),
+  });
+});
+
+test.each([
+  ["hpa:0x1000", "hpa:0x1000"],
+  ["0x10", "hva:0x10"],
+  ["hva@0x9000:16", "hva@0x9000:0x10"],
+  ["gpa@g2:0xffff_0000", "gpa@g2:0xffff0000"],
+  ["gva@g1/0x1e0a000:0xffffffff81000000", "gva@g1/0x1e0a000:0xffffffff81000000"],
+])("memory reference %s", (text, shown) => {
+  expect(formatReference(parseReference(text, "hva"))).toBe(shown);
+});
+
+test.each([
+  "",
+  "xyz:1",
+  "hpa@1:0",
+  "gpa@g0:0",
+  "gpa@g1/2:0",
+  "gva@1:0",
+  "hva:-1",
+  "hva:0x1ffffffffffffffff",
+])("%j is no memory reference", (text) =>
+  expect(() => parseReference(text, "hva")).toThrow(/is no memory reference; write hpa:/),
+);
+
+test.each([
+  ["vmlinuz console=ttyS0 quiet", "vmlinuz", "console=ttyS0 quiet"],
+  ["initrd", "initrd", undefined],
+  ['"a file with spaces" x  y', "a file with spaces", "x  y"],
+  ["'single quoted'", "single quoted", undefined],
+])("module %s", (text, path, args) => {
+  expect(moduleArguments(text)).toEqual({ path, args });
+});
