@@ -15,14 +15,17 @@ import { customRequest, onCustomEvent } from "./session.ts";
 import { terminalText } from "./terminal-text.ts";
 
 const PORT_NAMES: Readonly<Record<ConsolePort, string>> = {
-  com1: "Guest Console (COM1)",
-  com2: "MinVisor COM2",
-  debug: "Debug Port 0xE9",
+  com1: "COM1",
+  com2: "COM2",
+  debug: "Port 0xE9",
 };
+
+/** Clears the screen and what has scrolled off it, and goes to its first cell. */
+const CLEAR = "\x1b[2J\x1b[3J\x1b[H";
 
 /** One port's terminal; text that comes before VS Code has opened it is kept. */
 class PortTerminal {
-  session: DebugSession;
+  private session: DebugSession;
   readonly terminal: Terminal;
   private readonly written = new EventEmitter<string>();
   private waiting: string | undefined = "";
@@ -39,6 +42,13 @@ class PortTerminal {
         handleInput: (text: string) => this.type(port, text),
       },
     });
+  }
+
+  /** Joins a new session: what the last machine printed goes away. */
+  attach(session: DebugSession): void {
+    if (session === this.session) return;
+    this.session = session;
+    this.write(CLEAR);
   }
 
   write(text: string): void {
@@ -65,12 +75,12 @@ export function registerGuestConsole(): Disposable {
   const terminalOf = (port: ConsolePort, session: DebugSession): PortTerminal => {
     const known = terminals.get(port);
     if (known) {
-      known.session = session;
+      known.attach(session);
       return known;
     }
     const made = new PortTerminal(port, session, () => terminals.delete(port));
     terminals.set(port, made);
-    made.terminal.show(true);
+    if (port === "com1") made.terminal.show(true);
     return made;
   };
 

@@ -16,6 +16,10 @@ const artifacts = join(repository, "artifacts");
 /** How long the machine may take to the next stop, on two busy cores. */
 const STOP_TIMEOUT = 60_000;
 
+/** Commands and files are known only some time after the window is there. */
+const QUICK_TIMEOUT = 5_000;
+const QUICK_ATTEMPTS = 6;
+
 /** Its text with plain spaces; lines run together. */
 async function textOf(locator: Locator): Promise<string> {
   return ((await locator.textContent()) ?? "").replaceAll("\u00a0", " ");
@@ -65,12 +69,21 @@ export class Editor {
     await this.page.screenshot({ path: join(artifacts, `${name}.png`) });
   }
 
-  /** Types into the quick input and takes its first row. */
+  /** Types into the quick input and takes a row; again where the editor was not ready for it. */
   private async quickInput(text: string, rowText: string | RegExp): Promise<void> {
-    await this.page.keyboard.press("F1");
     const widget = this.page.locator(".quick-input-widget");
-    await widget.locator("input.input").fill(text);
-    await widget.locator(".monaco-list-row", { hasText: rowText }).first().click();
+    const row = widget.locator(".monaco-list-row", { hasText: rowText }).first();
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.page.keyboard.press("F1");
+        await widget.locator("input.input").fill(text, { timeout: QUICK_TIMEOUT });
+        await row.click({ timeout: QUICK_TIMEOUT });
+        return;
+      } catch (error) {
+        if (attempt === QUICK_ATTEMPTS) throw error;
+        await this.page.keyboard.press("Escape");
+      }
+    }
   }
 
   /** Runs a command of the palette by its title. */
@@ -122,6 +135,11 @@ export class Editor {
     return this.page.keyboard.press("F5");
   }
 
+  async stopDebugging(): Promise<void> {
+    await this.page.keyboard.press("Shift+F5");
+    await this.page.locator(".statusbar.debugging").waitFor({ state: "detached" });
+  }
+
   stepOver(): Promise<void> {
     return this.page.keyboard.press("F10");
   }
@@ -150,11 +168,18 @@ export class Editor {
     await row.locator("input[type=checkbox]").setChecked(ticked);
   }
 
-  async problems(text: string | RegExp): Promise<string> {
+  /** A row of the Problems panel, once it is there. */
+  async problem(text: string): Promise<Locator> {
     await this.page.keyboard.press("Control+Shift+M");
     const row = this.page.locator(".markers-panel .monaco-list-row", { hasText: text }).first();
-    await row.waitFor();
-    return textOf(row);
+    await row.waitFor({ timeout: STOP_TIMEOUT });
+    return row;
+  }
+
+  /** Waits until the cursor is in that line of that file. */
+  async cursorIn(file: string, line: number): Promise<void> {
+    await this.page.locator(".tab.active", { hasText: file }).waitFor();
+    await this.page.locator(".statusbar", { hasText: `Ln ${line},` }).waitFor();
   }
 
   /** The text of the terminal that is in front. */
