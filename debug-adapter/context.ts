@@ -55,6 +55,8 @@ export interface Context {
   terminate(): void;
   /** Frames of the stopped machine; made once a stop. */
   frames(): readonly Frame[];
+  /** The user changed the machine: frames are made anew, and the client asks again. */
+  changed(): void;
   /** Runs `body` after the response has been sent. */
   afterResponse(body: () => void): void;
 }
@@ -65,6 +67,13 @@ export const THREAD = 1;
 export function loadedIn(context: Context): Loaded {
   if (context.loaded === undefined) throw new UserError("No machine is loaded: launch first.");
   return context.loaded;
+}
+
+/** The loaded machine, standing still and able to run on. Throws a UserError if not. */
+export function resumableIn(context: Context): Loaded {
+  const loaded = stoppedIn(context);
+  if (loaded.execution.isOver) throw new UserError("The machine has ended: restart it.");
+  return loaded;
 }
 
 /** The loaded machine, standing still. Throws a UserError while it runs. */

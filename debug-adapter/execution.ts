@@ -10,6 +10,8 @@ export interface Stop {
   /** More text for the client, e.g. the chain of faults. */
   readonly text?: string;
   readonly hitBreakpointIds?: readonly number[];
+  /** The place is shown as in this many source frames: those inlined further in are not entered yet. */
+  readonly inlineDepth?: number;
   /** For exceptionInfo: the filter, and details. */
   readonly exception?: { readonly id: string; readonly details: string };
 }
@@ -71,7 +73,8 @@ export class Execution {
   private cancelTimer: (() => void) | undefined;
   private sliceInstructions = FIRST_SLICE;
   private readonly detach: () => void;
-  private isHeld = false;
+  /** The machine has ended: nothing can run any more. */
+  isOver = false;
 
   constructor(
     services: Services,
@@ -147,6 +150,7 @@ export class Execution {
     this.cancelTimer?.();
     this.goal?.end?.();
     this.goal = undefined;
+    this.isOver = true;
     this.detach();
   }
 
@@ -159,7 +163,7 @@ export class Execution {
     this.cancelTimer = undefined;
     try {
       const sleep = this.runSlice();
-      if (this.goal !== undefined && !this.isHeld) this.schedule(sleep);
+      if (this.goal !== undefined) this.schedule(sleep);
     } catch (caught) {
       this.goal = undefined;
       this.events.failed(caught);
@@ -193,6 +197,7 @@ export class Execution {
     }
     if (result.reason !== "budget" && result.reason !== "idle" && result.reason !== "observer") {
       this.stopGoal();
+      this.isOver = result.reason !== "notImplemented";
       this.events.ended(result);
       return undefined;
     }

@@ -182,8 +182,18 @@ export class DebugSession implements Context {
 
   frames(): readonly Frame[] {
     if (this.loaded === undefined || this.loaded.execution.isRunning) return [];
-    this.stack ??= callStack(this.loaded.debuggee);
+    this.stack ??= callStack(this.loaded.debuggee, this.stop?.inlineDepth);
     return this.stack;
+  }
+
+  changed(): void {
+    this.stack = undefined;
+    if (this.stop !== undefined) {
+      const { inlineDepth: _, ...stop } = this.stop;
+      this.stop = stop;
+    }
+    if (!this.client.supportsInvalidatedEvent) return;
+    this.afterResponse(() => this.emit("invalidated", { areas: ["stacks", "variables"] }));
   }
 
   terminate(): void {

@@ -43,9 +43,12 @@ export type Frame = CodeFrame | LabelFrame;
 const MAX_FRAMES = 200;
 const MAX_FRAME_BYTES = 0x10000n;
 
-export function callStack(debuggee: Debuggee): Frame[] {
+/** `inlineDepth`: how many source frames of the innermost machine frame are entered (all if missing). */
+export function callStack(debuggee: Debuggee, inlineDepth?: number): Frame[] {
   const { world, exits, spaces } = debuggee;
-  const frames: Frame[] = worldFrames(debuggee, world);
+  const running = worldFrames(debuggee, world);
+  const innermost = running.filter((frame) => frame.depth === 0).length;
+  const frames: Frame[] = running.slice(Math.max(0, innermost - (inlineDepth ?? innermost)));
   if (spaces.vmcb === undefined) return frames;
   const other = world === "host" ? "guest" : "host";
   const last = exits.last;

@@ -11,6 +11,8 @@ import { UserError } from "./text.ts";
 export interface StepRequest {
   readonly kind: "in" | "over" | "out";
   readonly granularity: "line" | "instruction";
+  /** Of the stop from which it starts. */
+  readonly inlineDepth?: number | undefined;
 }
 
 /** What the stepper waits for. */
@@ -52,6 +54,9 @@ export class Stepper implements Goal {
   /** An exception or interrupt was delivered; where the CPU was then. */
   private delivered: { linear: bigint; stack: bigint; external: boolean } | undefined;
   private breakpoint: bigint | undefined;
+  /** What is known of addresses that the step came by: loops come by them often. */
+  private readonly lines = new Map<bigint, Line | undefined>();
+  private readonly decoded = new Map<bigint, DecodedInstruction | undefined>();
 
   /** Throws a UserError where there is nothing to step out to. */
   constructor(debuggee: Debuggee, disassembler: Disassembler, request: StepRequest) {
@@ -62,7 +67,8 @@ export class Stepper implements Goal {
     this.guest = debuggee.spaces.guest;
     const start = debuggee.linearRip;
     const image = debuggee.images.at(this.world, start);
-    this.inlineDepth = image?.symbols.framesAt(start).length || undefined;
+    const depth = image?.symbols.framesAt(start).length || undefined;
+    this.inlineDepth = request.inlineDepth ?? depth;
     this.startLine = request.granularity === "line" ? this.lineAt(debuggee.linearRip) : undefined;
     const frames = worldFrames(debuggee, this.world, 64);
     this.frameBase = frames[0]?.base;
@@ -145,7 +151,7 @@ export class Stepper implements Goal {
     if (linear === before.linear && stack === before.stack) return undefined;
     if (this.hasCalled(linear, stack)) return this.afterCall(linear);
     this.before = this.look();
-    return this.isDone(linear, stack) ? STEPPED : undefined;
+    return this.isDone(linear, stack) ? this.steppedTo(linear) : undefined;
   }
 
   private hasCalled(linear: bigint, stack: bigint): boolean {
@@ -171,6 +177,14 @@ export class Stepper implements Goal {
     return undefined;
   }
 
+  /** At the start of an inlined call, stepping over stays outside of it. */
+  private steppedTo(linear: bigint): Stop {
+    const image = this.debuggee.images.at(this.world, linear);
+    const { inlineDepth, startLine } = this;
+    const isInside = image && startLine && this.callerOfInlined(image, linear) !== undefined;
+    return isInside && inlineDepth !== undefined ? { ...STEPPED, inlineDepth } : STEPPED;
+  }
+
   private isDone(linear: bigint, stack: bigint): boolean {
     const { startLine, frameBase } = this;
     if (startLine === undefined) return true;
@@ -184,6 +198,11 @@ export class Stepper implements Goal {
   }
 
   private lineAt(linear: bigint): Line | undefined {
+    if (!this.lines.has(linear)) this.lines.set(linear, this.findLine(linear));
+    return this.lines.get(linear);
+  }
+
+  private findLine(linear: bigint): Line | undefined {
     const image = this.debuggee.images.at(this.world, linear);
     const found = image?.symbols.sourceAt(linear);
     if (image === undefined || found === undefined) return undefined;
@@ -213,8 +232,12 @@ export class Stepper implements Goal {
   private look(): typeof this.before {
     const { debuggee } = this;
     const linear = debuggee.linearRip;
-    const bytes = debuggee.readLinear(this.world, linear, MAX_INSTRUCTION);
-    const [instruction] = this.disassembler.decode(bytes, linear, debuggee.codeBits, 1);
+    if (!this.decoded.has(linear)) {
+      const bytes = debuggee.readLinear(this.world, linear, MAX_INSTRUCTION);
+      const [instruction] = this.disassembler.decode(bytes, linear, debuggee.codeBits, 1);
+      this.decoded.set(linear, instruction);
+    }
+    const instruction = this.decoded.get(linear);
     return { linear, stack: debuggee.machine.state.rsp, instruction };
   }
 

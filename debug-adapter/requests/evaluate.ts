@@ -22,9 +22,7 @@ function assign(context: Context, frame: CodeFrame | undefined, name: string, te
   if (registers === undefined || !setRegisterByName(registers, name, value)) {
     throw new UserError(`$${name} cannot be set here.`);
   }
-  if (context.client.supportsInvalidatedEvent) {
-    context.afterResponse(() => context.emit("invalidated", { areas: ["stacks", "variables"] }));
-  }
+  context.changed();
   return { number: value };
 }
 

@@ -1,19 +1,36 @@
 /** Requests that run the machine and stop it. */
-import { type Context, loadedIn, stoppedIn, THREAD } from "../context.ts";
-import { CONTINUE } from "../execution.ts";
+import { type Context, loadedIn, resumableIn, THREAD } from "../context.ts";
+import type { Debuggee } from "../debuggee.ts";
+import { CONTINUE, type Stop } from "../execution.ts";
 import type { DebugProtocol as DP } from "../protocol.ts";
 import { Stepper, type StepRequest } from "../stepper.ts";
 import type { Handlers } from "./types.ts";
+
+/** Stepping into an inlined call runs nothing: its first instruction is here. */
+function intoInlined(debuggee: Debuggee, stop: Stop, depth: number): Stop {
+  const { inlineDepth: _, ...shown } = stop;
+  const all = debuggee.images.at(debuggee.world, debuggee.linearRip);
+  const isInnermost = depth >= (all?.symbols.framesAt(debuggee.linearRip).length ?? 0);
+  const stepped = { ...shown, reason: "step" as const, description: "Paused after step" };
+  return isInnermost ? stepped : { ...stepped, inlineDepth: depth };
+}
 
 function step(
   context: Context,
   kind: StepRequest["kind"],
   granularity: DP.SteppingGranularity | undefined,
 ): undefined {
-  const { debuggee } = stoppedIn(context);
+  const { debuggee } = resumableIn(context);
+  const { stop } = context;
+  const entered = stop?.inlineDepth;
+  if (entered !== undefined && kind === "in" && granularity !== "instruction") {
+    context.afterResponse(() => context.stopped(intoInlined(debuggee, stop as Stop, entered + 1)));
+    return undefined;
+  }
   const goal = new Stepper(debuggee, context.services.disassembler, {
     kind,
     granularity: granularity === "instruction" ? "instruction" : "line",
+    inlineDepth: entered,
   });
   context.afterResponse(() => context.resume(goal));
   return undefined;
@@ -33,7 +50,7 @@ export const executionRequests: Handlers<
   },
 
   continue: (context) => {
-    stoppedIn(context);
+    resumableIn(context);
     context.afterResponse(() => context.resume(CONTINUE));
     return { allThreadsContinued: true };
   },

@@ -15,8 +15,9 @@ const FILTERS: DP.ExceptionBreakpointsFilter[] = EXIT_FILTERS.map(([filter, labe
   filter,
   label,
   default: filter === "shutdown" || filter === "invariant",
-  supportsCondition: true,
-  conditionDescription: CONDITION_HELP,
+  ...(filter.startsWith("exit")
+    ? { supportsCondition: true, conditionDescription: CONDITION_HELP }
+    : {}),
 }));
 
 const CAPABILITIES: DP.Capabilities = {

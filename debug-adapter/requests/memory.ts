@@ -45,10 +45,8 @@ export const memoryRequests: Handlers<"readMemory" | "writeMemory" | "disassembl
       if (context.client.supportsMemoryEvent) {
         context.emit("memory", { memoryReference, offset, count: bytesWritten });
       }
-      if (context.client.supportsInvalidatedEvent) {
-        context.emit("invalidated", { areas: ["stacks", "variables"] });
-      }
     });
+    context.changed();
     return { bytesWritten, offset: args.offset ?? 0 };
   },
 

@@ -10,6 +10,10 @@ export const sourceRequests: Handlers<"source" | "loadedSources" | "modules"> = 
     if (path === undefined) {
       throw new UserError("No source has this reference: sources are files with a path.");
     }
+    const { images } = loadedIn(context).debuggee;
+    if (!images.all.some((image) => [...image.clientPaths.values()].includes(path))) {
+      throw new UserError(`${path} is not a source of any loaded image.`);
+    }
     const bytes = await context.services.files.read(path);
     return { content: new TextDecoder().decode(bytes) };
   },

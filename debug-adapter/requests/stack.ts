@@ -123,9 +123,7 @@ export const stackRequests: Handlers<"stackTrace" | "scopes" | "variables" | "se
     if (node === undefined) throw new UserError(`There is no variable ${args.name} here.`);
     if (node.set === undefined) throw new UserError(`${args.name} cannot be set.`);
     const value = node.set(args.value);
-    if (context.client.supportsInvalidatedEvent) {
-      context.afterResponse(() => context.emit("invalidated", { areas: ["stacks", "variables"] }));
-    }
+    context.changed();
     return { value };
   },
 };

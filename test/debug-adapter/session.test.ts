@@ -63,6 +63,9 @@ test("the guest's console, power-off, exit code and the end", async () => {
   await client.configurationDoneRequest();
   expect((await exited).body).toEqual({ exitCode: 0 });
   await terminated;
+  expect(await client.failure("continue", { threadId: 1 })).toBe(
+    "The machine has ended: restart it.",
+  );
   expect(client.console).toMatch(/sample: long mode[\s\S]*GUEST-DONE/);
   expect(texts.join("")).toContain("GUEST-DONE");
 });

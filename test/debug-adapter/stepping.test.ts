@@ -90,6 +90,35 @@ function lineAfterMain(path: string, text: string): number {
   return lines.findIndex((line, i) => i > main && line.includes(text)) + 1;
 }
 
+test("inlined calls: next stays outside, stepIn enters without running", async () => {
+  await begin("guest_main");
+  await client.setFunctionBreakpointsRequest({ breakpoints: [] });
+  const cpuid = lineOf("test/guests/sample/main.c", "cpuid: SVM is hidden");
+  for (let i = 0; i < 3; i++) await client.go("next");
+  expect(await here()).toBe(`guest · guest_main main.c:${cpuid}`);
+  const icount = async () => (await client.customRequest("minvisor/status")).body.icount;
+  const before = await icount();
+  await client.go("stepIn");
+  expect(await here()).toMatch(/^guest · cpuid cpu\.h:/);
+  expect(await icount()).toBe(before);
+});
+
+test("a register that is set is what the machine goes on with", async () => {
+  await begin("handle_exit");
+  const [frame] = await client.frames();
+  const set = (expression: string) =>
+    client.evaluateRequest({ expression, frameId: frame?.id ?? 0, context: "repl" });
+  const start = await client.value("&vmrun");
+  await set(`$rip = ${start}`);
+  await set("$rbx = 0xabc");
+  expect(await here()).toMatch(/^host · vmrun/);
+  const stack = BigInt(await client.value("$rsp"));
+  await client.go("next", true);
+  expect(BigInt(await client.value("$rip"))).toBe(BigInt(start) + 1n);
+  expect(BigInt(await client.value("$rsp"))).toBe(stack - 8n);
+  expect(await client.value("$rbx")).toBe("0xabc");
+});
+
 test("stepping out of the guest's outermost frame runs to the next exit", async () => {
   await begin("sample.elf!start");
   expect(await here()).toMatch(/^guest · start/);

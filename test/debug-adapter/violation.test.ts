@@ -3,6 +3,7 @@ import type { DebugProtocol } from "@vscode/debugprotocol";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { ViolationBody } from "../../debug-adapter/protocol.ts";
 import { type AdapterClient, inRepository, SAMPLE, startClient } from "../harness/dap-adapter.ts";
+import { culpritLine } from "../invariants/boot.ts";
 
 let client: AdapterClient;
 beforeEach(async () => {
@@ -28,13 +29,16 @@ test.each(["wrong-region-size", "tables-outside-region"])(
     const violation = violationOf(client);
     const stop = await client.runTo({ filters: ["invariant"] }, seeded(bug));
     expect(stop.reason).toBe("exception");
-    console.log(
-      stop,
-      (await client.frames()).map((f) => f.name),
-    );
+    expect(stop.description).toMatch(/^Paused on violation of npt_/);
+    expect(stop.text).toMatch(/ Expected: .* Actual: .*\.$/);
     const info = await client.exceptionInfoRequest({ threadId: 1 });
     expect(info.body.exceptionId).toBe("invariant");
-    console.log(await violation);
+    const path = `test/seeded-bugs/${bug}/nested_pages.c`;
+    const { culprit, vmrun } = await violation;
+    expect(culprit).toEqual({ path: inRepository(path), line: culpritLine(path) });
+    expect(vmrun?.path).toBe(inRepository("minvisor/vmrun.S"));
+    const { body } = await client.customRequest("minvisor/status");
+    expect(body.invariants.map((each: { verdict: string }) => each.verdict)).toContain("violated");
   },
 );
 
