@@ -1,7 +1,8 @@
 // A foreign DAP client on the adapter's process: from launch to power-off.
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type AdapterClient, SAMPLE, startClient } from "../harness/dap-adapter.ts";
+import { runAdapter } from "../../debug-adapter/node/run-adapter.ts";
+import { AdapterClient, adapterPath, SAMPLE, startClient } from "../harness/dap-adapter.ts";
 import { Transcript } from "../harness/dap-transcript.ts";
 
 let client: AdapterClient;
@@ -81,6 +82,31 @@ test("stop on entry, restart, and a session that goes on after it", async () => 
   expect((await client.nextStop()).reason).toBe("entry");
   expect((await client.frames())[0]?.name).toBe(entry);
   expect((await client.go("continue")).description).toBe("Paused on run_guest");
+});
+
+test("a session on a port of the loopback", async () => {
+  const port = await new Promise<number>((resolve, reject) => {
+    runAdapter({ port: 0, onListening: resolve }).catch(reject);
+  });
+  const remote = new AdapterClient(await adapterPath());
+  await remote.start(port);
+  expect((await remote.runTo({ filters: ["exit:CPUID"] })).reason).toBe("exception");
+  await remote.disconnectRequest();
+  await expect(runAdapter({ port })).rejects.toThrow(/^Port \d+ cannot be listened on: /);
+});
+
+test("a breakpoint at the stop hits once, a vmexit breakpoint names its exit", async () => {
+  await client.begin();
+  await client.setFunctionBreakpointsRequest({
+    breakpoints: [{ name: "vmexit:CPUID", hitCondition: "2" }, { name: "exit_cpuid" }],
+  });
+  await client.configurationDoneRequest();
+  const first = await client.nextStop();
+  expect(first.description).toBe("Paused on exit_cpuid");
+  const second = await client.go("continue");
+  expect(second).toMatchObject({ reason: "breakpoint", hitBreakpointIds: [1] });
+  expect(second.description).toMatch(/^Paused on #VMEXIT CPUID \(exit \d+\)$/);
+  expect((await client.go("continue")).hitBreakpointIds).toEqual([2]);
 });
 
 test("terminate ends the machine and the session", async () => {
