@@ -1,5 +1,5 @@
 /** All breakpoints of the session: set by the client, placed in the machine, asked at events. */
-import type { Breakpoint } from "./breakpoint.ts";
+import { type Breakpoint, bind } from "./breakpoint.ts";
 import type { Outcome } from "./breakpoint-options.ts";
 import type { Debuggee } from "./debuggee.ts";
 import type { Stop, StopSources } from "./execution.ts";
@@ -40,12 +40,22 @@ export class Breakpoints implements StopSources {
     this.place();
   }
 
-  /** A new machine gets all breakpoints; their hits count from 0. */
-  attach(debuggee: Debuggee): void {
+  /**
+   * A new machine gets all breakpoints, looked for again in its images; their hits count from 0.
+   * Returns those that moved.
+   */
+  attach(debuggee: Debuggee): Breakpoint[] {
     this.debuggee = debuggee;
     this.placed = [];
+    const moved: Breakpoint[] = [];
+    for (const [group, breakpoints] of this.groups) {
+      const bound = breakpoints.map((each) => bind(each));
+      moved.push(...bound.filter((each, i) => isMoved(each, breakpoints[i])));
+      this.groups.set(group, bound);
+    }
     for (const { options } of this.all) if (options) options.hits = 0;
     this.place();
+    return moved;
   }
 
   private place(): void {
@@ -142,6 +152,10 @@ export class Breakpoints implements StopSources {
     }
     return hit;
   }
+}
+
+function isMoved(now: Breakpoint, before: Breakpoint | undefined): boolean {
+  return now.line !== before?.line || now.message !== before?.message;
 }
 
 function problemText(hit: readonly { outcome: { problem?: string } }[]): { text?: string } {

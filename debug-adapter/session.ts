@@ -7,6 +7,7 @@ import { type Context, type Loaded, type SessionEvents, THREAD } from "./context
 import { Execution, type Goal, type Stop } from "./execution.ts";
 import { InvariantWatch } from "./invariant-watch.ts";
 import type { ConsolePort, DebugProtocol as DP } from "./protocol.ts";
+import { answer } from "./requests/breakpoints.ts";
 import { isRequestName, REQUESTS } from "./requests/table.ts";
 import type { Handler, RequestName } from "./requests/types.ts";
 import type { FileSink, MessageTransport, Services } from "./services.ts";
@@ -128,9 +129,11 @@ export class DebugSession implements Context {
       explained: (body) => this.emit("minvisor/violation", body),
     });
     this.watch = watch;
-    this.breakpoints.attach(debuggee);
     this.loaded = { plan, debuggee, execution, invariants: () => watch.status() };
     this.hasTerminated = false;
+    for (const breakpoint of this.breakpoints.attach(debuggee)) {
+      this.emit("breakpoint", { reason: "changed", breakpoint: answer(this, breakpoint) });
+    }
   }
 
   private async openSinks(plan: BootPlan): Promise<Map<ConsolePort, FileSink>> {

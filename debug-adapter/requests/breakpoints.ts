@@ -1,6 +1,6 @@
 /** Requests that set breakpoints of every kind and ask about them. */
 import { exitByName } from "../../emulator/index.ts";
-import type { Breakpoint, Place } from "../breakpoint.ts";
+import { type Breakpoint, bind, type Found, type Place } from "../breakpoint.ts";
 import { BreakpointOptions, type OptionTexts } from "../breakpoint-options.ts";
 import { type Context, loadedIn, stoppedIn } from "../context.ts";
 import { parseReference } from "../memory-reference.ts";
@@ -10,28 +10,27 @@ import { hex, messageOf, UserError } from "../text.ts";
 import { sourceOf } from "./stack.ts";
 import type { Handlers } from "./types.ts";
 
-type Draft = Omit<Breakpoint, "id" | "options" | "isVerified" | "kind">;
-
-/** Makes a breakpoint of what was found; a UserError makes it unverified with its message. */
+/** Options that do not parse make a breakpoint that never stops and says why. */
 function makeBreakpoint(
   context: Context,
-  kind: Breakpoint["kind"],
   texts: OptionTexts,
   title: string,
-  find: () => Omit<Draft, "title">,
+  find: () => Found,
 ): Breakpoint {
   const id = context.breakpoints.newId();
   try {
-    const options = new BreakpointOptions(texts);
-    const draft = find();
-    return { id, kind, title, options, isVerified: draft.message === undefined, ...draft };
+    return bind({ id, title, options: new BreakpointOptions(texts), find });
   } catch (caught) {
     const message = messageOf(caught);
-    return { id, kind, title, options: undefined, isVerified: false, places: [], message };
+    const refuse = (): Found => {
+      throw new UserError(message);
+    };
+    return bind({ id, title, options: undefined, find: refuse });
   }
 }
 
-function answer(context: Context, breakpoint: Breakpoint): DP.Breakpoint {
+/** The breakpoint as the client is told of it. */
+export function answer(context: Context, breakpoint: Breakpoint): DP.Breakpoint {
   const { id, isVerified: verified, message, path, line, instructionReference } = breakpoint;
   return {
     id,
@@ -45,7 +44,7 @@ function answer(context: Context, breakpoint: Breakpoint): DP.Breakpoint {
 
 const lineBase = (context: Context): number => (context.client.linesStartAt1 ? 0 : 1);
 
-function placesOfLine(context: Context, path: string, line: number): Omit<Draft, "title"> {
+function placesOfLine(context: Context, path: string, line: number): Found {
   const { images } = loadedIn(context).debuggee;
   const known = images.withSource(path);
   if (known.length === 0) {
@@ -68,7 +67,7 @@ function placesOfLine(context: Context, path: string, line: number): Omit<Draft,
 
 const EXIT_PREFIX = /^vmexit\s*:\s*/i;
 
-function placesOfFunction(context: Context, name: string): Omit<Draft, "title"> {
+function placesOfFunction(context: Context, name: string): Found {
   if (EXIT_PREFIX.test(name)) return { places: [], exits: exitTest(name.replace(EXIT_PREFIX, "")) };
   const { images } = loadedIn(context).debuggee;
   const [wanted, only] = name.includes("!") ? name.split("!").reverse() : [name];
@@ -98,7 +97,7 @@ function exitTest(name: string): (reason: string) => boolean {
   return (reason) => reason === wanted;
 }
 
-function placeOfInstruction(context: Context, text: string, offset: number): Omit<Draft, "title"> {
+function placeOfInstruction(context: Context, text: string, offset: number): Found {
   const { debuggee } = loadedIn(context);
   const reference = parseReference(text, debuggee.world === "host" ? "hva" : "gva");
   const { kind } = reference.space;
@@ -130,7 +129,7 @@ function exitsOfFilter(filter: FilterId): ((reason: string) => boolean) | undefi
 }
 
 function filterBreakpoint(context: Context, filter: string, condition?: string): Breakpoint {
-  return makeBreakpoint(context, "exit", { condition }, `filter ${filter}`, () => {
+  return makeBreakpoint(context, { condition }, `filter ${filter}`, () => {
     const known = EXIT_FILTERS.find(([id]) => id === filter);
     if (known === undefined) {
       const ids = EXIT_FILTERS.map(([id]) => id).join(", ");
@@ -154,7 +153,7 @@ export const breakpointRequests: Handlers<
     const made = requested.map((each) => {
       const line = each.line + lineBase(context);
       const title = `${path?.split(/[\\/]/).at(-1) ?? "source"}:${line}`;
-      return makeBreakpoint(context, "source", each, title, () => {
+      return makeBreakpoint(context, each, title, () => {
         if (path === undefined) throw new UserError("This source has no path.");
         return placesOfLine(context, path, line);
       });
@@ -166,7 +165,7 @@ export const breakpointRequests: Handlers<
   setFunctionBreakpoints: (context, args) => {
     const made = args.breakpoints.map((each) => {
       const name = each.name.trim();
-      return makeBreakpoint(context, "function", each, name, () => placesOfFunction(context, name));
+      return makeBreakpoint(context, each, name, () => placesOfFunction(context, name));
     });
     context.breakpoints.set("function", made);
     return { breakpoints: made.map((each) => answer(context, each)) };
@@ -175,7 +174,7 @@ export const breakpointRequests: Handlers<
   setInstructionBreakpoints: (context, args) => {
     const made = args.breakpoints.map((each) => {
       const { instructionReference: reference, offset = 0 } = each;
-      return makeBreakpoint(context, "instruction", each, `instruction ${reference}`, () =>
+      return makeBreakpoint(context, each, `instruction ${reference}`, () =>
         placeOfInstruction(context, reference, offset),
       );
     });

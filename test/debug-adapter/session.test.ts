@@ -84,6 +84,26 @@ test("stop on entry, restart, and a session that goes on after it", async () => 
   expect((await client.go("continue")).description).toBe("Paused on run_guest");
 });
 
+test("restart with other images: breakpoints move to where the code is", async () => {
+  const attributes = { ...SAMPLE, symbols: [] };
+  await client.begin(attributes);
+  const made = await client.setFunctionBreakpointsRequest({
+    breakpoints: [{ name: "guest_main" }],
+  });
+  expect(made.body.breakpoints[0]).toMatchObject({ verified: false });
+  await client.setExceptionBreakpointsRequest({ filters: ["exit:CPUID"] });
+  await client.configurationDoneRequest();
+  await client.nextStop();
+  const changed = client.waitForEvent("breakpoint");
+  await client.setExceptionBreakpointsRequest({ filters: [] });
+  await client.customRequest("restart", { arguments: SAMPLE });
+  expect((await changed).body).toMatchObject({
+    reason: "changed",
+    breakpoint: { id: 1, verified: true, source: { name: "main.c" } },
+  });
+  expect((await client.nextStop()).description).toBe("Paused on guest_main");
+});
+
 test("a session on a port of the loopback", async () => {
   const port = await new Promise<number>((resolve, reject) => {
     runAdapter({ port: 0, onListening: resolve }).catch(reject);
