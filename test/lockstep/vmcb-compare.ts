@@ -53,6 +53,11 @@ function knownDifference(name: VmcbFieldName, code: bigint): KnownDifference | u
         why: "TR: QEMU's LTR marks the descriptor busy in memory only",
         covers: (ours, theirs) => ours === (theirs | TASK_BUSY),
       };
+    case "EVENTINJ":
+      return {
+        why: "EVENTINJ: our #VMEXIT clears V, QEMU's the whole field",
+        covers: (ours, theirs) => theirs === 0n && (ours & EVENT_VALID) === 0n,
+      };
     case "EXITINTINFO":
       return {
         why: "EXITINTINFO: QEMU leaves old bits beside V = 0",
