@@ -1,8 +1,9 @@
 // The lockstep tool: compares our machine with QEMU from a kernel's entry and prints where they part.
 //
 //   npx esbuild test/lockstep/main.ts --bundle --platform=node --format=cjs --external:iced-x86 \
-//     --outfile=dist/lockstep.cjs && node dist/lockstep.cjs --kernel FILE [--module "FILE ARGS"]... \
-//     [--append TEXT] [--memory MIB] [--start ADDRESS] [--count N]
+//     --define:import.meta.url="'file://$PWD/scripts/lockstep'" --outfile=dist/lockstep.cjs
+//   node dist/lockstep.cjs --kernel FILE [--module "FILE ARGS"]... [--append TEXT] [--memory MIB]
+//     [--start ADDRESS] [--count N]
 
 import { parseArgs } from "node:util";
 import { Lockstep } from "./lockstep.ts";
