@@ -6,7 +6,7 @@ import type { Execution, Goal, Stop } from "./execution.ts";
 import type { CustomEvents, DebugProtocol, InvariantStatus } from "./protocol.ts";
 import type { Services } from "./services.ts";
 import type { Frame } from "./stack.ts";
-import { UserError } from "./text.ts";
+import { RunningError, UserError } from "./text.ts";
 import type { VariableHandles } from "./variables.ts";
 
 /** Events by name, with their bodies. */
@@ -79,6 +79,6 @@ export function resumableIn(context: Context): Loaded {
 /** The loaded machine, standing still. Throws a UserError while it runs. */
 export function stoppedIn(context: Context): Loaded {
   const loaded = loadedIn(context);
-  if (loaded.execution.isRunning) throw new UserError("The machine is running: pause it first.");
+  if (loaded.execution.isRunning) throw new RunningError();
   return loaded;
 }

@@ -12,7 +12,7 @@ import { isRequestName, REQUESTS } from "./requests/table.ts";
 import type { Handler, RequestName } from "./requests/types.ts";
 import type { FileSink, MessageTransport, Services } from "./services.ts";
 import { callStack, type Frame } from "./stack.ts";
-import { messageOf, UserError } from "./text.ts";
+import { messageOf, RunningError, UserError } from "./text.ts";
 import { VariableHandles } from "./variables.ts";
 
 const CONSOLE_PORTS = ["com1", "com2"] as const;
@@ -61,7 +61,8 @@ export class DebugSession implements Context {
       this.respond(request, { success: true, ...(body === undefined ? {} : { body }) });
     } catch (caught) {
       const text = sentence(caught);
-      const error = { id: 1, format: text.replace(/[{}]/g, "'"), showUser: true };
+      const showUser = !(caught instanceof RunningError);
+      const error = { id: 1, format: text.replace(/[{}]/g, "'"), showUser };
       this.respond(request, { success: false, message: text, body: { error } });
       this.afterwards = [];
     }

@@ -4,7 +4,15 @@ export const hex = (value: bigint | number): string => `0x${value.toString(16)}`
 
 /** An error that a user can act on: its message is one clear sentence. */
 export class UserError extends Error {
-  override readonly name = "UserError";
+  override readonly name: string = "UserError";
+}
+
+/** The machine runs, and the request looks at it standing still: no news for the user. */
+export class RunningError extends UserError {
+  override readonly name = "RunningError";
+  constructor() {
+    super("The machine is running: pause it first.");
+  }
 }
 
 /** The message of anything that was thrown. */
