@@ -8,12 +8,25 @@ import { repository } from "./paths.mjs";
 /** What a script cannot go on without; printed as one sentence, exit status 2. */
 export class Unusable extends Error {}
 
-/** Runs a command to its end with its output on ours; resolves to its exit status. */
-export function run(command, args, { cwd = repository, env = process.env } = {}) {
+/**
+ * Runs a command to its end with its output on ours; resolves to its exit status. After
+ * `limitMinutes` it is ended with all that it started, and has failed.
+ */
+export function run(command, args, { cwd = repository, env = process.env, limitMinutes } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, env, stdio: ["ignore", "inherit", "inherit"] });
+    const limited = limitMinutes !== undefined; // then in a process group of its own
+    const stdio = ["ignore", "inherit", "inherit"];
+    const child = spawn(command, args, { cwd, env, stdio, detached: limited });
+    const end = () => {
+      console.error(`${command} has not ended after ${limitMinutes} minutes and is stopped.`);
+      process.kill(-child.pid, "SIGKILL");
+    };
+    const timer = limited ? setTimeout(end, limitMinutes * 60_000) : undefined;
     child.on("error", reject);
-    child.on("close", (status, signal) => resolve(signal ? 128 : (status ?? 1)));
+    child.on("close", (status, signal) => {
+      clearTimeout(timer);
+      resolve(signal ? 128 : (status ?? 1));
+    });
   });
 }
 
