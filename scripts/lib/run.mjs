@@ -17,14 +17,18 @@ export function run(command, args, { cwd = repository, env = process.env, limitM
     const limited = limitMinutes !== undefined; // then in a process group of its own
     const stdio = ["ignore", "inherit", "inherit"];
     const child = spawn(command, args, { cwd, env, stdio, detached: limited });
-    const end = () => {
-      console.error(`${command} has not ended after ${limitMinutes} minutes and is stopped.`);
+    const end = (reason) => {
+      console.error(`${command} is stopped: ${reason}.`);
       process.kill(-child.pid, "SIGKILL");
     };
-    const timer = limited ? setTimeout(end, limitMinutes * 60_000) : undefined;
+    const interrupt = () => end("interrupted");
+    if (limited) process.once("SIGINT", interrupt);
+    const tooLong = () => end(`it has not ended after ${limitMinutes} minutes`);
+    const timer = limited ? setTimeout(tooLong, limitMinutes * 60_000) : undefined;
     child.on("error", reject);
     child.on("close", (status, signal) => {
       clearTimeout(timer);
+      process.removeListener("SIGINT", interrupt);
       resolve(signal ? 128 : (status ?? 1));
     });
   });
