@@ -26,6 +26,8 @@ export const Status = {
 /** Instructions between looks at standard input and the awaited text. */
 const TURN = 5_000_000;
 const UNTIL = "until";
+/** Bytes by which unimplemented opcodes are counted: prefixes, opcode and ModRM. */
+const OPCODE_BYTES = 4;
 
 function readImage(what: string, path: string): Uint8Array {
   try {
@@ -75,7 +77,7 @@ function prepare(options: RunOptions): Run {
         return output?.put(byte) === true ? "stop" : undefined;
       },
       unimplemented: ({ bytes }) => {
-        const text = Buffer.from(bytes).toString("hex");
+        const text = Buffer.from(bytes.slice(0, OPCODE_BYTES)).toString("hex");
         unimplemented.set(text, (unimplemented.get(text) ?? 0) + 1);
         return undefined;
       },

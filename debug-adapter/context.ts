@@ -7,6 +7,7 @@ import type { CustomEvents, DebugProtocol, InvariantStatus } from "./protocol.ts
 import type { Services } from "./services.ts";
 import type { Frame } from "./stack.ts";
 import { RunningError, UserError } from "./text.ts";
+import type { UndefinedOpcodes } from "./undefined-opcodes.ts";
 import type { VariableHandles } from "./variables.ts";
 
 /** Events by name, with their bodies. */
@@ -35,6 +36,7 @@ export interface Loaded {
   readonly debuggee: Debuggee;
   readonly execution: Execution;
   readonly invariants: () => readonly InvariantStatus[];
+  readonly opcodes: UndefinedOpcodes;
 }
 
 export interface Context {

@@ -75,6 +75,8 @@ export interface MachineStatus {
   readonly running: boolean;
   /** What each invariant says so far; missing where none is attached. */
   readonly invariants: readonly InvariantStatus[];
+  /** How often the machine had no instruction for an opcode, by its bytes; each was #UD. */
+  readonly undefinedOpcodes: { readonly [bytes: string]: number };
 }
 
 export interface InvariantStatus {

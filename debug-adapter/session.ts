@@ -13,6 +13,7 @@ import type { Handler, RequestName } from "./requests/types.ts";
 import type { FileSink, MessageTransport, Services } from "./services.ts";
 import { callStack, type Frame } from "./stack.ts";
 import { messageOf, RunningError, UserError } from "./text.ts";
+import { UndefinedOpcodes } from "./undefined-opcodes.ts";
 import { VariableHandles } from "./variables.ts";
 
 const CONSOLE_PORTS = ["com1", "com2"] as const;
@@ -122,6 +123,9 @@ export class DebugSession implements Context {
       ended: (result) => this.ended(result),
       failed: (caught) => this.failed(caught),
     });
+    const opcodes = new UndefinedOpcodes(debuggee.machine, (text) =>
+      this.emit("output", { category: "important", output: `${text}\n` }),
+    );
     const watch = new InvariantWatch(this.services, plan, debuggee, {
       violated: (stop) => {
         if (this.breakpoints.stopsAtViolation) execution.stopWith(stop);
@@ -130,7 +134,7 @@ export class DebugSession implements Context {
       explained: (body) => this.emit("minvisor/violation", body),
     });
     this.watch = watch;
-    this.loaded = { plan, debuggee, execution, invariants: () => watch.status() };
+    this.loaded = { plan, debuggee, execution, invariants: () => watch.status(), opcodes };
     this.hasTerminated = false;
     for (const breakpoint of this.breakpoints.attach(debuggee)) {
       this.emit("breakpoint", { reason: "changed", breakpoint: answer(this, breakpoint) });

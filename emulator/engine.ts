@@ -351,7 +351,8 @@ export class Engine {
       decoded = this.decoder.decode(joined, code);
     }
     if (decoded === "tooLong" || decoded === "moreBytes") throw new GuestFault("GP", 0);
-    if (decoded === "undefined") return { instruction: this.undefinedInstruction(code), crosses };
+    if (decoded === "undefined")
+      return { instruction: this.undefinedInstruction(code, inPage), crosses };
     this.checkLimit(decoded, code);
     return { instruction: decoded, crosses };
   }
@@ -412,10 +413,11 @@ export class Engine {
     ]);
   }
 
-  private undefinedInstruction(code: CodeSize): Instruction {
+  /** Its length is what is shown of it: up to the longest instruction, within the page. */
+  private undefinedInstruction(code: CodeSize, length: number): Instruction {
     return {
       form: this.invalid.get(code) as Form,
-      length: 1,
+      length,
       regOffset: 0,
       rmOffset: 0,
       indexOffset: 0,

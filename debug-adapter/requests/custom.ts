@@ -25,9 +25,16 @@ export const customRequests: Handlers<
   },
 
   "minvisor/status": (context) => {
-    const { debuggee, execution, invariants } = loadedIn(context);
+    const { debuggee, execution, invariants, opcodes } = loadedIn(context);
     const { machine, world } = debuggee;
     const { icount, ticks } = machine;
-    return { icount, ticks, world, running: execution.isRunning, invariants: invariants() };
+    return {
+      icount,
+      ticks,
+      world,
+      running: execution.isRunning,
+      invariants: invariants(),
+      undefinedOpcodes: Object.fromEntries(opcodes.counts),
+    };
   },
 };
