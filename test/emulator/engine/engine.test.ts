@@ -436,5 +436,10 @@ describe.each(TIERS)("CMPXCHG16B and CMPXCHG8B check the write at the read, %s",
     rig.run(1);
     expect(rig.lastException).toBe("PF(3)");
     expect(rig.state.rax).toBe(rax);
+    rig.unmap(0);
+    rig.machine.cpu.mmu.flushAll();
+    rig.state.rip = BigInt(CODE);
+    rig.run(1);
+    expect(rig.lastException).toBe("PF(2)");
   });
 });
