@@ -111,11 +111,11 @@ function leave(x: Execution): void {
 }
 
 export const STACK_ROWS: readonly Row[] = [
-  row("PUSH", "50 +r", "Zv", { ...STACK, hot: true }, push),
+  row("PUSH", "50 +r", "Zv", STACK, push),
   row("PUSH", "68", "Iz", STACK, push),
   row("PUSH", "6A", "Ibs", STACK, push),
-  row("PUSH", "FF /6", "Ev", { ...STACK, hot: true }, push),
-  row("POP", "58 +r", "Zv", { ...STACK, hot: true }, popRegister),
+  row("PUSH", "FF /6", "Ev", STACK, push),
+  row("POP", "58 +r", "Zv", STACK, popRegister),
   complexRow("POP", "8F /0", "Ev", STACK, popOperand),
   complexRow("PUSHA", "60", "", { not64: true }, pushAll),
   complexRow("POPA", "61", "", { not64: true }, popAll),

@@ -114,17 +114,17 @@ const DIFFERENCES: Readonly<Record<number, Difference>> = {
     qemu: "00060fb1 00000800 00802001 078bab7d",
     why: "ECX bit 21, x2APIC: TCG of QEMU 7.2 has none",
   },
-  [0x4000_0000]: {
+  1073741824: {
     ours: "00000000 00000000 00000000 00000000",
     qemu: "40000001 54474354 43544743 47435447",
     why: "QEMU answers TCGTCGTCGTCG though the hypervisor bit is off; we have no such leaf",
   },
-  [0x8000_0007]: {
+  2147483655: {
     ours: "00000000 00000000 00000000 00000100",
     qemu: "00000000 00000000 00000000 00000000",
     why: "EDX bit 8, invariant TSC: TCG of QEMU 7.2 has none, ours is virtual time",
   },
-  [0x8000_000a]: {
+  2147483658: {
     ours: "00000001 00000010 00000000 000004ef",
     qemu: "00000001 00000010 00000000 00000001",
     why: "EDX: of SVM's features QEMU's TCG has nested paging alone",

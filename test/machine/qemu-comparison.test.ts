@@ -10,11 +10,13 @@ type Counter = string;
 interface Difference {
   readonly counters: readonly Counter[];
   readonly why: string;
+  /** QEMU runs by the wall clock: in some of its runs these are equal. */
+  readonly byTiming?: true;
 }
 
 /**
  * Every counter that may differ. A counter that differs and is not here fails the test, and so does
- * one here that does not differ.
+ * one here that does not differ, unless it is QEMU's wall clock that decides.
  */
 const DIFFERENCES: readonly Difference[] = [
   {
@@ -36,6 +38,7 @@ const DIFFERENCES: readonly Difference[] = [
     why:
       "Linux asks the mouse's port for a keyboard once or twice, as its kernel threads happen to " +
       "take turns: one more D4 F2 and two more writes of the 8042's configuration are 3 OUTs",
+    byTiming: true,
   },
   { counters: ["exits IOIO"], why: "the sum of the ports" },
 ];
@@ -106,7 +109,14 @@ describe.each([512, 1024])("in %i MiB", (memory) => {
 
   test("every other counter is equal or its difference explained", () => {
     const found = differences(ours.counts, qemu.counts);
-    const listed = DIFFERENCES.flatMap(({ counters }) => counters);
-    expect(Object.keys(found).sort(), JSON.stringify(found, null, 1)).toEqual([...listed].sort());
+    const listed = (all: readonly Difference[]) => all.flatMap(({ counters }) => counters).sort();
+    const certain = listed(DIFFERENCES.filter(({ byTiming }) => !byTiming));
+    const allowed = new Set(listed(DIFFERENCES));
+    const text = JSON.stringify(found, null, 1);
+    expect(Object.keys(found), text).toEqual(expect.arrayContaining(certain));
+    expect(
+      Object.keys(found).filter((counter) => !allowed.has(counter)),
+      text,
+    ).toEqual([]);
   });
 });
