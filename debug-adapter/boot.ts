@@ -22,9 +22,10 @@ export async function planBoot(
   files: FileReader,
 ): Promise<BootPlan> {
   const { cwd, memoryBytes: ramBytes } = configuration;
-  const read = async (path: string) => {
-    const absolute = files.resolve(path, cwd);
-    return { name: absolute, bytes: await files.read(absolute) };
+  // The guest sees the names as they were given: what it does must not depend on the folder.
+  const read = async (name: string) => {
+    const path = files.resolve(name, cwd);
+    return { name, path, bytes: await files.read(path) };
   };
   const kernel = await read(configuration.kernel);
   const modules = [];
@@ -55,11 +56,11 @@ export async function planBoot(
       notes.push(`No symbols: ${messageOf(error)}`);
     }
   };
-  await add(kernel.name, kernel.bytes, "host", false);
-  for (const { name, bytes } of modules) await add(name, bytes, "guest", false);
+  await add(kernel.path, kernel.bytes, "host", false);
+  for (const { path, bytes } of modules) await add(path, bytes, "guest", false);
   for (const { path, world } of configuration.symbols) {
     const file = await read(path);
-    await add(file.name, file.bytes, world, true);
+    await add(file.path, file.bytes, world, true);
   }
   return { configuration, image, images: new Images(found), notes };
 }

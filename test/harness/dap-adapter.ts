@@ -44,9 +44,9 @@ async function bundleAdapter(): Promise<string> {
 
 /** MinVisor with the sample guest, as F5 boots it. */
 export const SAMPLE: LaunchAttributes = {
-  kernel: inRepository("minvisor/build/minvisor.elf"),
-  modules: [inRepository("test/guests/build/sample.bin")],
-  symbols: [inRepository("test/guests/build/sample.elf")],
+  kernel: "minvisor/build/minvisor.elf",
+  modules: ["test/guests/build/sample.bin"],
+  symbols: ["test/guests/build/sample.elf"],
   memory: "512M",
   serial: ["stdio"],
   invariants: false,
