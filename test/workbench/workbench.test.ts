@@ -64,8 +64,21 @@ test("stepping goes on from line to line", async () => {
   await editor.stopped("host · vmrun", "#VMEXIT MSR");
 });
 
-test("the guest's console is a terminal", async () => {
+test("a step over VMRUN runs the guest to its next exit", async () => {
   await editor.tickBreakpoint("#VMEXIT MSR", false);
+  const line = lineOf("minvisor/vmrun.S", "vmrun %rax");
+  await editor.openFile("minvisor/vmrun.S");
+  await editor.setGutterBreakpoint(line);
+  await editor.continue();
+  await editor.page.getByText(`Paused on vmrun.S:${line}`).waitFor();
+  await editor.stepOver();
+  await editor.page.getByText("Paused after step").waitFor();
+  await editor.cursorIn("vmrun.S", line + 1);
+  await editor.stopped("host · vmrun", "host · run_guest", "#VMEXIT", "guest · ");
+  await editor.command("Remove All Breakpoints");
+});
+
+test("the guest's console is a terminal", async () => {
   await editor.continue();
   const text = await editor.terminalText("GUEST-DONE");
   expect(text).toContain("sample: long mode");
