@@ -37,7 +37,8 @@ const qemuBoot = () =>
   childSeconds(QEMU, [
     ...["-accel", "tcg", "-machine", "pc", "-cpu", QEMU_CPU_FLAGS, "-m", "512"],
     ...["-display", "none", "-nodefaults", "-no-reboot", "-serial", "null"],
-    ...["-kernel", files.minvisor, "-append", "minvisor.elf"],
+    // A panic of MinVisor ends the run too.
+    ...["-device", "isa-debug-exit,iobase=0xf4,iosize=1", "-kernel", files.minvisor],
     ...["-initrd", `${files.kernel} ${KERNEL_ARGUMENTS.replaceAll(",", ",,")},${files.initrd}`],
   ]);
 
