@@ -89,6 +89,8 @@ test("a seeded bug is a problem on the line that made it", async () => {
   await editor.startDebugging("Seeded bug: wrong region size");
   const problem = await editor.problem("npt_protects_hypervisor");
   await editor.page.getByText(/Paused on violation/).waitFor();
+  // The editor shows the stop by itself; only then does it stay where the problem leads.
+  await editor.page.getByText("Exception has occurred").waitFor();
   await problem.dblclick();
   const file = "test/seeded-bugs/wrong-region-size/nested_pages.c";
   await editor.cursorIn("nested_pages.c", lineOf(file, "// culprit"));
