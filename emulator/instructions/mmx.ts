@@ -5,8 +5,8 @@ import { BINARY32, BINARY64, type SseEnvironment } from "../fpu/binary.ts";
 import { fromInteger, toInteger } from "../fpu/binary-convert.ts";
 import { RegisterStack, tagOf } from "../fpu/register-stack.ts";
 import type { CpuState } from "../state/cpu-state.ts";
-import { checkAccess } from "../system/segment-access.ts";
 import type { LaneOperation } from "./context.ts";
+import { storeMaskedBytes } from "./masked-store.ts";
 import { type ComplexSemantics, complexRow, type Row, type RowOptions } from "./row.ts";
 import { computeSse, joinLanes, splitLanes } from "./sse-exceptions.ts";
 import { type Direction, type LaneBits, shiftLanes } from "./sse-shift.ts";
@@ -141,18 +141,7 @@ function moveMask(x: Execution): void {
 
 /** MASKMOVQ: as MASKMOVDQU, on eight bytes. */
 function storeMasked(x: Execution): void {
-  const value = x.read(0);
-  const mask = x.byteMask(x.read(1));
-  const start = x.getRegister("rdi", x.addressSize);
-  const chosen: (readonly [linear: bigint, byte: bigint])[] = [];
-  for (let i = 0n; i < 8n; i++) {
-    if (((mask >> i) & 1n) === 0n) continue;
-    const offset = BigInt.asUintN(8 * x.addressSize, start + i);
-    const linear = checkAccess(x.cpu.state, x.operandSegment, offset, 1, true);
-    x.cpu.mmu.probeWrite(linear, 1);
-    chosen.push([linear, (value >> (8n * i)) & 0xffn]);
-  }
-  for (const [linear, byte] of chosen) x.cpu.mmu.write(linear, 1, byte);
+  storeMaskedBytes(x, x.read(0), x.byteMask(x.read(1)), 8);
   enterMmx(x.cpu.state);
 }
 

@@ -1,7 +1,7 @@
 /** SSE rows that move 128-bit registers or parts of them without looking at what they hold. */
 
 import type { Execution } from "../execution.ts";
-import { checkAccess } from "../system/segment-access.ts";
+import { storeMaskedBytes } from "./masked-store.ts";
 import { complexRow, type Row, type RowOptions, row, type Semantics } from "./row.ts";
 
 const SSE: RowOptions = { unit: "sse", feature: "SSE" };
@@ -54,24 +54,9 @@ const moveSignMaskDouble: Semantics = (c) => {
   c.write(0, c.or(low, c.shiftLeft(high, c.constant(1))));
 };
 
-/**
- * MASKMOVDQU: stores the bytes of operand 0 whose mask byte has its top bit set, at DS:rDI. All
- * bytes are checked before the first is written, so that a fault leaves memory as it was.
- */
-function storeMasked(x: Execution): void {
-  const value = x.readX(0);
-  const mask = x.byteMask(x.readX(1));
-  const start = x.getRegister("rdi", x.addressSize);
-  const chosen: (readonly [linear: bigint, byte: bigint])[] = [];
-  for (let i = 0n; i < 16n; i++) {
-    if (((mask >> i) & 1n) === 0n) continue;
-    const offset = BigInt.asUintN(8 * x.addressSize, start + i);
-    const linear = checkAccess(x.cpu.state, x.operandSegment, offset, 1, true);
-    x.cpu.mmu.probeWrite(linear, 1);
-    chosen.push([linear, (value >> (8n * i)) & 0xffn]);
-  }
-  for (const [linear, byte] of chosen) x.cpu.mmu.write(linear, 1, byte);
-}
+/** MASKMOVDQU: the bytes of operand 0 whose mask byte has its top bit set. */
+const storeMasked = (x: Execution): void =>
+  storeMaskedBytes(x, x.readX(0), x.byteMask(x.readX(1)), 16);
 
 export const SSE_MOVE_ROWS: readonly Row[] = [
   row("MOVUPS", "NP 0F 10 /r", "Vx,Wx", SSE, moveUnaligned),

@@ -38,8 +38,6 @@ export type CpuState = {
 export const ExitRequest = {
   /** The instruction did not complete: a fault or an exit replaced it. It does not retire. */
   aborted: 1,
-  /** An observer or the machine asks for a stop after this instruction. */
-  stop: 2,
 } as const;
 
 type Scalar = "u8" | "u16" | "u32" | "u64";
