@@ -2,6 +2,7 @@
 import type { World } from "./register-file.ts";
 import type { FileReader } from "./services.ts";
 import { readElf } from "./symbols/elf.ts";
+import type { ImageSymbols } from "./symbols/image-symbols.ts";
 import { ProgramSymbols } from "./symbols/program.ts";
 import type { SourceLocation } from "./symbols/source-index.ts";
 import { normalizePath } from "./symbols/source-path.ts";
@@ -10,7 +11,7 @@ export interface Image {
   readonly name: string;
   readonly path: string;
   readonly world: World;
-  readonly symbols: ProgramSymbols;
+  readonly symbols: ImageSymbols;
   /** Where it is loaded: linear addresses as linked. */
   readonly ranges: readonly { readonly start: bigint; readonly end: bigint }[];
   /** The client's path of each source file that the debug information names. */

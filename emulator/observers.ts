@@ -6,6 +6,43 @@ import type { ExceptionName } from "./system/exceptions.ts";
 export interface ObserverEvents {
   /** Before the instruction at a breakpoint address runs. */
   execute: { readonly linear: bigint; readonly guest: boolean };
+  /** After an access to bytes of a linear page watched with Mmu.watchLinear(), by an instruction. */
+  linearAccess: {
+    readonly linear: bigint;
+    readonly physical: number;
+    readonly size: number;
+    readonly write: boolean;
+    /** Little-endian; equal for a read. */
+    readonly before: bigint;
+    readonly after: bigint;
+    readonly guest: boolean;
+  };
+  /** After IN, OUT, INS or OUTS reached the port space (not when it was intercepted). */
+  port: {
+    readonly port: number;
+    readonly size: number;
+    readonly write: boolean;
+    readonly value: bigint;
+    readonly guest: boolean;
+  };
+  /** After RDMSR or WRMSR completed (not when it was intercepted or faulted). */
+  msr: {
+    readonly index: number;
+    readonly write: boolean;
+    readonly value: bigint;
+    readonly guest: boolean;
+  };
+  /** After an instruction's access to a device's memory. */
+  deviceMemory: {
+    readonly device: string;
+    readonly address: number;
+    readonly size: number;
+    readonly write: boolean;
+    readonly value: bigint;
+    readonly guest: boolean;
+  };
+  /** After an instruction changed a register that address translation depends on. */
+  paging: { readonly register: "cr0" | "cr3" | "cr4" | "efer"; readonly guest: boolean };
   /** After an instruction retired (needs the traced interpreter). */
   retire: { readonly rip: bigint };
   /** After a write to a watched physical page. */

@@ -8,6 +8,13 @@ import { FormatError } from "./dwarf/reader.ts";
 import { DwarfSections } from "./dwarf/sections.ts";
 import { TypeReader } from "./dwarf/type-reader.ts";
 import { buildId, type Elf, type Machine, readElf, readSymbols } from "./elf.ts";
+import type {
+  FunctionHit,
+  FunctionPlace,
+  ImageSymbols,
+  LineAddresses,
+  SourceFrame,
+} from "./image-symbols.ts";
 import type { FrameState } from "./location.ts";
 import { REGISTERS, type RegisterSet } from "./registers.ts";
 import { type ActiveFunction, ScopeIndex, variablesIn } from "./scopes.ts";
@@ -17,43 +24,6 @@ import { sizeOf, type Type, typeName } from "./types.ts";
 import { Unwinder, type Unwound } from "./unwind.ts";
 import { makeVariable, type Variable, type VariableScope } from "./variable.ts";
 
-export interface FunctionHit {
-  readonly name: string;
-  readonly start: bigint;
-  /** Undefined for a label without a size. */
-  readonly end: bigint | undefined;
-  readonly offset: bigint;
-  /** Whether debug information or only the symbol table names it. */
-  readonly source: "dwarf" | "symbol";
-}
-
-/** Where a breakpoint on a function belongs. */
-export interface FunctionPlace {
-  readonly name: string;
-  readonly address: bigint;
-  /** Where parameters have their values: behind the prologue, in optimised code at once. */
-  readonly body: bigint;
-  readonly isInlined: boolean;
-  readonly location: SourceLocation | undefined;
-}
-
-/** A source-level frame: one machine frame has several where calls are inlined. */
-export interface SourceFrame {
-  readonly name: string;
-  readonly isInlined: boolean;
-  /** Of the pc in the innermost frame; of the inlined call in the others. */
-  readonly location: SourceLocation | undefined;
-  /** Parameters first, then locals, those of inner blocks first. */
-  readonly variables: readonly Variable[];
-}
-
-export interface LineAddresses {
-  /** The line itself, or the next one that has code. */
-  readonly line: number;
-  /** One for each function, or inlined copy of one, that has code for the line. Ascending. */
-  readonly addresses: readonly bigint[];
-}
-
 const SHF_ALLOC = 2n;
 
 /**
@@ -62,7 +32,7 @@ const SHF_ALLOC = 2n;
  * that nothing throws: debug information that is missing or damaged gives fewer answers, and
  * `problems` says what could not be read.
  */
-export class ProgramSymbols {
+export class ProgramSymbols implements ImageSymbols {
   readonly file: string;
   readonly machine: Machine;
   readonly registers: RegisterSet;

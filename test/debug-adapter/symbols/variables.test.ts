@@ -1,7 +1,8 @@
 // Steps programs under gdb and compares frames, variables, types and values at every stop.
 import { describe, expect, test } from "vitest";
+import type { SourceFrame } from "../../../debug-adapter/symbols/image-symbols.ts";
 import type { FrameState } from "../../../debug-adapter/symbols/location.ts";
-import { ProgramSymbols, type SourceFrame } from "../../../debug-adapter/symbols/program.ts";
+import { ProgramSymbols } from "../../../debug-adapter/symbols/program.ts";
 import { stripped, typeName } from "../../../debug-adapter/symbols/types.ts";
 import { readValue, type Value } from "../../../debug-adapter/symbols/value.ts";
 import type { Variable } from "../../../debug-adapter/symbols/variable.ts";
