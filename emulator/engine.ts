@@ -9,6 +9,7 @@ import type { Form } from "./decode/form.ts";
 import { type Instruction, RECORD, readRecord, writeRecord } from "./decode/instruction.ts";
 import { Evaluator } from "./evaluator/evaluator.ts";
 import { performChecks } from "./execute.ts";
+import { ExecuteBreakpoints } from "./execute-breakpoints.ts";
 import type { Row } from "./instructions/row.ts";
 import { compileForm } from "./interpreter/form-compiler.ts";
 import { buildMainLoop, Handler } from "./interpreter/main-loop.ts";
@@ -23,7 +24,7 @@ import { exceptionName, GuestFault, InterceptExit } from "./system/exceptions.ts
 import { FEATURES } from "./system/features.ts";
 import { is64Bit } from "./system/mode.ts";
 import { checkAccess } from "./system/segment-access.ts";
-import type { Vcpu } from "./vcpu.ts";
+import type { PhysicalAddress, Vcpu } from "./vcpu.ts";
 
 /** Table entries for compiled forms. */
 const TABLE_SIZE = 0x8000;
@@ -70,9 +71,9 @@ export class Engine {
   readonly codePages: CodePages;
   readonly windows: FetchWindows;
   readonly evaluator: Evaluator;
-  /** Linear addresses at which the machine stops before the instruction. */
-  private readonly breakpoints = new Map<bigint, number>();
-  private readonly breakOffsets = new Set<number>();
+  private readonly breakpoints = new ExecuteBreakpoints((offset) =>
+    this.codePages.dropOffset(offset),
+  );
   /** Deterministic counts of work outside generated code; not machine state. */
   readonly counters = { decodes: 0, windows: 0, complex: 0, aborts: 0, compiledForms: 0 };
   /** Linear address of the instruction that is to run past its breakpoint, once. */
@@ -132,29 +133,30 @@ export class Engine {
     this.windows.selectBank(flat, code + (state.guestMode !== 0 ? state.asid * 0x100 : 0));
   }
 
+  /**
+   * Makes the instruction whose first byte lies at a linear address an "execute" event, in every
+   * address space. Counted: each addition needs its removal.
+   */
   addBreakpoint(linear: bigint): void {
-    this.breakpoints.set(linear, (this.breakpoints.get(linear) ?? 0) + 1);
-    this.breakpointsChanged();
+    this.breakpoints.changeLinear(linear, 1);
   }
 
   removeBreakpoint(linear: bigint): void {
-    const count = (this.breakpoints.get(linear) ?? 0) - 1;
-    if (count > 0) this.breakpoints.set(linear, count);
-    else this.breakpoints.delete(linear);
-    this.breakpointsChanged();
+    this.breakpoints.changeLinear(linear, -1);
+  }
+
+  /** The same at a host-physical address, through whatever mapping the instruction is fetched. */
+  addPhysicalBreakpoint(address: PhysicalAddress): void {
+    this.breakpoints.changePhysical(this.cpu.physical.canonical(address), 1);
+  }
+
+  removePhysicalBreakpoint(address: PhysicalAddress): void {
+    this.breakpoints.changePhysical(this.cpu.physical.canonical(address), -1);
   }
 
   /** The instruction at rip runs past its breakpoint, once, when its turn comes. */
   passBreakpointHere(pass: boolean): void {
     this.passed = pass ? this.linearRip() : undefined;
-  }
-
-  private breakpointsChanged(): void {
-    this.breakOffsets.clear();
-    for (const linear of this.breakpoints.keys()) {
-      this.breakOffsets.add(Number(linear & BigInt(PAGE_SIZE - 1)));
-    }
-    this.codePages.flush();
   }
 
   // ---- generated code's imports ----
@@ -311,17 +313,28 @@ export class Engine {
     return this.cpu.state.windowFrame * PAGE_SIZE;
   }
 
+  /** Offset of rip in the page that the window shows. */
+  private get windowOffset(): number {
+    const { state } = this.cpu;
+    return Number(BigInt.asUintN(64, state.rip - state.windowRip));
+  }
+
+  /** Host-physical address of rip, whose page the window shows. */
+  private physicalRip(): PhysicalAddress {
+    return this.windowPage + this.windowOffset;
+  }
+
   private decodeHere(): number {
     this.counters.decodes++;
-    const { state, physical } = this.cpu;
+    const { physical } = this.cpu;
     const code = this.codeSize();
-    const offset = Number(BigInt.asUintN(64, state.rip - state.windowRip));
+    const offset = this.windowOffset;
     const { instruction, crosses } = this.decodeAt(offset, code);
     const pointer = physical.pointer(this.windowPage);
     const kept = !crosses && pointer >= 0;
     const record = kept ? this.codePages.record() : this.codePages.scratch;
     let handler = this.handlerOf(instruction.form);
-    if (this.breakOffsets.has(Number(this.linearRip() & BigInt(PAGE_SIZE - 1)))) {
+    if (this.breakpoints.marked(offset)) {
       this.view.setUint16(record + RECORD.behind, handler, true);
       handler = Handler.breakpoint;
     }
@@ -434,7 +447,8 @@ export class Engine {
   // ---- breakpoints ----
   private stopsHere(): boolean {
     const linear = this.linearRip();
-    if (!this.breakpoints.has(linear)) return false;
+    const physical = this.physicalRip();
+    if (!this.breakpoints.at(linear, physical)) return false;
     if (this.passed === linear) {
       this.passed = undefined;
       return false;
@@ -447,7 +461,7 @@ export class Engine {
       before(name);
     };
     try {
-      observers.emit("execute", { linear, guest: state.guestMode !== 0 });
+      observers.emit("execute", { linear, physical, guest: state.guestMode !== 0 });
     } finally {
       observers.onStop = before;
     }

@@ -4,8 +4,11 @@ import type { ExceptionName } from "./system/exceptions.ts";
 
 /** Everything an observer can be told. "before"/"after" is relative to the event's effect. */
 export interface ObserverEvents {
-  /** Before the instruction at a breakpoint address runs. */
-  execute: { readonly linear: bigint; readonly guest: boolean };
+  /**
+   * Before the instruction runs whose first byte lies at a breakpoint's linear or host-physical
+   * address. `physical` is the RAM's address where an alias of the ROM is executed.
+   */
+  execute: { readonly linear: bigint; readonly physical: number; readonly guest: boolean };
   /** After an access to bytes of a linear page watched with Mmu.watchLinear(), by an instruction. */
   linearAccess: {
     readonly linear: bigint;

@@ -14,6 +14,8 @@ export interface PhysicalMemory {
   readonly ramBytes: number;
   /** Linear-memory address of the byte if it is RAM (or ROM), else -1. */
   pointer(address: PhysicalAddress): number;
+  /** The RAM address for which an alias stands; any other address as it is. */
+  canonical(address: PhysicalAddress): PhysicalAddress;
   /** Reads 1, 2, 4 or 8 bytes; may reach a device and so have side effects. */
   read(address: PhysicalAddress, size: number): bigint;
   /** Writes; drops decoded code of the page, tells write watchers. */

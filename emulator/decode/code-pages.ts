@@ -81,7 +81,14 @@ export class CodePages {
     if (whole) this.physical.removeReason(address, PageReason.code);
   }
 
-  /** Drops everything (the arena is full, or breakpoints changed). */
+  /** Drops the instructions at one offset of every page: breakpoints there changed. */
+  dropOffset(offset: number): void {
+    for (const page of this.pages.values()) {
+      for (const table of page.tables.values()) this.words[table / 4 + offset] = 0;
+    }
+  }
+
+  /** Drops everything: the arena is full. */
   flush(): void {
     for (const number of this.pages.keys()) {
       this.physical.removeReason(number * PAGE_SIZE, PageReason.code);

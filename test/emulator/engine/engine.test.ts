@@ -1,5 +1,8 @@
 // The engine: exact budgets, changing code, breakpoints, limits of the code segment, odd fetches.
 import { describe, expect, test } from "vitest";
+import { loadRom } from "../../../emulator/loader/rom.ts";
+import { Machine } from "../../../emulator/machine.ts";
+import { Rom } from "../../../emulator/rom.ts";
 import { CODE_BYTES } from "../../../emulator/state/memory-map.ts";
 import { CODE, type Mode, Rig, STACK, WINDOW } from "../machine/rig.ts";
 
@@ -218,6 +221,106 @@ describe.each(TIERS)("breakpoints, %s", (tier) => {
     const log = watched(rig);
     expect(rig.run(3)).toEqual({ reason: "budget" });
     expect(log.hits).toEqual([]);
+  });
+
+  test("at a physical address, through whatever mapping; the event says both addresses", () => {
+    const rig = new Rig("long", tier);
+    rig.code("ff c3 ff c1 c3");
+    const page = CODE & ~0xfff;
+    const [first, second] = [rig.map(3, page), rig.map(9, page)];
+    const { engine } = rig.machine.cpu;
+    engine.addPhysicalBreakpoint(CODE + 2);
+    const seen: unknown[] = [];
+    rig.machine.observe({
+      name: "breakpoint",
+      on: {
+        execute: (event) => {
+          seen.push(event);
+          return "stop";
+        },
+      },
+    });
+    for (const base of [BigInt(page), first, second]) {
+      rig.state.rip = base + BigInt(CODE - page);
+      expect(rig.run(100)).toEqual({ reason: "observer", observer: "breakpoint" });
+      const linear = base + BigInt(CODE - page + 2);
+      expect(rig.state.rip).toBe(linear);
+      expect(seen.pop()).toEqual({ linear, physical: CODE + 2, guest: false });
+    }
+    // The same offset of another page, and the linear address of the same number, do not stop.
+    rig.code("90 90 90", CODE + 0x1000);
+    const other = rig.map(5, page + 0x1000);
+    rig.state.rip = other + BigInt(CODE - page);
+    expect(rig.run(3)).toEqual({ reason: "budget" });
+    engine.removePhysicalBreakpoint(CODE + 2);
+    rig.state.rip = first + BigInt(CODE - page);
+    expect(rig.run(2)).toEqual({ reason: "budget" });
+    expect(seen).toEqual([]);
+  });
+
+  test("linear and physical at one instruction are one event; each goes by its own removal", () => {
+    const rig = new Rig("long", tier);
+    rig.code("90 90 eb fc");
+    const { engine } = rig.machine.cpu;
+    const at = BigInt(CODE + 1);
+    engine.addBreakpoint(at);
+    engine.addBreakpoint(at);
+    engine.addPhysicalBreakpoint(CODE + 1);
+    const log = watched(rig);
+    const next = (): string => rig.machine.run({ instructions: 9, passBreakpoint: true }).reason;
+    expect(next()).toBe("observer");
+    expect(log.hits).toEqual([at]);
+    engine.removeBreakpoint(at);
+    engine.removePhysicalBreakpoint(CODE + 1);
+    expect(next()).toBe("observer");
+    engine.removeBreakpoint(at);
+    engine.removeBreakpoint(at);
+    expect(next()).toBe("budget");
+    engine.addBreakpoint(at);
+    expect(next()).toBe("observer");
+  });
+
+  test("in ROM: by either address of the copied part, and in the part that is a device", () => {
+    const bytes = new Uint8Array(0x4_0000).fill(0x90);
+    const { length } = bytes;
+    // Reset vector: jmp far f000:e000
+    bytes.set([0xea, 0x00, 0xe0, 0x00, 0xf0], length - 16);
+    for (const address of [2 ** 32 - 0x2000 + 1, 0xf_e001]) {
+      const machine = new Machine({ ramBytes: 0x20_0000, tier });
+      machine.load(loadRom({ name: "rom", bytes }));
+      machine.cpu.engine.addPhysicalBreakpoint(address);
+      const rig = { machine } as Rig;
+      const log = watched(rig);
+      expect(machine.run({ instructions: 10 }).reason).toBe("observer");
+      expect(log.hits).toEqual([0xf_e001n]);
+      machine.cpu.engine.removePhysicalBreakpoint(address);
+      expect(machine.run({ instructions: 10 }).reason).toBe("budget");
+    }
+    const above = new Rig("protected32", tier);
+    above.machine.memory.attachMmio(new Rom(0xfff0_0000, bytes), 0xfff0_0000, length);
+    above.machine.cpu.engine.addPhysicalBreakpoint(0xfff0_0003);
+    above.state.rip = 0xfff0_0000n;
+    const log = watched(above);
+    expect(above.run(10).reason).toBe("observer");
+    expect(log.hits).toEqual([0xfff0_0003n]);
+  });
+
+  test("setting one drops the decoded instructions at its offset and no others", () => {
+    const rig = new Rig("long", tier);
+    rig.code(`${NOP.repeat(62)} eb c0`);
+    const { engine } = rig.machine.cpu;
+    rig.run(126);
+    const before = engine.counters.decodes;
+    for (let i = 0; i < 2000; i++) engine.addBreakpoint(0x10_0000n + BigInt(i * 0x1001));
+    engine.addPhysicalBreakpoint(CODE + 5);
+    engine.removePhysicalBreakpoint(CODE + 5);
+    for (let i = 0; i < 2000; i++) engine.removeBreakpoint(0x10_0000n + BigInt(i * 0x1001));
+    rig.run(126);
+    expect(engine.counters.decodes - before).toBe(63);
+    const again = engine.counters.decodes;
+    engine.addBreakpoint(0x10_0000n + BigInt(CODE % 0x1000) + 7n);
+    rig.run(126);
+    expect(engine.counters.decodes - again).toBe(1);
   });
 
   test("passing concerns the instruction at rip: one in an interrupt's handler still stops", () => {

@@ -36,6 +36,7 @@ function physicalMemory(memory: WebAssembly.Memory): PhysicalMemory {
   return {
     memory,
     ramBytes: RAM_BYTES,
+    canonical: (at: number): number => at,
     pointer: (at) => (inside(at, 1) ? RAM_BASE + at : -1),
     read,
     write,
