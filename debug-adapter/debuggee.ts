@@ -2,6 +2,7 @@
 import type { Machine } from "../emulator/index.ts";
 import { AddressSpaces } from "./address-spaces.ts";
 import { ExitLog } from "./exit-log.ts";
+import type { TaskSource } from "./guest-task.ts";
 import type { Images } from "./images.ts";
 import type { LaunchConfiguration } from "./launch-arguments.ts";
 import {
@@ -21,6 +22,8 @@ export class Debuggee {
   readonly configuration: LaunchConfiguration;
   readonly spaces: AddressSpaces;
   readonly exits: ExitLog;
+  /** What is known of the kernel that runs in the guest, once it is found. */
+  kernel: TaskSource | undefined;
 
   constructor(machine: Machine, images: Images, configuration: LaunchConfiguration) {
     this.machine = machine;
