@@ -1,4 +1,5 @@
 /** Trees for the variables view, and the handles by which the client asks for their branches. */
+import type { ValuePlace } from "./value-place.ts";
 
 export interface VariableNode {
   readonly name: string;
@@ -8,6 +9,8 @@ export interface VariableNode {
   /** What to write in a watch for this value. */
   readonly evaluateName?: string;
   readonly children?: Children;
+  /** Where the value lives: what a data breakpoint on it watches. */
+  readonly place?: ValuePlace;
   /** Sets it from the user's text and returns the new value; throws a UserError. */
   readonly set?: (text: string) => string;
 }

@@ -65,5 +65,5 @@ export {
   vmcbFieldBytes,
 } from "./svm/vmcb.ts";
 export { encodeVmcbField, type VmcbSegment, VmcbView } from "./svm/vmcb-view.ts";
-export { EXCEPTIONS, type ExceptionName, exceptionName } from "./system/exceptions.ts";
-export { unknownMsrAccesses } from "./system/msrs.ts";
+export { EXCEPTIONS, type ExceptionName, exceptionName, GuestFault } from "./system/exceptions.ts";
+export { MSRS, unknownMsrAccesses, writeMsr } from "./system/msrs.ts";

@@ -1,5 +1,6 @@
 /** Evaluates a parsed expression over whatever its names stand for; it never changes anything. */
 import { UserError } from "../text.ts";
+import type { ValuePlace } from "../value-place.ts";
 import { ExpressionError } from "./lexer.ts";
 import type { BinaryOperator, Node, UnaryOperator } from "./parser.ts";
 
@@ -9,6 +10,10 @@ export interface Term {
   readonly text?: string;
   /** Where the value lies, as a memory reference. */
   readonly reference?: string;
+  /** Where the value lives, if it can be assigned or watched. */
+  readonly place?: ValuePlace;
+  /** In bytes, where it is known. */
+  readonly size?: number;
   /** How it is shown, where not simply as a number or text. */
   readonly shown?: string;
   readonly type?: string;
