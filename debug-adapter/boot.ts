@@ -69,7 +69,7 @@ export async function planBoot(
 export function boot(plan: BootPlan): Debuggee {
   const machine = new Machine({ ramBytes: plan.configuration.memoryBytes });
   machine.load(plan.image);
-  return new Debuggee(machine, plan.images, plan.configuration);
+  return new Debuggee(machine, plan.images.fresh(), plan.configuration);
 }
 
 function isElf(bytes: Uint8Array): boolean {

@@ -10,6 +10,12 @@ import { worldFrames } from "./stack.ts";
 
 export type BreakpointGroup = `source:${string}` | "function" | "instruction" | "exit";
 
+export interface BreakpointEvents {
+  log(text: string): void;
+  /** The breakpoint is elsewhere, or not where it was. */
+  changed(breakpoint: Breakpoint): void;
+}
+
 export class Breakpoints implements StopSources {
   private readonly groups = new Map<BreakpointGroup, readonly Breakpoint[]>();
   private byPlace = new Map<string, Breakpoint[]>();
@@ -17,13 +23,13 @@ export class Breakpoints implements StopSources {
   private placed: bigint[] = [];
   private debuggee: Debuggee | undefined;
   private nextId = 1;
-  private readonly log: (text: string) => void;
+  private readonly events: BreakpointEvents;
   /** On until the client says otherwise. */
   stopsAtShutdown = true;
   stopsAtViolation = true;
 
-  constructor(log: (text: string) => void) {
-    this.log = log;
+  constructor(events: BreakpointEvents) {
+    this.events = events;
   }
 
   newId(): number {
@@ -40,22 +46,24 @@ export class Breakpoints implements StopSources {
     this.place();
   }
 
-  /**
-   * A new machine gets all breakpoints, looked for again in its images; their hits count from 0.
-   * Returns those that moved.
-   */
-  attach(debuggee: Debuggee): Breakpoint[] {
+  /** A new machine gets all breakpoints, looked for again in its images; their hits count from 0. */
+  attach(debuggee: Debuggee): void {
     this.debuggee = debuggee;
     this.placed = [];
+    for (const { options } of this.all) if (options) options.hits = 0;
+    this.rebind();
+  }
+
+  /** Looks for the places of all breakpoints again: the images have changed. */
+  rebind(): void {
     const moved: Breakpoint[] = [];
     for (const [group, breakpoints] of this.groups) {
       const bound = breakpoints.map((each) => bind(each));
       moved.push(...bound.filter((each, i) => isMoved(each, breakpoints[i])));
       this.groups.set(group, bound);
     }
-    for (const { options } of this.all) if (options) options.hits = 0;
     this.place();
-    return moved;
+    for (const breakpoint of moved) this.events.changed(breakpoint);
   }
 
   private place(): void {
@@ -147,7 +155,7 @@ export class Breakpoints implements StopSources {
     const hit = [];
     for (const breakpoint of breakpoints) {
       const outcome = breakpoint.options?.reach(names);
-      if (outcome?.kind === "log") this.log(outcome.text);
+      if (outcome?.kind === "log") this.events.log(outcome.text);
       if (outcome?.kind === "stop") hit.push({ breakpoint, outcome });
     }
     return hit;

@@ -21,6 +21,8 @@ export interface SessionEvents extends CustomEvents {
   readonly breakpoint: DebugProtocol.BreakpointEvent["body"];
   readonly invalidated: DebugProtocol.InvalidatedEvent["body"];
   readonly memory: DebugProtocol.MemoryEvent["body"];
+  readonly module: DebugProtocol.ModuleEvent["body"];
+  readonly loadedSource: DebugProtocol.LoadedSourceEvent["body"];
   readonly thread: DebugProtocol.ThreadEvent["body"];
 }
 

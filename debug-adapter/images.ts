@@ -3,19 +3,101 @@ import type { World } from "./register-file.ts";
 import type { FileReader } from "./services.ts";
 import { readElf } from "./symbols/elf.ts";
 import type { ImageSymbols } from "./symbols/image-symbols.ts";
+import { movedBy } from "./symbols/moved-symbols.ts";
 import { ProgramSymbols } from "./symbols/program.ts";
 import type { SourceLocation } from "./symbols/source-index.ts";
 import { normalizePath } from "./symbols/source-path.ts";
 
-export interface Image {
+/** A part of a program that is loaded, as linked. */
+export interface ImageSegment {
+  readonly virtual: bigint;
+  readonly physical: bigint;
+  readonly size: bigint;
+  readonly isExecutable: boolean;
+  /** What the file holds of it: the rest is zeroes. */
+  readonly bytes: Uint8Array;
+}
+
+export interface ImageParts {
   readonly name: string;
   readonly path: string;
   readonly world: World;
+  /** In link addresses. */
   readonly symbols: ImageSymbols;
-  /** Where it is loaded: linear addresses as linked. */
-  readonly ranges: readonly { readonly start: bigint; readonly end: bigint }[];
+  readonly segments: readonly ImageSegment[];
   /** The client's path of each source file that the debug information names. */
   readonly clientPaths: ReadonlyMap<string, string>;
+  /** Run address minus link address; undefined while it is not known. */
+  readonly slide: bigint | undefined;
+}
+
+/** A program in the machine. Its addresses are those at which it runs. */
+export class Image {
+  readonly parts: ImageParts;
+  private movedBy: bigint | undefined;
+  private moved: ImageSymbols;
+
+  constructor(parts: ImageParts) {
+    this.parts = parts;
+    this.movedBy = parts.slide;
+    this.moved = movedBy(parts.symbols, parts.slide ?? 0n);
+  }
+
+  get name(): string {
+    return this.parts.name;
+  }
+
+  get path(): string {
+    return this.parts.path;
+  }
+
+  get world(): World {
+    return this.parts.world;
+  }
+
+  get clientPaths(): ReadonlyMap<string, string> {
+    return this.parts.clientPaths;
+  }
+
+  /** Run address minus link address; undefined while it is not known. */
+  get slide(): bigint | undefined {
+    return this.movedBy;
+  }
+
+  /** Answers in run addresses; in link addresses while the slide is not known. */
+  get symbols(): ImageSymbols {
+    return this.moved;
+  }
+
+  /** Where it runs; nowhere while the slide is not known. */
+  get ranges(): { readonly start: bigint; readonly end: bigint }[] {
+    const { slide } = this;
+    if (slide === undefined) return [];
+    return this.parts.segments.map(({ virtual, size }) => {
+      const start = BigInt.asUintN(64, virtual + slide);
+      return { start, end: start + size };
+    });
+  }
+
+  has(address: bigint): boolean {
+    const { slide } = this;
+    if (slide === undefined) return false;
+    const linked = BigInt.asUintN(64, address - slide);
+    return this.parts.segments.some(
+      ({ virtual, size }) => virtual <= linked && linked < virtual + size,
+    );
+  }
+
+  /** Only for Images, which tells its listeners. */
+  move(slide: bigint | undefined): void {
+    this.movedBy = slide;
+    this.moved = movedBy(this.parts.symbols, slide ?? 0n);
+  }
+}
+
+export interface ImageChange {
+  readonly kind: "added" | "removed" | "moved";
+  readonly image: Image;
 }
 
 export interface ImageFile {
@@ -31,21 +113,56 @@ export interface SourceOptions {
 }
 
 const PT_LOAD = 1;
+const PF_X = 1;
 
 export class Images {
-  readonly all: readonly Image[];
+  private images: readonly Image[];
+  private readonly listeners = new Set<(change: ImageChange) => void>();
 
   constructor(all: readonly Image[]) {
-    this.all = all;
+    this.images = all;
+  }
+
+  get all(): readonly Image[] {
+    return this.images;
+  }
+
+  /** The images that were there at first, where they were at first, for another run. */
+  fresh(): Images {
+    return new Images(this.images.map((image) => new Image(image.parts)));
+  }
+
+  add(image: Image): void {
+    this.images = [...this.images, image];
+    this.tell({ kind: "added", image });
+  }
+
+  remove(image: Image): void {
+    if (!this.images.includes(image)) return;
+    this.images = this.images.filter((each) => each !== image);
+    this.tell({ kind: "removed", image });
+  }
+
+  /** The image runs `slide` bytes above its link addresses; undefined: nobody knows where. */
+  move(image: Image, slide: bigint | undefined): void {
+    if (image.slide === slide) return;
+    image.move(slide);
+    this.tell({ kind: "moved", image });
+  }
+
+  /** Told after each change; returns what ends it. */
+  onChanged(listener: (change: ImageChange) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  private tell(change: ImageChange): void {
+    for (const listener of [...this.listeners]) listener(change);
   }
 
   /** The image that has the linear address in that world. */
   at(world: World, address: bigint): Image | undefined {
-    return this.all.find(
-      (image) =>
-        image.world === world &&
-        image.ranges.some(({ start, end }) => start <= address && address < end),
-    );
+    return this.images.find((image) => image.world === world && image.has(address));
   }
 
   /** "handle_npf" or "handle_npf+0x12"; undefined where no image names the address. */
@@ -85,18 +202,22 @@ export async function readImage(
 ): Promise<Image> {
   const symbols = new ProgramSymbols(file.bytes, file.path);
   const elf = readElf(file.bytes, file.path);
-  const ranges = elf.segments
+  const segments = elf.segments
     .filter((segment) => segment.type === PT_LOAD)
-    .map(({ virtualAddress, memorySize }) => ({
-      start: virtualAddress,
-      end: virtualAddress + memorySize,
+    .map((segment) => ({
+      virtual: segment.virtualAddress,
+      physical: segment.physicalAddress,
+      size: segment.memorySize,
+      isExecutable: (segment.flags & PF_X) !== 0,
+      bytes: file.bytes.subarray(segment.offset, segment.offset + segment.fileSize),
     }));
   const clientPaths = new Map<string, string>();
   for (const path of symbols.sourceFiles()) {
     clientPaths.set(path, await clientPath(path, file.path, sources, files));
   }
   const name = file.path.split(/[\\/]/).at(-1) ?? file.path;
-  return { name, path: file.path, world: file.world, symbols, ranges, clientPaths };
+  const { path, world } = file;
+  return new Image({ name, path, world, symbols, segments, clientPaths, slide: 0n });
 }
 
 /**

@@ -8,6 +8,7 @@ import { Execution, type Goal, type Stop } from "./execution.ts";
 import { InvariantWatch } from "./invariant-watch.ts";
 import type { ConsolePort, DebugProtocol as DP } from "./protocol.ts";
 import { answer } from "./requests/breakpoints.ts";
+import { tellImageChange } from "./requests/sources.ts";
 import { isRequestName, REQUESTS } from "./requests/table.ts";
 import type { Handler, RequestName } from "./requests/types.ts";
 import type { FileSink, MessageTransport, Services } from "./services.ts";
@@ -26,9 +27,11 @@ export class DebugSession implements Context {
     supportsMemoryEvent: false,
     supportsInvalidatedEvent: false,
   };
-  readonly breakpoints = new Breakpoints((text) =>
-    this.emit("output", { category: "console", output: `${text}\n` }),
-  );
+  readonly breakpoints = new Breakpoints({
+    log: (text) => this.emit("output", { category: "console", output: `${text}\n` }),
+    changed: (breakpoint) =>
+      this.emit("breakpoint", { reason: "changed", breakpoint: answer(this, breakpoint) }),
+  });
   readonly variables = new VariableHandles();
   loaded: Loaded | undefined;
   stop: Stop | undefined;
@@ -136,9 +139,11 @@ export class DebugSession implements Context {
     this.watch = watch;
     this.loaded = { plan, debuggee, execution, invariants: () => watch.status(), opcodes };
     this.hasTerminated = false;
-    for (const breakpoint of this.breakpoints.attach(debuggee)) {
-      this.emit("breakpoint", { reason: "changed", breakpoint: answer(this, breakpoint) });
-    }
+    this.breakpoints.attach(debuggee);
+    debuggee.images.onChanged((change) => {
+      tellImageChange(this, change);
+      this.breakpoints.rebind();
+    });
   }
 
   private async openSinks(plan: BootPlan): Promise<Map<ConsolePort, FileSink>> {

@@ -115,6 +115,7 @@ class StackWalk {
         const bytes = this.debuggee.readLinear(this.world, address, length);
         return bytes.length === length ? bytes : undefined;
       },
+      slide: image?.slide,
     };
   }
 

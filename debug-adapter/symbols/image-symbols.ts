@@ -47,13 +47,13 @@ export interface LineAddresses {
 /**
  * The symbols and source of one program. Nothing throws: what is missing or damaged gives fewer
  * answers, and `problems` says what could not be read. All addresses are those of the program as it
- * was linked.
+ * was linked; moved-symbols.ts puts it elsewhere.
  */
 export interface ImageSymbols {
   readonly registers: RegisterSet;
   /** In hexadecimal, if the program carries one. */
   readonly buildId: string | undefined;
-  readonly symbols: SymbolTable;
+  readonly symbols: Pick<SymbolTable, "at" | "named" | "names">;
   /** What could not be read so far, one sentence each. */
   readonly problems: readonly string[];
   readonly hasDebugInfo: boolean;

@@ -29,6 +29,8 @@ export interface FrameState {
    * it the CFI of the program is used.
    */
   readonly cfa?: bigint | undefined;
+  /** Run address minus link address of the program: static addresses are that much higher. */
+  readonly slide?: bigint | undefined;
 }
 
 export type Bytes =

@@ -84,12 +84,16 @@ class Evaluation {
     }
   }
 
+  private get slide(): bigint {
+    return this.context.state.slide ?? 0n;
+  }
+
   private constants(op: number, reader: Reader): boolean {
     const size = this.context.addressSize;
     if (op >= 0x30 && op <= 0x4f)
       this.push(BigInt(op - 0x30)); // lit0..lit31
     else if (op === 0x03)
-      this.push(reader.unsigned(size)); // addr
+      this.push(reader.unsigned(size) + this.slide); // addr
     else if (op === 0x08)
       this.push(reader.unsigned(1)); // const1u
     else if (op === 0x09)
@@ -104,8 +108,10 @@ class Evaluation {
       this.push(reader.uleb64()); // constu
     else if (op === 0x11)
       this.push(reader.sleb64()); // consts
-    else if (op === 0xa1 || op === 0xa2)
-      this.push(this.indexed(reader.uleb())); // addrx, constx
+    else if (op === 0xa1)
+      this.push(this.indexed(reader.uleb()) + this.slide); // addrx
+    else if (op === 0xa2)
+      this.push(this.indexed(reader.uleb())); // constx
     else return false;
     return true;
   }
