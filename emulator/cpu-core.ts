@@ -63,6 +63,7 @@ export class CpuCore implements Vcpu {
     const base = CPU_BASE + around.index * CPU_STRIDE;
     this.state = createCpuState(around.physical.memory, base);
     this.mmu = new CpuMemory(around.physical, this.state);
+    this.mmu.watches.onAccess = (access) => this.observers.emit("linearAccess", access);
     this.hooks = svmHooks(this.state);
     this.engine = new Engine(this, around.engine);
     this.mmu.dropWindows = () => this.engine.windows.dropAll();

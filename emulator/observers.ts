@@ -9,13 +9,18 @@ export interface ObserverEvents {
    * address. `physical` is the RAM's address where an alias of the ROM is executed.
    */
   execute: { readonly linear: bigint; readonly physical: number; readonly guest: boolean };
-  /** After an access to bytes of a linear page watched with Mmu.watchLinear(), by an instruction. */
+  /**
+   * After an access to bytes of a linear page watched with mmu.watchLinear(): by an instruction's
+   * operands and its stack, and the CPU's own to descriptors, gates, TSS and handler's frame; not by
+   * the fetch. A read-modify-write is one write. An access that crosses a page is told for each
+   * part that lies on a watched page; one of more than eight bytes may come in pieces.
+   */
   linearAccess: {
     readonly linear: bigint;
     readonly physical: number;
     readonly size: number;
     readonly write: boolean;
-    /** Little-endian; equal for a read. */
+    /** Little-endian; equal for a read. Of a device that is written, `before` is 0. */
     readonly before: bigint;
     readonly after: bigint;
     readonly guest: boolean;

@@ -41,6 +41,8 @@ export interface Mmu {
   /** Reads up to 8 bytes at a linear address; throws GuestFault or InterceptExit. */
   read(linear: bigint, size: number, privilege?: AccessPrivilege): bigint;
   write(linear: bigint, size: number, value: bigint, privilege?: AccessPrivilege): void;
+  /** The read of a read-modify-write: faults as its write would, and is no event of its own. */
+  readForWrite(linear: bigint, size: number): bigint;
   /** Faults now if a later write of these bytes would. */
   probeWrite(linear: bigint, size: number, privilege?: AccessPrivilege): void;
   /** Host-physical address of an instruction byte at CPL; fills the instruction TLB. */

@@ -349,8 +349,7 @@ export class Evaluator extends ContextBase<bigint, boolean> implements Execution
     if (this.isMemory(i)) {
       const size = this.sizeOf(i);
       const linear = checkAccess(this.cpu.state, this.current.segment, this.offset(i), size, true);
-      this.cpu.mmu.probeWrite(linear, size);
-      return this.cpu.mmu.read(linear, size);
+      return this.cpu.mmu.readForWrite(linear, size);
     }
     return this.read(i);
   }
@@ -452,6 +451,8 @@ export class Evaluator extends ContextBase<bigint, boolean> implements Execution
       if (aligned) this.requireAlignment(i);
       const linear = checkAccess(this.cpu.state, this.current.segment, this.offset(i), 16, true);
       this.cpu.mmu.probeWrite(linear, 16);
+      const low = this.cpu.mmu.readForWrite(linear, 8);
+      return low | (this.cpu.mmu.readForWrite(wrap(linear + 8n), 8) << 64n);
     }
     return this.readX(i);
   }

@@ -26,7 +26,15 @@ export interface Worlds {
 const PHYSICAL_LIMIT = 1n << 52n;
 
 function meaningless(address: bigint, reason: string): Translation {
-  return { kind: "fault", fault: "none", code: 0n, address, reason, levels: [] };
+  return {
+    kind: "fault",
+    fault: "none",
+    code: 0n,
+    address,
+    reason,
+    levels: [],
+    culprit: undefined,
+  };
 }
 
 function identity(address: bigint): Translation {
@@ -36,6 +44,7 @@ function identity(address: bigint): Translation {
   return {
     kind: "page",
     physical: Number(address),
+    guestPhysical: undefined,
     pageSize: PAGE_SIZE,
     nestedPageSize: undefined,
     rights: { write: true, user: true, execute: true },

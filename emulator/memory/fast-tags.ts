@@ -44,6 +44,12 @@ export class FastTags {
     this.#quads[at + 1] = TLB_NO_TAG;
   }
 
+  /** The slots of a linear page in every bank, whatever page they show. */
+  dropPage(low: number): void {
+    const index = (low >>> 12) & (TLB_ENTRIES - 1);
+    for (let bank = 0; bank < TLB_BANKS; bank++) this.drop(bank * TLB_ENTRIES + index);
+  }
+
   /** Both banks of the host (0) or the guest (1). */
   dropWorld(world: number): void {
     const length = 2 * TLB_ENTRIES * QUADS;

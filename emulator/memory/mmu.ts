@@ -13,6 +13,7 @@ import { GuestFault, InterceptExit } from "../system/exceptions.ts";
 import type { AccessPrivilege, Mmu, PhysicalAddress } from "../vcpu.ts";
 import { CpuPaging } from "./cpu-paging.ts";
 import { FastTags } from "./fast-tags.ts";
+import { LinearWatches } from "./linear-watch.ts";
 import { Walk } from "./page-walk.ts";
 import { Access, Cr0, Rights } from "./paging-bits.ts";
 import type { MachineMemory } from "./physical-memory.ts";
@@ -31,6 +32,7 @@ function join(low: number, high: number): bigint {
 
 export class LinearMemory implements Mmu {
   readonly tlb: Tlb;
+  readonly watches: LinearWatches;
   /** Deterministic counts for benchmarks; not machine state. */
   readonly counters = { slowPaths: 0, walks: 0 };
 
@@ -51,11 +53,15 @@ export class LinearMemory implements Mmu {
   /** Second page of an access that crosses a page. */
   #nextLow = 0;
   #nextHigh = 0;
-  /** The write that commitWrite() carries out: one part, or one on each page. */
+  /** The access whose bytes go through the bounce buffer: one part, or one on each page. */
+  #firstLow = 0;
+  #firstHigh = 0;
   #firstAt = 0;
   #firstSize = 0;
   #secondAt = 0;
   #secondSize = 0;
+  /** The read under way belongs to a write, which is told of instead. */
+  #silent = false;
 
   constructor(memory: MachineMemory, state: CpuState) {
     this.#state = state;
@@ -63,6 +69,7 @@ export class LinearMemory implements Mmu {
     this.#paging = new CpuPaging(memory.memory, state, memory);
     this.#fast = new FastTags(memory.memory, state.base);
     this.tlb = new Tlb(memory.memory, state.base, this.#fast);
+    this.watches = new LinearWatches(memory, state);
     this.#bounce = state.base + CPU_FIELDS.bounce0.offset;
     memory.tagListeners.push((page) => {
       if (page < 0) this.#fast.dropAll();
@@ -76,12 +83,23 @@ export class LinearMemory implements Mmu {
     const high = this.#high;
     const access = this.#access(Access.read, privilege);
     const first = PAGE_SIZE - (low & 0xfff);
-    if (size <= first) return this.#memory.read(this.#locate(low, high, access), size);
+    if (size <= first) return this.#readPart(low, high, this.#locate(low, high, access), size);
     this.#next(low, high, privilege);
     const firstAt = this.#locate(low, high, access);
     const secondAt = this.#locate(this.#nextLow, this.#nextHigh, access);
-    const value = this.#memory.read(firstAt, first);
-    return value | (this.#memory.read(secondAt, size - first) << BigInt(first * 8));
+    const value = this.#readPart(low, high, firstAt, first);
+    const rest = this.#readPart(this.#nextLow, this.#nextHigh, secondAt, size - first);
+    return value | (rest << BigInt(first * 8));
+  }
+
+  readForWrite(linear: bigint, size: number): bigint {
+    this.probeWrite(linear, size);
+    this.#silent = true;
+    try {
+      return this.read(linear, size);
+    } finally {
+      this.#silent = false;
+    }
   }
 
   write(linear: bigint, size: number, value: bigint, privilege: AccessPrivilege = "cpl"): void {
@@ -90,14 +108,30 @@ export class LinearMemory implements Mmu {
     const access = this.#access(Access.write, privilege);
     const first = PAGE_SIZE - (low & 0xfff);
     if (size <= first) {
-      this.#memory.write(this.#locate(low, high, access), size, value);
+      this.#writePart(low, high, this.#locate(low, high, access), size, value);
       return;
     }
     this.#next(low, high, privilege);
     const firstAt = this.#locate(low, high, access);
     const secondAt = this.#locate(this.#nextLow, this.#nextHigh, access);
-    this.#memory.write(firstAt, first, BigInt.asUintN(first * 8, value));
-    this.#memory.write(secondAt, size - first, value >> BigInt(first * 8));
+    this.#writePart(low, high, firstAt, first, BigInt.asUintN(first * 8, value));
+    const rest = value >> BigInt(first * 8);
+    this.#writePart(this.#nextLow, this.#nextHigh, secondAt, size - first, rest);
+  }
+
+  #readPart(low: number, high: number, at: PhysicalAddress, size: number): bigint {
+    const value = this.#memory.read(at, size);
+    if (!this.#silent) this.watches.tellRead(low, high, at, size, value);
+    return value;
+  }
+
+  #writePart(low: number, high: number, at: PhysicalAddress, size: number, value: bigint): void {
+    if (!this.watches.covers(low, high)) {
+      this.#memory.write(at, size, value);
+      return;
+    }
+    const store = (): void => this.#memory.write(at, size, value);
+    this.watches.aroundWrite(low, high, at, size, value, store);
   }
 
   probeWrite(linear: bigint, size: number, privilege: AccessPrivilege = "cpl"): void {
@@ -133,16 +167,21 @@ export class LinearMemory implements Mmu {
     if ((low & 0xfff) + size > PAGE_SIZE) {
       this.#locateBoth(low, high, size, access);
       this.#gather();
+      this.#tellGathered();
       return this.#bounce;
     }
     const physical = this.#locate(low, high, access);
-    const pointer = this.#memory.pointer(physical);
+    let pointer = this.#memory.pointer(physical);
     if (pointer < 0) {
       this.#memory.copyOut(physical, size, this.#bounce);
-      return this.#bounce;
+      pointer = this.#bounce;
+    } else {
+      this.#installFast(this.#slot, low, high, access);
+      this.#memory.noteRead(physical, size);
     }
-    this.#installFast(this.#slot, low, high, access);
-    this.#memory.noteRead(physical, size);
+    if (this.watches.covers(low, high)) {
+      this.watches.tellRead(low, high, physical, size, this.watches.valueOf(pointer, size));
+    }
     return pointer;
   }
 
@@ -155,9 +194,35 @@ export class LinearMemory implements Mmu {
   }
 
   commitWrite(): void {
-    this.#memory.copyIn(this.#firstAt, this.#firstSize, this.#bounce);
-    if (this.#secondSize === 0) return;
-    this.#memory.copyIn(this.#secondAt, this.#secondSize, this.#bounce + this.#firstSize);
+    const firstSize = this.#firstSize;
+    const secondSize = this.#secondSize;
+    this.#commitPart(this.#firstLow, this.#firstHigh, this.#firstAt, firstSize, this.#bounce);
+    if (secondSize === 0) return;
+    const from = this.#bounce + firstSize;
+    this.#commitPart(this.#nextLow, this.#nextHigh, this.#secondAt, secondSize, from);
+  }
+
+  #commitPart(low: number, high: number, at: PhysicalAddress, size: number, from: number): void {
+    if (!this.watches.covers(low, high)) {
+      this.#memory.copyIn(at, size, from);
+      return;
+    }
+    const store = (): void => this.#memory.copyIn(at, size, from);
+    this.watches.aroundWrite(low, high, at, size, this.watches.valueOf(from, size), store);
+  }
+
+  /**
+   * Makes data accesses to a linear page, of every world and address space, events (linearAccess)
+   * until the returned function is called. Several may watch one page. Only fast tags are withheld:
+   * the architectural TLB is as it would be without.
+   */
+  watchLinear(linear: bigint): () => void {
+    if (this.watches.add(linear)) this.#fast.dropPage(this.#split(linear));
+    let watching = true;
+    return () => {
+      if (watching) this.watches.remove(linear);
+      watching = false;
+    };
   }
 
   flushNonGlobal(): void {
@@ -242,6 +307,8 @@ export class LinearMemory implements Mmu {
     const first = PAGE_SIZE - (low & 0xfff);
     this.#next(low, high, "cpl");
     this.#requireCanonical(this.#nextHigh);
+    this.#firstLow = low;
+    this.#firstHigh = high;
     this.#firstAt = this.#locate(low, high, access);
     this.#firstSize = first;
     this.#secondAt = this.#locate(this.#nextLow, this.#nextHigh, access);
@@ -287,6 +354,7 @@ export class LinearMemory implements Mmu {
 
   /** Gives generated code what the entry and the page's reasons let it have. */
   #installFast(slot: number, low: number, high: number, access: number): void {
+    if (this.watches.covers(low, high)) return;
     const frame = this.tlb.frame(slot);
     const rights = this.tlb.rights(slot);
     const user = (access & Access.user) !== 0;
@@ -307,17 +375,33 @@ export class LinearMemory implements Mmu {
       this.#locateBoth(low, high, size, access);
     } else {
       const physical = this.#locate(low, high, access);
-      if (this.#memory.admitWrite(physical, size)) {
+      const watched = this.watches.covers(low, high);
+      if (!watched && this.#memory.admitWrite(physical, size)) {
         this.#installFast(this.#slot, low, high, access);
         if (modify) this.#memory.noteRead(physical, size);
         return this.#memory.pointer(physical);
       }
+      this.#firstLow = low;
+      this.#firstHigh = high;
       this.#firstAt = physical;
       this.#firstSize = size;
       this.#secondSize = 0;
     }
     if (modify) this.#gather();
     return this.#bounce;
+  }
+
+  /** Tells of a read of both parts, whose bytes are in the bounce buffer. */
+  #tellGathered(): void {
+    const { watches } = this;
+    const parts = [
+      [this.#firstLow, this.#firstHigh, this.#firstAt, this.#firstSize, 0],
+      [this.#nextLow, this.#nextHigh, this.#secondAt, this.#secondSize, this.#firstSize],
+    ] as const;
+    for (const [low, high, at, size, offset] of parts) {
+      if (!watches.covers(low, high)) continue;
+      watches.tellRead(low, high, at, size, watches.valueOf(this.#bounce + offset, size));
+    }
   }
 
   /** Copies the present bytes of the located access to the bounce buffer. */

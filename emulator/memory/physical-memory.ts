@@ -36,7 +36,11 @@ export class MachineMemory implements PhysicalMemory {
   readonly #words: Int32Array;
   readonly #view: DataView;
   readonly #devices = new Map<number, Device>();
-  readonly #writeWatches = new Map<number, number>();
+  /** How often each page is watched, by reason. */
+  readonly #watches = {
+    [PageReason.watchWrite]: new Map<number, number>(),
+    [PageReason.watchRead]: new Map<number, number>(),
+  };
   #aliasFirst = 0;
   #aliasEnd = 0;
   #aliasTarget = 0;
@@ -230,18 +234,31 @@ export class MachineMemory implements PhysicalMemory {
    * Several may watch one page; each is told of all writes to it.
    */
   watchWrites(address: PhysicalAddress): () => void {
+    return this.#watch(address, PageReason.watchWrite);
+  }
+
+  /** Makes reads of the page events (physicalRead), table walks and fetches excepted. */
+  watchReads(address: PhysicalAddress): () => void {
+    return this.#watch(address, PageReason.watchRead);
+  }
+
+  #watch(
+    address: PhysicalAddress,
+    reason: typeof PageReason.watchWrite | typeof PageReason.watchRead,
+  ): () => void {
+    const watches = this.#watches[reason];
     const page = Math.floor(this.canonical(address) / PAGE_SIZE);
-    this.#writeWatches.set(page, (this.#writeWatches.get(page) ?? 0) + 1);
-    this.addReason(address, PageReason.watchWrite);
+    watches.set(page, (watches.get(page) ?? 0) + 1);
+    this.addReason(address, reason);
     let watching = true;
     return () => {
       if (!watching) return;
       watching = false;
-      const left = (this.#writeWatches.get(page) ?? 1) - 1;
-      if (left > 0) this.#writeWatches.set(page, left);
+      const left = (watches.get(page) ?? 1) - 1;
+      if (left > 0) watches.set(page, left);
       else {
-        this.#writeWatches.delete(page);
-        this.removeReason(address, PageReason.watchWrite);
+        watches.delete(page);
+        this.removeReason(address, reason);
       }
     };
   }

@@ -1,8 +1,8 @@
 /** Address translation for the debugger: the CPU's walker without side effects, with every level told. */
 
 import type { CpuState } from "../state/cpu-state.ts";
-import { type EntryMemory, PagingStage, Walk } from "./page-walk.ts";
-import { Access, FaultCode, PagingMode, Rights } from "./paging-bits.ts";
+import { type EntryMemory, isLeaf, PagingStage, Walk } from "./page-walk.ts";
+import { Access, Entry, FaultCode, PagingMode, Rights } from "./paging-bits.ts";
 
 /** The registers that make a linear address space; a VMCB's save area can supply them. */
 export interface PagingContext {
@@ -27,6 +27,8 @@ export interface TranslationAccess {
   readonly write?: boolean;
   readonly user?: boolean;
   readonly fetch?: boolean;
+  /** A supervisor's data access to which SMAP applies: CR4.SMAP = 1 and RFLAGS.AC = 0. */
+  readonly smap?: boolean;
 }
 
 export interface TranslationLevel {
@@ -34,9 +36,20 @@ export interface TranslationLevel {
   readonly stage: "paging" | "nested";
   /** AMD's name of the entry. */
   readonly entry: "PML4E" | "PDPE" | "PDE" | "PTE";
+  /** From 4 (PML4E) to 1 (PTE), and the entry's place in its table. */
+  readonly level: number;
+  readonly index: number;
   /** Host-physical address and value of the entry. */
   readonly address: number;
   readonly value: bigint;
+  /** Size of the entry: 4 in legacy tables, else 8. */
+  readonly bytes: 4 | 8;
+  /** Address of a "paging" entry as the guest gives it, under nested tables. */
+  readonly guestAddress: bigint | undefined;
+  /** Whether it names a page, not a table. */
+  readonly leaf: boolean;
+  /** What this entry alone allows. */
+  readonly rights: TranslationRights;
 }
 
 export interface TranslationRights {
@@ -49,6 +62,8 @@ export type Translation =
   | {
       readonly kind: "page";
       readonly physical: number;
+      /** What the first stage gives; undefined where there is one stage only. */
+      readonly guestPhysical: bigint | undefined;
       /** Of the first stage, and of the nested one. */
       readonly pageSize: number;
       readonly nestedPageSize: number | undefined;
@@ -67,6 +82,8 @@ export type Translation =
       readonly address: bigint;
       readonly reason: string;
       readonly levels: readonly TranslationLevel[];
+      /** Index in `levels` of the entry at fault; undefined where no entry is. */
+      readonly culprit: number | undefined;
     };
 
 const ENTRY_NAMES = ["", "PTE", "PDE", "PDPE", "PML4E"] as const;
@@ -80,6 +97,10 @@ function rightsOf(stage: PagingStage): TranslationRights {
     user: (stage.rights & Rights.user) !== 0,
     execute: (stage.rights & Rights.execute) !== 0,
   };
+}
+
+function join(low: number, high: number): bigint {
+  return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
 }
 
 /** Translates for display: sets no Accessed or Dirty bit, fills no TLB, reads no device. */
@@ -117,7 +138,8 @@ export class Translator {
     const canonical = BigInt.asUintN(64, BigInt.asIntN(48, address)) === address;
     if (stage.mode === PagingMode.long && !canonical) {
       const reason = "the address is not canonical";
-      return { kind: "fault", fault: "GP", code: 0n, address, reason, levels: [] };
+      const none = { levels: [], culprit: undefined };
+      return { kind: "fault", fault: "GP", code: 0n, address, reason, ...none };
     }
     return this.#translate(stage, address, access);
   }
@@ -133,11 +155,40 @@ export class Translator {
     const stage = new PagingStage(memory);
     stage.update = false;
     stage.trace = (level, address, low, high) => {
-      const value = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
-      const entry = ENTRY_NAMES[level] as TranslationLevel["entry"];
-      this.#levels.push({ stage: name, entry, address, value });
+      this.#levels.push(this.#level(stage, name, level, address, low, high));
     };
     return stage;
+  }
+
+  #level(
+    stage: PagingStage,
+    name: "paging" | "nested",
+    level: number,
+    address: number,
+    low: number,
+    high: number,
+  ): TranslationLevel {
+    const { mode, second } = stage;
+    const bytes = mode === PagingMode.legacy ? 4 : 8;
+    // Legacy PAE: four PDPTEs at any multiple of 32, which have no rights.
+    const pdpte = mode === PagingMode.pae && level === 3;
+    const place = pdpte ? address & 0x1f : address & 0xfff;
+    return {
+      stage: name,
+      entry: ENTRY_NAMES[level] as TranslationLevel["entry"],
+      level,
+      index: place / bytes,
+      address,
+      value: join(low, high),
+      bytes,
+      guestAddress: second === null ? undefined : join(second.inputLow, second.inputHigh),
+      leaf: isLeaf(mode, stage.pageSizeExtensions, level, low),
+      rights: {
+        write: pdpte || (low & Entry.writable) !== 0,
+        user: pdpte || (low & Entry.user) !== 0,
+        execute: pdpte || high >= 0,
+      },
+    };
   }
 
   #configureNested(nested: NestedContext): void {
@@ -157,13 +208,15 @@ export class Translator {
     const bits =
       (access?.write ? Access.write : 0) |
       (access?.user ? Access.user : 0) |
-      (access?.fetch ? Access.fetch : 0);
+      (access?.fetch ? Access.fetch : 0) |
+      (access?.smap && !access.user && !access.fetch ? Access.smap : 0);
     const outcome = stage.walk(low32(address), high32(address), bits);
-    if (outcome !== Walk.done) return this.#fault(stage, outcome, address);
+    if (outcome !== Walk.done) return this.#fault(stage, outcome, address, bits);
     const nested = stage.second;
     return {
       kind: "page",
       physical: stage.physical,
+      guestPhysical: nested === null ? undefined : join(nested.inputLow, nested.inputHigh),
       pageSize: 2 ** stage.pageBits,
       nestedPageSize: nested === null ? undefined : 2 ** nested.pageBits,
       rights: rightsOf(stage),
@@ -172,29 +225,66 @@ export class Translator {
     };
   }
 
-  #fault(stage: PagingStage, outcome: Walk, address: bigint): Translation {
+  #fault(stage: PagingStage, outcome: Walk, address: bigint, access: number): Translation {
     const inNested = stage === this.#nested || outcome !== Walk.fault;
     const failed = inNested ? this.#nested : stage;
     const which = outcome === Walk.tableFault ? 1n << 33n : 1n << 32n;
-    const input = (BigInt(failed.inputHigh >>> 0) << 32n) | BigInt(failed.inputLow >>> 0);
+    // What the failed stage was asked for: a walk of guest tables is a user's write, and no fetch.
+    const tableWalk = outcome === Walk.tableFault;
+    let bits = tableWalk ? Access.write | Access.user : access | (inNested ? Access.user : 0);
+    if ((bits & Access.user) === 0 && !failed.writeProtect) bits &= ~Access.write;
+    const culprit = this.#culprit(failed, bits);
     return {
       kind: "fault",
       fault: inNested ? "NPF" : "PF",
       code: BigInt(failed.faultCode) | (inNested ? which : 0n),
-      address: inNested ? input : address,
-      reason: this.#reason(failed),
+      address: inNested ? join(failed.inputLow, failed.inputHigh) : address,
+      reason: this.#reason(failed, culprit, bits),
       levels: this.#levels,
+      culprit,
     };
   }
 
-  #reason(failed: PagingStage): string {
-    const last = this.#levels.at(-1);
-    if (last === undefined) return "no table translates this address";
-    const place = `${last.stage === "nested" ? "nested " : ""}${last.entry} at hpa:0x${last.address.toString(16)}`;
-    if ((failed.faultCode & FaultCode.present) === 0) return `${place} is not present`;
-    if ((failed.faultCode & FaultCode.reserved) !== 0) return `${place} has a reserved bit set`;
-    return `the rights up to ${place} do not allow this access`;
+  /** The entry that ended the walk, or the first of it that denies the access. */
+  #culprit(failed: PagingStage, bits: number): number | undefined {
+    const levels = this.#levels;
+    const last = levels.length - 1;
+    const name = failed === this.#nested ? "nested" : "paging";
+    if (levels[last]?.stage !== name) return undefined;
+    const { faultCode } = failed;
+    const denied = (faultCode & FaultCode.present) !== 0 && (faultCode & FaultCode.reserved) === 0;
+    if (!denied) return last;
+    // A nested walk is the run of entries at the end; a first stage's entries have walks between.
+    let first = last;
+    if (name === "paging") first = levels.findIndex(({ stage }) => stage === "paging");
+    else while (levels[first - 1]?.stage === name) first--;
+    for (let i = first; i <= last; i++) {
+      const { stage, rights } = levels[i] as TranslationLevel;
+      if (stage === name && deniedBy(rights, bits) !== undefined) return i;
+    }
+    return last;
   }
+
+  #reason(failed: PagingStage, culprit: number | undefined, bits: number): string {
+    const level = culprit === undefined ? undefined : this.#levels[culprit];
+    if (level === undefined) return "no table translates this address";
+    const place = `${level.stage === "nested" ? "nested " : ""}${level.entry} at hpa:0x${level.address.toString(16)}`;
+    const { faultCode } = failed;
+    if ((faultCode & FaultCode.present) === 0) return `${place} is not present`;
+    if ((faultCode & FaultCode.reserved) !== 0) return `${place} has a reserved bit set`;
+    const denied = deniedBy(level.rights, bits);
+    if (denied !== undefined) return `${place} ${denied}`;
+    const rule = (bits & Access.fetch) !== 0 ? "SMEP forbids its execution" : "SMAP forbids it";
+    return `${place} is a user page, and ${rule} at supervisor level`;
+  }
+}
+
+/** Which right a denied access lacks in an entry; undefined if it has all (SMEP and SMAP aside). */
+function deniedBy(rights: TranslationRights, access: number): string | undefined {
+  if ((access & Access.user) !== 0 && !rights.user) return "is for the supervisor only";
+  if ((access & Access.write) !== 0 && !rights.write) return "is read-only";
+  if ((access & Access.fetch) !== 0 && !rights.execute) return "is no-execute";
+  return undefined;
 }
 
 /** The linear address space in which the CPU runs now. */

@@ -117,6 +117,42 @@ function watched(): Way {
   };
 }
 
+/** Watches, by linear address, the pages of code, stack and tables in use, of guest and host. */
+function watchedByLinear(): Way {
+  let told = 0;
+  const pages = new Set<bigint>();
+  let observed: Machine | undefined;
+  const way = inPieces(
+    () => 50_021,
+    (machine) => {
+      if (observed !== machine) {
+        observed = machine;
+        machine.observe({
+          name: "linear pages",
+          on: {
+            linearAccess: () => {
+              told++;
+              return undefined;
+            },
+          },
+        });
+      }
+      const { rip, rsp, rsi, rdi, gdtr, idtr } = machine.state;
+      for (const address of [rip, rsp, rsi, rdi, gdtr.base, idtr.base]) {
+        const page = address >> 12n;
+        if (pages.has(page)) continue;
+        pages.add(page);
+        machine.cpu.mmu.watchLinear(address);
+      }
+    },
+  );
+  return (machine, to) => {
+    const before = told;
+    way(machine, to);
+    expect(told - before).toBeGreaterThan(10_000);
+  };
+}
+
 function hashesAt(machine: Machine, instants: readonly number[], way: Way): string[] {
   return instants.map((instant) => {
     way(machine, instant);
@@ -139,6 +175,7 @@ describe("from reset", () => {
     ["with a snapshot taken and restored each million instructions", snapshots],
     ["with a debugger that reads memory and registers", debuggerReading],
     ["with every page watched", watched],
+    ["with linear pages watched", watchedByLinear],
   ])("%s", (_, way) => {
     expect(hashesAt(bootLinux().machine, EARLY, way())).toEqual(expected);
   });
@@ -169,6 +206,7 @@ describe("in user mode", () => {
     ["with a snapshot taken and restored each million instructions", snapshots],
     ["with a debugger that reads memory and registers", debuggerReading],
     ["with every page watched", watched],
+    ["with linear pages watched", watchedByLinear],
   ])("%s", (_, way) => {
     const { machine } = booted;
     machine.restore(start);

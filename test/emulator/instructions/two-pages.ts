@@ -76,6 +76,11 @@ export class TwoPages {
     return value;
   }
 
+  readForWrite(linear: bigint, size: number): bigint {
+    this.probeWrite(linear, size);
+    return this.read(linear, size);
+  }
+
   write(linear: bigint, size: number, value: bigint): void {
     this.probeWrite(linear, size);
     for (let i = 0; i < size; i++) {

@@ -14,7 +14,7 @@ import {
 } from "../../../scripts/build-minvisor.mjs";
 import { Random } from "../../harness/host-oracle/random.ts";
 import { bytesOf, shapesOf } from "../decode/row-bytes.ts";
-import { CODE, Rig, WINDOW } from "../machine/rig.ts";
+import { CODE, type Mode, Rig, WINDOW } from "../machine/rig.ts";
 
 const SEED = 4242;
 /** MinVisor places itself at 256 MiB. */
@@ -70,17 +70,36 @@ describe("images", () => {
   });
 });
 
+/** Watches code, stack, tables and data by linear address; gives the number of events so far. */
+function watchLinearPages(rig: Rig, mode: Mode): () => number {
+  let events = 0;
+  const { mmu } = rig.machine.cpu;
+  for (let page = 0n; page < 0x10_0000n; page += 0x1000n) mmu.watchLinear(page);
+  if (mode === "long") for (let i = 0n; i < 4n; i++) mmu.watchLinear(WINDOW + i * 0x1000n);
+  rig.machine.observe({
+    name: "watch",
+    on: {
+      linearAccess: () => {
+        events++;
+        return undefined;
+      },
+    },
+  });
+  return () => events;
+}
+
 /** Rows that leave a straight line for long, or that wait. */
 const LEFT_OUT = new Set(["HLT", "VMRUN", "SYSRET", "SYSEXIT", "IRET", "RETF"]);
 
 describe(`random programs, seed ${SEED}`, () => {
   test.each(["long", "protected32", "protected16"] as const)("%s", (mode) => {
     const random = new Random(SEED + mode.length);
-    const rigs = (["compiled", "evaluated"] as const).map((tier) => {
-      const rig = new Rig(mode, tier);
+    const rigs = (["compiled", "evaluated", "watched"] as const).map((kind) => {
+      const rig = new Rig(mode, kind === "watched" ? "compiled" : kind);
       for (let i = 0; i < 4; i++) rig.map(i, 0x2_0000 + i * 0x1000);
       return rig;
     });
+    const told = watchLinearPages(rigs[2] as Rig, mode);
     const bits = mode === "long" ? 64 : mode === "protected32" ? 32 : 16;
     const choices = rigs[0]?.machine.cpu.engine.decoder.parsedRows.flatMap((parsed) =>
       shapesOf(parsed)
@@ -108,9 +127,15 @@ describe(`random programs, seed ${SEED}`, () => {
       });
       const text = Buffer.from(bytes).toString("hex");
       for (let n = 0; n < 8; n++) {
-        const [a, b] = rigs.map((rig) => [rig.run(4), rig.lastException, rig.machine.stateHash()]);
+        const [a, b, watched] = rigs.map((rig) => [
+          rig.run(4),
+          rig.lastException,
+          rig.machine.stateHash(),
+        ]);
         expect(b, `${text} after ${n * 4}`).toEqual(a);
+        expect(watched, `${text} after ${n * 4}, watched`).toEqual(a);
       }
     }
+    expect(told()).toBeGreaterThan(1000);
   });
 });

@@ -82,6 +82,10 @@ function identityMmu(rig: { fault?: Rig["fault"] }, physical: PhysicalMemory, fl
       meet("write");
       physical.write(Number(linear), size, value);
     },
+    readForWrite: (linear, size) => {
+      meet("write");
+      return physical.read(Number(linear), size);
+    },
     probeWrite: () => meet("write"),
     translateFetch: (linear) => {
       meet("fetch");
