@@ -89,11 +89,18 @@ export function segmentWrites(name: string, elf: ElfImage, ramBytes: number): Me
   });
 }
 
-/** Physical address of the entry point: by the segment that holds it, where the header is virtual. */
+/**
+ * Physical address of the entry point: linkers write it as a virtual or as a physical one, and the
+ * segment that holds it tells which.
+ */
 export function physicalEntry(name: string, elf: ElfImage): number {
   for (const { physical, virtual, memoryBytes } of elf.segments) {
     const inside = elf.entry - virtual;
     if (inside >= 0n && inside < BigInt(memoryBytes)) return Number(physical + inside);
+  }
+  for (const { physical, memoryBytes } of elf.segments) {
+    const inside = elf.entry - physical;
+    if (inside >= 0n && inside < BigInt(memoryBytes)) return Number(elf.entry);
   }
   throw new LoadError(`${name} has an entry point outside its ELF segments`);
 }

@@ -68,9 +68,12 @@ test("an ELF64 kernel without flag 16 is loaded by its segments", () => {
   expect(memoryOf(image).memory[image.entry.eip]).toBe(0xf4);
 });
 
-test("virtual entry points are taken to where their segment is loaded", () => {
+test.each([
+  ["a virtual entry point is taken to where its segment is loaded", "ENTRY(start)"],
+  ["a physical entry point is where it says", "ENTRY(low) low = start - 0xc0000000;"],
+])("%s", (_, entry) => {
   const script = `
-ENTRY(start)
+${entry}
 SECTIONS {
   . = 0xc0200000;
   .text : AT(0x200000) { *(.multiboot) *(.text) *(.data) *(.bss) }
