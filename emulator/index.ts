@@ -5,6 +5,7 @@
  * bigints. Registers are bigints, segments views (state/cpu-state.ts). Loading errors are LoadError
  * with one clear sentence; reading never throws and never changes the machine.
  */
+export type { DeviceRegisters } from "./devices/device.ts";
 export { CONDITIONS } from "./instructions/context.ts";
 export type { BootImage, ImageFile, LoadOptions, ModuleFile } from "./loader/boot-image.ts";
 export { LoadError } from "./loader/load-error.ts";
@@ -51,19 +52,40 @@ export {
 export type { CpuState, Segment } from "./state/cpu-state.ts";
 export { Flag, type FlagName, getFlag, getRflags, setFlag, setRflags } from "./state/flags.ts";
 export { PAGE_SIZE, PageReason } from "./state/memory-map.ts";
+export { describeEvent, isValidEvent } from "./svm/event-format.ts";
 export { type ExitFields, exitFields } from "./svm/exit-fields.ts";
 export { describeExit, describeExitInfo, type ExitWords } from "./svm/exit-info.ts";
-export { EXITS, type Exit, exitByName, exitName, exitOf } from "./svm/exits.ts";
 export {
+  EXCEPTION_EXIT,
+  EXITS,
+  type Exit,
+  type ExitKind,
+  exitByName,
+  exitName,
+  exitOf,
+} from "./svm/exits.ts";
+export { INTERCEPTS } from "./svm/intercepts.ts";
+export { msrPermission } from "./svm/msr-intercept.ts";
+export {
+  type BitFields,
   type DecodedBit,
   decodeBits,
+  decodeWord,
   describeBits,
+  describeWord,
   VMCB_BYTES,
   VMCB_FIELDS,
   type VmcbField,
   type VmcbFieldName,
   vmcbFieldBytes,
 } from "./svm/vmcb.ts";
-export { encodeVmcbField, type VmcbSegment, VmcbView } from "./svm/vmcb-view.ts";
+export {
+  encodeVmcbField,
+  type VmcbSegment,
+  type VmcbValue,
+  VmcbView,
+  vmcbFieldOf,
+} from "./svm/vmcb-view.ts";
+export { VMRUN_CHECKS } from "./svm/vmrun-checks.ts";
 export { EXCEPTIONS, type ExceptionName, exceptionName, GuestFault } from "./system/exceptions.ts";
 export { MSRS, unknownMsrAccesses, writeMsr } from "./system/msrs.ts";

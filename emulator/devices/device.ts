@@ -26,6 +26,15 @@ export interface DeviceClock {
   clearAlarm(name: string): void;
 }
 
+/** Registers for display by the data sheet's names: a number, a text, or a number and what it says. */
+export interface DeviceRegisters {
+  readonly [name: string]:
+    | number
+    | bigint
+    | string
+    | { readonly value: number | bigint; readonly words: string };
+}
+
 /** A chip. Reads and writes may have side effects; peeks never do. All addresses are absolute. */
 export interface Device {
   readonly name: string;
@@ -39,5 +48,5 @@ export interface Device {
   readMmio?(address: number, size: 1 | 2 | 4 | 8): bigint;
   writeMmio?(address: number, size: 1 | 2 | 4 | 8, value: bigint): void;
   /** Named registers for display: no side effects. */
-  describe?(): { readonly [name: string]: number | bigint | string };
+  describe?(): DeviceRegisters;
 }

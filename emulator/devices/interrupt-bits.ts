@@ -20,3 +20,18 @@ export function highestVector(words: readonly number[]): number {
   }
   return -1;
 }
+
+/** Every vector that is set, ascending: "0x30 0xef"; "none". */
+export function describeVectors(words: readonly number[]): string {
+  const vectors: string[] = [];
+  for (let vector = 0; vector < 256; vector++) {
+    if (hasVector(words, vector)) vectors.push(`0x${vector.toString(16)}`);
+  }
+  return vectors.length === 0 ? "none" : vectors.join(" ");
+}
+
+/** The numbers of the bits that are set, after a prefix: "IRQ 0 4"; "none". */
+export function describeLines(mask: number, first: number): string {
+  const lines = Array.from({ length: 8 }, (_, n) => n).filter((n) => (mask >> n) & 1);
+  return lines.length === 0 ? "none" : `IRQ ${lines.map((n) => first + n).join(" ")}`;
+}

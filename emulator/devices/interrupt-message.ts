@@ -19,3 +19,17 @@ export interface InterruptMessage {
   readonly destination: number;
   readonly logical: boolean;
 }
+
+/** A delivery mode in words. */
+export function deliveryModeName(mode: number): string {
+  const names: Readonly<Record<number, string>> = {
+    [DeliveryMode.fixed]: "fixed",
+    [DeliveryMode.lowestPriority]: "lowest priority",
+    [DeliveryMode.smi]: "SMI",
+    [DeliveryMode.nmi]: "NMI",
+    [DeliveryMode.init]: "INIT",
+    [DeliveryMode.startup]: "startup",
+    [DeliveryMode.external]: "ExtINT",
+  };
+  return names[mode] ?? `reserved mode ${mode}`;
+}

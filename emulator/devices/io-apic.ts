@@ -2,7 +2,7 @@
 
 import { copyState } from "./copy-state.ts";
 import type { Device, DeviceState } from "./device.ts";
-import { DeliveryMode, type InterruptMessage } from "./interrupt-message.ts";
+import { DeliveryMode, deliveryModeName, type InterruptMessage } from "./interrupt-message.ts";
 
 export const IO_APIC_BASE = 0xfec0_0000;
 const INPUTS = 24;
@@ -18,6 +18,19 @@ const Entry = {
   masked: 0x1_0000,
 } as const;
 const READ_ONLY = Entry.pending | Entry.remoteIrr;
+
+/** "vector 0x30, fixed, edge, to 0, masked". */
+function describeEntry(low: number, high: number): string {
+  const parts = [
+    `vector 0x${(low & 0xff).toString(16)}`,
+    deliveryModeName((low >> 8) & 7),
+    low & Entry.level ? "level" : "edge",
+    `to ${low & Entry.logical ? "logical " : ""}${high >>> 24}`,
+  ];
+  if (low & Entry.remoteIrr) parts.push("in service");
+  if (low & Entry.masked) parts.push("masked");
+  return parts.join(", ");
+}
 
 const powerOn = () => ({
   select: 0,
@@ -86,10 +99,16 @@ export class IoApic implements Device {
   }
 
   describe() {
-    const registers: { [name: string]: bigint } = { id: BigInt(this.state.id) };
+    const { id, select, irr, low, high } = this.state;
+    const registers: { [name: string]: number | { value: bigint; words: string } } = {
+      id,
+      select,
+      irr,
+    };
     for (let input = 0; input < INPUTS; input++) {
-      const high = BigInt(this.state.high[input]! >>> 0) << 32n;
-      registers[`redirect${input}`] = high | BigInt(this.state.low[input]! >>> 0);
+      const upper = BigInt(high[input]! >>> 0) << 32n;
+      const words = describeEntry(low[input]!, high[input]!);
+      registers[`redirect${input}`] = { value: upper | BigInt(low[input]! >>> 0), words };
     }
     return registers;
   }

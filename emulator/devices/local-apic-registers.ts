@@ -1,5 +1,7 @@
 /** The register map of the local APIC: offsets, fields and access rules (APM volume 2, 16.3). */
 
+import { deliveryModeName } from "./interrupt-message.ts";
+
 export const LOCAL_APIC_BASE = 0xfee0_0000;
 /** APIC_BASE MSR: bootstrap CPU 8, x2APIC 10, enable 11, address from 12. */
 export const BaseBit = { bootstrap: 0x100, x2apic: 0x400, enable: 0x800 } as const;
@@ -40,6 +42,15 @@ export const Lvt = {
 } as const;
 /** Writable bits of the LVT entries from 0x320: timer, thermal, performance, LINT0, LINT1, error. */
 export const LVT_MASKS = [0x3_00ff, 0x1_07ff, 0x1_07ff, 0x1_a7ff, 0x1_a7ff, 0x1_00ff] as const;
+/** "vector 0xec, fixed, periodic, masked". */
+export function describeLvt(entry: number): string {
+  const parts = [`vector 0x${(entry & 0xff).toString(16)}`, deliveryModeName((entry >> 8) & 7)];
+  if (entry & Lvt.periodic) parts.push("periodic");
+  if (entry & Lvt.level) parts.push("level");
+  if (entry & Lvt.masked) parts.push("masked");
+  return parts.join(", ");
+}
+
 export const SVR_ENABLE = 0x100;
 export const SVR_BITS = 0x3ff;
 /** Error status: send illegal vector 5, received illegal vector 6, illegal register 7. */

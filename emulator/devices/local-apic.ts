@@ -2,11 +2,18 @@
 
 import { currentCount, nextExpiry, type TimerState, timerDivisor } from "./apic-timer.ts";
 import { copyState } from "./copy-state.ts";
-import type { Device, DeviceClock, DeviceState } from "./device.ts";
-import { emptyVectors, hasVector, highestVector, setVector } from "./interrupt-bits.ts";
+import type { Device, DeviceClock, DeviceRegisters, DeviceState } from "./device.ts";
+import {
+  describeVectors,
+  emptyVectors,
+  hasVector,
+  highestVector,
+  setVector,
+} from "./interrupt-bits.ts";
 import { DeliveryMode, type InterruptMessage } from "./interrupt-message.ts";
 import {
   BaseBit,
+  describeLvt,
   ESR_RECEIVE_VECTOR,
   ESR_SEND_VECTOR,
   isReadOnly,
@@ -198,14 +205,30 @@ export class LocalApic implements Device {
   }
 
   describe() {
-    const registers: { [name: string]: number | bigint } = { apicBase: this.getApicBase() };
+    const { isr, tmr, irr, lvt } = this.state;
+    const mode = this.x2apic ? "x2APIC" : this.enabled ? "xAPIC" : "disabled";
+    const registers: { [name: string]: DeviceRegisters[string] } = {
+      apicBase: { value: this.getApicBase(), words: mode },
+    };
+    const vectors: Record<string, readonly number[]> = { isr, tmr, irr };
     for (const [name, offset] of Object.entries(Reg)) {
-      if (name !== "isr" && name !== "tmr" && name !== "irr") {
-        registers[name] = this.readRegister(offset) >>> 0;
-      }
+      const words = vectors[name];
+      if (words !== undefined) registers[name] = describeVectors(words);
+      else if (!WRITE_ONLY.has(offset)) registers[name] = this.describeRegister(offset);
     }
-    const highest = { isr: highestVector(this.state.isr), irr: highestVector(this.state.irr) };
-    return { ...registers, ...highest };
+    const others = { thermal: lvt[1]!, performance: lvt[2]! };
+    for (const [name, value] of Object.entries(others)) {
+      registers[name] = { value, words: describeLvt(value) };
+    }
+    return registers;
+  }
+
+  private describeRegister(offset: number): DeviceRegisters[string] {
+    const value = this.readRegister(offset) >>> 0;
+    if (offset >= Reg.timer && offset <= Reg.error) return { value, words: describeLvt(value) };
+    if (offset === Reg.divide) return { value, words: `by ${timerDivisor(value)}` };
+    if (offset !== Reg.svr) return value;
+    return { value, words: value & SVR_ENABLE ? "enabled" : "disabled by software" };
   }
 
   private get enabled(): boolean {

@@ -69,7 +69,17 @@ export class PciHost implements Device {
   }
 
   describe() {
-    return { address: this.state.address };
+    const { address, bridge } = this.state;
+    const view = new DataView(bridge.buffer, bridge.byteOffset);
+    const bus = (address >> 16) & 0xff;
+    const place = `${bus}:${(address >> 11) & 31}.${(address >> 8) & 7} offset ${address & 0xfc}`;
+    return {
+      address: { value: address, words: address < ENABLE ? "disabled" : place },
+      vendor: view.getUint16(0, true),
+      device: view.getUint16(2, true),
+      command: view.getUint16(4, true),
+      status: view.getUint16(6, true),
+    };
   }
 
   /** Offset in the bridge's configuration space, or -1: bus 23:16, device 15:11, function 10:8. */

@@ -1,7 +1,8 @@
 /** The PC's pair of 8259A interrupt controllers with the ELCR (Intel 8259A data sheet, 82371SB). */
 
 import { copyState } from "./copy-state.ts";
-import type { Device, DeviceState, Line } from "./device.ts";
+import type { Device, DeviceRegisters, DeviceState, Line } from "./device.ts";
+import { describeLines } from "./interrupt-bits.ts";
 
 const CASCADE = 2;
 /** Lines of the ELCR that are always edge-triggered: 0, 1, 2 of the first chip, 8, 13 of the second. */
@@ -35,6 +36,19 @@ const NONE = 8;
 function priorityOf(chip: Chip, mask: number): number {
   if (mask === 0) return NONE;
   for (let place = 0; ; place++) if (mask & (1 << ((place + chip.highest) & 7))) return place;
+}
+
+/** Registers of a chip whose lines are the IRQs from `first` on. */
+function describeChip(chip: Chip, suffix: string, first: number): DeviceRegisters {
+  const lines = (value: number) => ({ value, words: describeLines(value, first) });
+  const last = `0x${(chip.vectorBase + 7).toString(16)}`;
+  return {
+    [`irr${suffix}`]: lines(chip.irr),
+    [`isr${suffix}`]: lines(chip.isr),
+    [`imr${suffix}`]: lines(chip.imr),
+    [`elcr${suffix}`]: lines(chip.elcr),
+    [`base${suffix}`]: { value: chip.vectorBase, words: `vectors up to ${last}` },
+  };
 }
 
 const lineAt = (chip: Chip, place: number) => (place + chip.highest) & 7;
@@ -115,9 +129,7 @@ export class Pic implements Device {
 
   describe() {
     const [master, slave] = this.chips;
-    const registers = { irr: master.irr, imr: master.imr, isr: master.isr, elcr: master.elcr };
-    const second = { irr2: slave.irr, imr2: slave.imr, isr2: slave.isr, elcr2: slave.elcr };
-    return { ...registers, base: master.vectorBase, ...second, base2: slave.vectorBase };
+    return { ...describeChip(master, "", 0), ...describeChip(slave, "2", 8) };
   }
 
   private setInput(index: number, line: number, high: boolean): void {

@@ -72,10 +72,20 @@ export class Pit implements Device {
   }
 
   describe() {
-    const value = (index: number) => valueAt(this.counter(index), this.cycle);
-    const [a, b, c] = this.state.counters as [Counter, Counter, Counter];
-    const counts = { count0: value(0), count1: value(1), count2: value(2) };
-    return { ...counts, mode0: a.mode, mode1: b.mode, mode2: c.mode, reload0: a.count };
+    const registers: { [name: string]: number | { value: number; words: string } } = {};
+    this.state.counters.forEach((counter, i) => {
+      const { mode, count, gate, bcd, waiting } = counter;
+      const words = [
+        gate ? "gate on" : "gate off",
+        ...(bcd ? ["BCD"] : []),
+        ...(waiting ? ["not started"] : []),
+        `OUT ${outputAt(counter, this.cycle) ? "high" : "low"}`,
+      ];
+      registers[`count${i}`] = valueAt(counter, this.cycle);
+      registers[`reload${i}`] = count;
+      registers[`mode${i}`] = { value: mode, words: words.join(", ") };
+    });
+    return { ...registers, port61: this.readSystemControl() };
   }
 
   private get cycle(): number {

@@ -87,7 +87,19 @@ export class Rtc implements Device {
 
   describe() {
     const [a, b] = [this.memory[0x0a]!, this.memory[0x0b]!];
-    return { time: this.seconds(), a, b, c: this.flags(), index: this.state.index };
+    const time = fromUnix(this.seconds());
+    const two = (value: number) => String(value).padStart(2, "0");
+    const date = `${time.year}-${two(time.month)}-${two(time.day)}`;
+    return {
+      time: `${date} ${two(time.hour)}:${two(time.minute)}:${two(time.second)}`,
+      a,
+      b: {
+        value: b,
+        words: `${b & RegB.hours24 ? 24 : 12} hours, ${b & RegB.binary ? "binary" : "BCD"}`,
+      },
+      c: this.flags(),
+      index: this.state.index,
+    };
   }
 
   private powerOn() {

@@ -135,10 +135,20 @@ export class Uart implements Device {
   }
 
   describe() {
-    const { ier, fcr, lcr, mcr, scratch, divisor } = this.state;
-    const iir = this.interruptId();
-    const lsr = this.lineStatus();
-    return { ier, iir, fcr, lcr, mcr, lsr, msr: this.modemLines(), scratch, divisor };
+    const { ier, fcr, lcr, mcr, scratch, divisor, received, input } = this.state;
+    const format = `${5 + (lcr & 3)}${"NONENMNS"[(lcr >> 3) & 7]}${lcr & 4 ? 2 : 1}`;
+    return {
+      ier,
+      iir: this.interruptId(),
+      fcr: { value: fcr, words: fcr & Fcr.enable ? "FIFOs on" : "FIFOs off" },
+      lcr: { value: lcr, words: lcr & LCR_DIVISOR ? `${format}, divisor latch` : format },
+      mcr,
+      lsr: this.lineStatus(),
+      msr: this.modemLines(),
+      scratch,
+      divisor: { value: divisor, words: `${divisor === 0 ? "no" : BAUD_BASE / divisor} baud` },
+      waiting: received.length + input.length,
+    };
   }
 
   private get fifo(): boolean {

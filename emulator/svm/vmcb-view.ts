@@ -52,6 +52,12 @@ function decode(view: DataView, offset: number, type: VmcbType): AnyValue {
   }
 }
 
+/** A field of a copy of a VMCB; `bytes` starts where the VMCB does. */
+export function vmcbFieldOf<N extends VmcbFieldName>(bytes: DataView, name: N): VmcbValue<N> {
+  const field = VMCB_FIELDS[name];
+  return decode(bytes, field.offset, field.type) as VmcbValue<N>;
+}
+
 /** The bytes of a field's value: what setVariable pokes. */
 export function encodeVmcbField<N extends VmcbFieldName>(
   name: N,
@@ -87,8 +93,7 @@ export class VmcbView {
   private readonly view: DataView;
 
   read<N extends VmcbFieldName>(name: N): VmcbValue<N> {
-    const field = VMCB_FIELDS[name];
-    return decode(this.view, field.offset, field.type) as VmcbValue<N>;
+    return vmcbFieldOf(this.view, name);
   }
 
   write<N extends VmcbFieldName>(name: N, value: VmcbValue<N>): void {

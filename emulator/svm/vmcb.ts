@@ -79,6 +79,19 @@ const RFLAGS_BITS: BitFields = {
   ...{ NT: 14, RF: 16, VM: 17, AC: 18, VIF: 19, VIP: 20, ID: 21 },
 };
 
+const DR6_BITS: BitFields = { B0: 0, B1: 1, B2: 2, B3: 3, BD: 13, BS: 14, BT: 15 };
+const DR7_BITS: BitFields = {
+  ...{ L0: 0, G0: 1, L1: 2, G1: 3, L2: 4, G2: 5, L3: 6, G3: 7, LE: 8, GE: 9, GD: 13 },
+  ...{ RW0: [17, 16], LEN0: [19, 18], RW1: [21, 20], LEN1: [23, 22] },
+  ...{ RW2: [25, 24], LEN2: [27, 26], RW3: [29, 28], LEN3: [31, 30] },
+};
+const PAT_BITS: BitFields = {
+  ...{ PA0: [2, 0], PA1: [10, 8], PA2: [18, 16], PA3: [26, 24] },
+  ...{ PA4: [34, 32], PA5: [42, 40], PA6: [50, 48], PA7: [58, 56] },
+};
+const DBGCTL_BITS: BitFields = { LBR: 0, BTF: 1, PB0: 2, PB1: 3, PB2: 4, PB3: 5 };
+const STAR_BITS: BitFields = { TARGET_EIP: [31, 0], SYSCALL_CS: [47, 32], SYSRET_CS: [63, 48] };
+
 /** Named as in the manual; table B-1 (control area), then table B-2 (save area). */
 export const VMCB_FIELDS = {
   INTERCEPT_CR_READ: control(0x000, "u16", "Intercept reads of CR0-15", numberedBits("CR", 16)),
@@ -156,13 +169,13 @@ export const VMCB_FIELDS = {
   CR4: save(0x548, "u64", "Control register 4", CR4_BITS),
   CR3: save(0x550, "u64", "Root of the guest's page tables"),
   CR0: save(0x558, "u64", "Control register 0", CR0_BITS),
-  DR7: save(0x560, "u64", "Debug control"),
-  DR6: save(0x568, "u64", "Debug status"),
+  DR7: save(0x560, "u64", "Debug control", DR7_BITS),
+  DR6: save(0x568, "u64", "Debug status", DR6_BITS),
   RFLAGS: save(0x570, "u64", "Flags", RFLAGS_BITS),
   RIP: save(0x578, "u64", "Instruction pointer"),
   RSP: save(0x5d8, "u64", "Stack pointer"),
   RAX: save(0x5f8, "u64", "The only general register, with RSP, that VMRUN switches"),
-  STAR: save(0x600, "u64", "SYSCALL selectors (VMLOAD, VMSAVE)"),
+  STAR: save(0x600, "u64", "SYSCALL selectors (VMLOAD, VMSAVE)", STAR_BITS),
   LSTAR: save(0x608, "u64", "SYSCALL target, 64-bit mode (VMLOAD, VMSAVE)"),
   CSTAR: save(0x610, "u64", "SYSCALL target, compatibility mode (VMLOAD, VMSAVE)"),
   SFMASK: save(0x618, "u64", "Flags that SYSCALL clears (VMLOAD, VMSAVE)"),
@@ -171,8 +184,8 @@ export const VMCB_FIELDS = {
   SYSENTER_ESP: save(0x630, "u64", "SYSENTER stack (VMLOAD, VMSAVE)"),
   SYSENTER_EIP: save(0x638, "u64", "SYSENTER target (VMLOAD, VMSAVE)"),
   CR2: save(0x640, "u64", "Address of the last page fault"),
-  G_PAT: save(0x668, "u64", "Guest PAT, with nested paging"),
-  DBGCTL: save(0x670, "u64", "Debug control MSR, with LBR virtualisation"),
+  G_PAT: save(0x668, "u64", "Guest PAT, with nested paging", PAT_BITS),
+  DBGCTL: save(0x670, "u64", "Debug control MSR, with LBR virtualisation", DBGCTL_BITS),
   BR_FROM: save(0x678, "u64", "Last branch from, with LBR virtualisation"),
   BR_TO: save(0x680, "u64", "Last branch to, with LBR virtualisation"),
   LASTEXCPFROM: save(0x688, "u64", "Last exception from, with LBR virtualisation"),
@@ -189,21 +202,33 @@ export interface DecodedBit {
   readonly name: string;
   readonly value: bigint;
   readonly width: number;
+  /** Number of its lowest bit. */
+  readonly low: number;
 }
 
-/** The parts of a word that has bit fields, in the table's order; empty for other fields. */
-export function decodeBits(name: VmcbFieldName, value: bigint): readonly DecodedBit[] {
-  const field: VmcbField = VMCB_FIELDS[name];
-  return Object.entries(field.bits ?? {}).map(([bit, place]) => {
+/** The parts of a word, in the order in which `bits` has them. */
+export function decodeWord(bits: BitFields, value: bigint): readonly DecodedBit[] {
+  return Object.entries(bits).map(([name, place]) => {
     const [high, low] = typeof place === "number" ? [place, place] : place;
     const width = high - low + 1;
-    return { name: bit, value: BigInt.asUintN(width, value >> BigInt(low)), width };
+    return { name, value: BigInt.asUintN(width, value >> BigInt(low)), width, low };
   });
+}
+
+/** The parts of a field that has bit fields; empty for other fields. */
+export function decodeBits(name: VmcbFieldName, value: bigint): readonly DecodedBit[] {
+  const field: VmcbField = VMCB_FIELDS[name];
+  return decodeWord(field.bits ?? {}, value);
 }
 
 /** Set bits by name and non-zero parts as name=0x.., by spaces: "CPUID HLT", "V VECTOR=0xd". */
 export function describeBits(name: VmcbFieldName, value: bigint): string {
-  return decodeBits(name, value)
+  return describeWord(decodeBits(name, value));
+}
+
+/** As describeBits, of parts already decoded. */
+export function describeWord(parts: readonly DecodedBit[]): string {
+  return parts
     .filter((b) => b.value !== 0n)
     .map((b) => (b.width === 1 ? b.name : `${b.name}=0x${b.value.toString(16)}`))
     .join(" ");
