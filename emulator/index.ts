@@ -23,15 +23,24 @@ export {
   type Worlds,
 } from "./memory/address-space.ts";
 export { hasReservedBits, isLeaf } from "./memory/page-walk.ts";
-export { PagingMode, pagingMode } from "./memory/paging-bits.ts";
+export { PagingMode, pagingMode, Rights } from "./memory/paging-bits.ts";
 export { MachineMemory } from "./memory/physical-memory.ts";
+export {
+  type ReverseLimits,
+  ReverseMap,
+  type ReverseMapping,
+  type ReverseMappings,
+} from "./memory/reverse-map.ts";
+export type { TlbEntry } from "./memory/tlb.ts";
 export {
   currentNested,
   currentPaging,
   type NestedContext,
   type PagingContext,
   type Translation,
+  type TranslationAccess,
   type TranslationLevel,
+  type TranslationRights,
   Translator,
 } from "./memory/translate.ts";
 export type {
