@@ -12,6 +12,9 @@ export const MINVISOR_ELF = "minvisor/build/minvisor.elf";
 export const SAMPLE_GUEST = "test/guests/build/sample.bin";
 export const SAMPLE_GUEST_ELF = "test/guests/build/sample.elf";
 export const LONG_MODE_GUEST = "test/guests/build/long-mode.elf";
+export const PAE_HYPERVISOR = "test/guests/build/pae-hypervisor.elf";
+export const PAE_WARD = "test/guests/build/pae-hypervisor-guest.bin";
+export const PAE_WARD_ELF = "test/guests/build/pae-hypervisor-guest.elf";
 export const SEEDED_BUGS = ["wrong-region-size", "tables-outside-region"];
 export const seededBugElf = (bug) => `test/seeded-bugs/build/${bug}.elf`;
 
@@ -28,7 +31,7 @@ const C_FLAGS = [
 ];
 
 const LD_FLAGS = [
-  ...["-m", "elf_x86_64", "-nostdlib", "-static", "-z", "max-page-size=4096"],
+  ...["-nostdlib", "-static", "-z", "max-page-size=4096"],
   ...["-z", "noexecstack", "--no-warn-rwx-segments", "--build-id=none"],
 ];
 
@@ -55,11 +58,11 @@ function compile(source, buildFolder, includeFolder, extraFlags = []) {
 }
 
 /** Links with a script that goes through the C preprocessor first, so that it knows layout.h. */
-function link(objects, script, elf) {
+function link(objects, script, elf, emulation = "elf_x86_64") {
   const expanded = `${elf}.ld`;
   const include = dirname(script);
   run("gcc", ["-E", "-P", "-x", "c", `-I${include}`, script, "-o", expanded]);
-  run("ld", [...LD_FLAGS, "-T", expanded, ...objects, "-o", elf]);
+  run("ld", ["-m", emulation, ...LD_FLAGS, "-T", expanded, ...objects, "-o", elf]);
 }
 
 /**
@@ -115,6 +118,33 @@ function buildGuest(name, objcopyArguments) {
 const objcopyOutput = (name, args) =>
   args.includes("binary") ? [`test/guests/build/${name}.bin`] : [];
 
+/** A hypervisor unlike MinVisor: 32-bit with PAE, optimised, DWARF 4, no frame pointer. */
+const PAE_FLAGS = ["-m32", "-gdwarf-4", `-ffile-prefix-map=${repository}=.`];
+const PAE_C_FLAGS = [
+  ...["-std=gnu11", "-O2", "-ffreestanding", "-fno-pic", "-fno-pie", "-fomit-frame-pointer"],
+  ...["-mgeneral-regs-only", "-fno-stack-protector", "-fcf-protection=none"],
+  ...["-Wall", "-Wextra", "-Werror", "-Wmissing-prototypes", ...PAE_FLAGS],
+];
+
+function buildPaeImage(source, name) {
+  const folder = `test/guests/build/${name}`;
+  mkdirSync(join(repository, folder), { recursive: true });
+  const objects = sourcesIn(source).map((file) => {
+    const object = `${folder}/${basename(file)}.o`;
+    run("gcc", [...(file.endsWith(".c") ? PAE_C_FLAGS : PAE_FLAGS), "-c", file, "-o", object]);
+    return object;
+  });
+  const elf = `test/guests/build/${name}.elf`;
+  link(objects, `${source}/link.ld`, elf, "elf_i386");
+  return elf;
+}
+
+function buildPaeHypervisor() {
+  buildPaeImage("test/guests/pae-hypervisor", "pae-hypervisor");
+  const guest = buildPaeImage("test/guests/pae-hypervisor/guest", "pae-hypervisor-guest");
+  run("objcopy", ["-O", "binary", guest, PAE_WARD]);
+}
+
 function newestSource(folder) {
   const times = readdirSync(join(repository, folder), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -126,7 +156,10 @@ function newestSource(folder) {
 
 /** Whether some output is missing or older than some source. */
 function isStale() {
-  const outputs = [MINVISOR_ELF, SAMPLE_GUEST, LONG_MODE_GUEST, ...SEEDED_BUGS.map(seededBugElf)];
+  const outputs = [
+    ...[MINVISOR_ELF, SAMPLE_GUEST, LONG_MODE_GUEST, PAE_HYPERVISOR, PAE_WARD],
+    ...SEEDED_BUGS.map(seededBugElf),
+  ];
   if (outputs.some((path) => !existsSync(join(repository, path)))) return true;
   const oldest = Math.min(...outputs.map((path) => statSync(join(repository, path)).mtimeMs));
   const folders = ["minvisor", "test/guests", "test/seeded-bugs"];
@@ -140,6 +173,7 @@ export function buildAll() {
   const objects = buildMinVisor();
   for (const bug of SEEDED_BUGS) buildSeededBug(bug, objects);
   buildGuest("sample", ["-O", "binary"]);
+  buildPaeHypervisor();
   buildGuest("long-mode", ["-I", "elf64-x86-64", "-O", "elf32-i386"]);
   return true;
 }
