@@ -26,4 +26,8 @@ export class Rom implements Device {
     }
     return value;
   }
+
+  peekMmio(address: number): bigint {
+    return this.readMmio(address, 4);
+  }
 }

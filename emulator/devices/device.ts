@@ -47,6 +47,8 @@ export interface Device {
   writePort?(port: number, size: 1 | 2 | 4, value: number): void;
   readMmio?(address: number, size: 1 | 2 | 4 | 8): bigint;
   writeMmio?(address: number, size: 1 | 2 | 4 | 8, value: bigint): void;
+  /** What a read of four aligned bytes would give, without its side effects; missing if unknown. */
+  peekMmio?(address: number): bigint;
   /** Named registers for display: no side effects. */
   describe?(): DeviceRegisters;
 }

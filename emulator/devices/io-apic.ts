@@ -90,6 +90,10 @@ export class IoApic implements Device {
     return offset === 0x10 ? BigInt(this.readRegister()) : 0n;
   }
 
+  peekMmio(address: number): bigint {
+    return this.readMmio(address);
+  }
+
   writeMmio(address: number, _size: 1 | 2 | 4 | 8, value: bigint): void {
     const offset = address & 0xff;
     const word = Number(value & 0xffff_ffffn);

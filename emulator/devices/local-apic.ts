@@ -135,6 +135,10 @@ export class LocalApic implements Device {
     return BigInt(this.readRegister(address & 0xff0) >>> 0) >> BigInt(8 * (address & 3));
   }
 
+  peekMmio(address: number): bigint {
+    return this.readMmio(address, 4);
+  }
+
   writeMmio(address: number, _size: 1 | 2 | 4 | 8, value: bigint): void {
     if (!this.enabled || this.x2apic || address & 0xf) return;
     const offset = address & 0xff0;

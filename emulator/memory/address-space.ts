@@ -89,15 +89,44 @@ export class DebugMemory {
     return this.#translator.guestPhysical(address, nested, access);
   }
 
-  /** Bytes from `address` up to the first that is not readable (unmapped, device, hole). */
+  /**
+   * Bytes from `address` up to the first that is not readable: unmapped, a hole, or a device that
+   * cannot be read without side effects.
+   */
   peek(space: AddressSpace, address: bigint, length: number, worlds: Worlds): Uint8Array {
     const out = new Uint8Array(length);
     const done = this.#eachPage(space, address, length, worlds, (physical, at, count) => {
-      const bytes = this.#memory.peek(physical, count);
+      const bytes = this.#peekPage(physical, count);
       out.set(bytes, at);
       return bytes.length;
     });
     return out.subarray(0, done);
+  }
+
+  /** How many bytes from `address` on cannot be read, up to `length`; nothing changes within a page. */
+  unreadable(space: AddressSpace, address: bigint, length: number, worlds: Worlds): number {
+    for (let at = 0; at < length; ) {
+      const linear = BigInt.asUintN(64, address + BigInt(at));
+      const page = this.translate(space, linear, worlds);
+      if (page.kind === "page" && this.#peekPage(page.physical, 1).length === 1) return at;
+      at += PAGE_SIZE - Number(linear % BigInt(PAGE_SIZE));
+    }
+    return length;
+  }
+
+  /** Bytes of one page. */
+  #peekPage(physical: number, count: number): Uint8Array {
+    const device = this.#memory.deviceAt(physical);
+    if (device === undefined) return this.#memory.peek(physical, count);
+    if (device.peekMmio === undefined) return new Uint8Array(0);
+    const out = new Uint8Array(count);
+    let word = 0n;
+    for (let at = 0; at < count; at++) {
+      const address = physical + at;
+      if (at === 0 || address % 4 === 0) word = device.peekMmio(address - (address % 4));
+      out[at] = Number((word >> BigInt(8 * (address % 4))) & 0xffn);
+    }
+    return out;
   }
 
   /** Writes RAM whatever its protection; returns how many bytes were writable from the start. */

@@ -274,6 +274,12 @@ export class MachineMemory implements PhysicalMemory {
     }
   }
 
+  /** The device that an access to this address reaches; undefined for RAM and for nothing. */
+  deviceAt(address: PhysicalAddress): Device | undefined {
+    if (this.pointer(address) >= 0) return undefined;
+    return this.#devices.get(Math.floor(address / PAGE_SIZE));
+  }
+
   #dropTags(page: number): void {
     for (const listener of this.tagListeners) listener(page);
   }

@@ -1,6 +1,7 @@
 /** The debugger's view: all levels, reasons of failure, and no trace left in the machine. */
 
 import { beforeEach, describe, expect, it } from "vitest";
+import { Machine } from "../../../emulator/machine.ts";
 import { DebugMemory, type Worlds } from "../../../emulator/memory/address-space.ts";
 import { currentNested, currentPaging } from "../../../emulator/memory/translate.ts";
 import * as f from "./fixture.ts";
@@ -99,5 +100,35 @@ describe("address spaces", () => {
     const after = new Uint8Array(x.ram.buffer).slice(x.ram.byteOffset);
     expect(Buffer.compare(before, after)).toBe(0);
     expect(f.tlbContents(x)).toBe("");
+  });
+});
+
+describe("devices and holes", () => {
+  const machine = new Machine({ ramBytes: 4 * f.MIB });
+  const debug = new DebugMemory(machine.memory);
+  const worlds: Worlds = { host: currentPaging(machine.state) };
+  const space = { kind: "hpa" } as const;
+
+  it("registers of a device are read without side effects, at any alignment", () => {
+    const before = machine.stateHash();
+    // The local APIC's version register, and half of it.
+    const version = debug.peek(space, 0xfee0_0030n, 4, worlds);
+    const { localApic } = machine.platform.interrupts;
+    const word = new DataView(version.slice().buffer).getUint32(0, true);
+    expect(BigInt(word)).toBe(localApic.readMmio(0xfee0_0030, 4));
+    expect(word).not.toBe(0);
+    expect([...debug.peek(space, 0xfee0_0032n, 2, worlds)]).toEqual([...version.subarray(2)]);
+    expect(debug.peek(space, 0xfee0_0000n, 0x1000, worlds).length).toBe(0x1000);
+    expect(debug.peek(space, 0xfec0_0000n, 0x20, worlds).length).toBe(0x20);
+    expect(machine.stateHash()).toBe(before);
+    expect(debug.poke(space, 0xfee0_0080n, Uint8Array.of(1), worlds)).toBe(0);
+  });
+
+  it("a hole has a length, and what is behind it is found", () => {
+    const end = BigInt(4 * f.MIB);
+    expect(debug.peek(space, end - 4n, 64, worlds).length).toBe(4);
+    expect(debug.unreadable(space, end, 64, worlds)).toBe(64);
+    expect(debug.unreadable(space, 0xfebf_f000n, 0x3000, worlds)).toBe(0x1000);
+    expect(debug.unreadable(space, 0xfec0_0010n, 16, worlds)).toBe(0);
   });
 });
