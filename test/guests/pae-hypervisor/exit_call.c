@@ -1,4 +1,4 @@
-// Hypercalls.
+// Hypercalls: what the guest may ask for, by the number in EAX.
 
 #include "warden.h"
 
