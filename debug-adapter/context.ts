@@ -5,7 +5,7 @@ import type { Debuggee } from "./debuggee.ts";
 import type { Execution, Goal, Stop } from "./execution.ts";
 import type { CustomEvents, DebugProtocol, InvariantStatus } from "./protocol.ts";
 import type { Services } from "./services.ts";
-import type { Frame } from "./stack.ts";
+import type { CallStack } from "./stack.ts";
 import { RunningError, UserError } from "./text.ts";
 import type { UndefinedOpcodes } from "./undefined-opcodes.ts";
 import type { VariableHandles } from "./variables.ts";
@@ -57,8 +57,8 @@ export interface Context {
   stopped(stop: Stop): void;
   /** Ends the debuggee; the session goes on until the client disconnects. */
   terminate(): void;
-  /** Frames of the stopped machine; made once a stop. */
-  frames(): readonly Frame[];
+  /** The stack of the stopped machine; made once a stop. Throws a UserError while it runs. */
+  stack(): CallStack;
   /** The user changed the machine: frames are made anew, and the client asks again. */
   changed(): void;
   /** Runs `body` after the response has been sent. */
@@ -66,6 +66,14 @@ export interface Context {
 }
 
 export const THREAD = 1;
+
+/** Throws a UserError for any thread but the one vCPU. */
+export function checkThread(threadId: number): void {
+  if (threadId === THREAD) return;
+  throw new UserError(
+    `There is no thread ${threadId}: the machine's one vCPU is thread ${THREAD}.`,
+  );
+}
 
 /** The loaded machine. Throws a UserError before launch. */
 export function loadedIn(context: Context): Loaded {

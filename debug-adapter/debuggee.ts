@@ -1,6 +1,7 @@
 /** A loaded machine with all that the debugger knows about it. */
 import type { Machine } from "../emulator/index.ts";
 import { AddressSpaces } from "./address-spaces.ts";
+import { DeliveryLog } from "./delivery-log.ts";
 import { ExitLog } from "./exit-log.ts";
 import type { TaskSource } from "./guest-task.ts";
 import type { Images } from "./images.ts";
@@ -22,6 +23,7 @@ export class Debuggee {
   readonly configuration: LaunchConfiguration;
   readonly spaces: AddressSpaces;
   readonly exits: ExitLog;
+  readonly deliveries: DeliveryLog;
   /** What is known of the kernel that runs in the guest, once it is found. */
   kernel: TaskSource | undefined;
 
@@ -31,6 +33,7 @@ export class Debuggee {
     this.configuration = configuration;
     this.spaces = new AddressSpaces(machine);
     this.exits = new ExitLog(machine);
+    this.deliveries = new DeliveryLog(machine);
   }
 
   /** The world in which the CPU is. */

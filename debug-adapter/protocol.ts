@@ -34,6 +34,17 @@ export interface LaunchAttributes {
   readonly pacing?: boolean;
 }
 
+/**
+ * How a frame of the stack was found: by call frame information or the like, by the chain of frame
+ * pointers, or as a likely return address on the stack.
+ */
+export type FrameCertainty = "exact" | "framePointer" | "scanned";
+
+/** A frame as stackTrace answers it; labels have no certainty. */
+export interface CertainStackFrame extends DebugProtocol.StackFrame {
+  readonly certainty?: FrameCertainty;
+}
+
 export type ConsolePort = "com1" | "com2" | "debug";
 
 /** Text that left a port of the machine, or is to enter it. */

@@ -3,7 +3,7 @@ import type { RunResult } from "../emulator/index.ts";
 import { type BootPlan, boot } from "./boot.ts";
 import { Breakpoints } from "./breakpoints.ts";
 import { ConsoleOutput } from "./console.ts";
-import { type Context, type Loaded, type SessionEvents, THREAD } from "./context.ts";
+import { type Context, type Loaded, type SessionEvents, stoppedIn, THREAD } from "./context.ts";
 import { Execution, type Goal, type Stop } from "./execution.ts";
 import { InvariantWatch } from "./invariant-watch.ts";
 import type { ConsolePort, DebugProtocol as DP } from "./protocol.ts";
@@ -12,7 +12,7 @@ import { tellImageChange } from "./requests/sources.ts";
 import { isRequestName, REQUESTS } from "./requests/table.ts";
 import type { Handler, RequestName } from "./requests/types.ts";
 import type { FileSink, MessageTransport, Services } from "./services.ts";
-import { callStack, type Frame } from "./stack.ts";
+import { CallStack } from "./stack.ts";
 import { messageOf, RunningError, UserError } from "./text.ts";
 import { UndefinedOpcodes } from "./undefined-opcodes.ts";
 import { VariableHandles } from "./variables.ts";
@@ -38,7 +38,7 @@ export class DebugSession implements Context {
   private readonly transport: MessageTransport;
   private console: ConsoleOutput | undefined;
   private watch: InvariantWatch | undefined;
-  private stack: readonly Frame[] | undefined;
+  private callStack: CallStack | undefined;
   private sequence = 1;
   private afterwards: (() => void)[] = [];
   /** Requests are answered in the order in which they came. */
@@ -169,7 +169,7 @@ export class DebugSession implements Context {
   /** What belonged to the last stop. */
   private forget(): void {
     this.stop = undefined;
-    this.stack = undefined;
+    this.callStack = undefined;
     this.variables.clear();
   }
 
@@ -193,14 +193,14 @@ export class DebugSession implements Context {
     });
   }
 
-  frames(): readonly Frame[] {
-    if (this.loaded === undefined || this.loaded.execution.isRunning) return [];
-    this.stack ??= callStack(this.loaded.debuggee, this.stop?.inlineDepth);
-    return this.stack;
+  stack(): CallStack {
+    const { debuggee } = stoppedIn(this);
+    this.callStack ??= new CallStack(debuggee, this.stop?.inlineDepth);
+    return this.callStack;
   }
 
   changed(): void {
-    this.stack = undefined;
+    this.callStack = undefined;
     if (this.stop !== undefined) {
       const { inlineDepth: _, ...stop } = this.stop;
       this.stop = stop;

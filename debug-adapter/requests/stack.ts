@@ -1,8 +1,8 @@
 /** Requests for the call stack and the variables in it. */
-import { type Context, stoppedIn, THREAD } from "../context.ts";
+import { type Context, checkThread, stoppedIn } from "../context.ts";
 import { formatReference } from "../memory-reference.ts";
 import { spaceOf } from "../names.ts";
-import type { DebugProtocol as DP } from "../protocol.ts";
+import type { CertainStackFrame, DebugProtocol as DP } from "../protocol.ts";
 import { scopesOf } from "../scopes/index.ts";
 import type { CodeFrame, Frame } from "../stack.ts";
 import { UserError } from "../text.ts";
@@ -11,18 +11,18 @@ import type { Handlers } from "./types.ts";
 
 /** Frames count from 1. Throws a UserError for a frame that is no more. */
 export function frameOf(context: Context, id: number): Frame {
-  const frame = context.frames()[id - 1];
+  const frame = context.stack().at(id - 1);
   if (frame === undefined) throw new UserError(`There is no frame ${id} at this stop.`);
   return frame;
 }
 
 /** The frame of an id, or the innermost one. */
 export function codeFrameOf(context: Context, id: number | undefined): CodeFrame | undefined {
-  const frame = id === undefined ? context.frames()[0] : frameOf(context, id);
+  const frame = id === undefined ? context.stack().at(0) : frameOf(context, id);
   return frame?.kind === "code" ? frame : undefined;
 }
 
-function stackFrame(context: Context, frame: Frame, id: number): DP.StackFrame {
+function stackFrame(context: Context, frame: Frame, id: number): CertainStackFrame {
   const { debuggee } = stoppedIn(context);
   const { linesStartAt1, columnsStartAt1 } = context.client;
   const lineBase = linesStartAt1 ? 0 : 1;
@@ -44,7 +44,9 @@ function stackFrame(context: Context, frame: Frame, id: number): DP.StackFrame {
       : { instructionPointerReference: formatReference({ space, address: frame.pc }) };
   return {
     id,
-    name: `${frame.world} · ${frame.name}`,
+    name: `${frame.world} · ${frame.name}${frame.certainty === "scanned" ? " (scanned)" : ""}`,
+    certainty: frame.certainty,
+    ...(frame.certainty === "scanned" ? { presentationHint: "subtle" as const } : {}),
     line: location === undefined ? 0 : location.line - lineBase,
     column: location === undefined ? 0 : Math.max(location.column, 1) - (columnsStartAt1 ? 0 : 1),
     canRestart: false,
@@ -73,6 +75,9 @@ export function variableOf(context: Context, node: VariableNode): DP.Variable {
 }
 
 const ALL = 10_000;
+/** Of an answer to a client that does not say how many frames it wants. */
+const DEFAULT_FRAMES = 200;
+const PAGE = 20;
 
 function listed(context: Context, reference: number, start?: number, count?: number) {
   const children = context.variables.get(reference);
@@ -85,15 +90,15 @@ function listed(context: Context, reference: number, start?: number, count?: num
 export const stackRequests: Handlers<"stackTrace" | "scopes" | "variables" | "setVariable"> = {
   stackTrace: (context, args) => {
     stoppedIn(context);
-    if (args.threadId !== THREAD) throw new UserError(`There is no thread ${args.threadId}.`);
-    const frames = context.frames();
-    const start = args.startFrame ?? 0;
-    const end = args.levels ? start + args.levels : frames.length;
+    checkThread(args.threadId);
+    const stack = context.stack();
+    const start = Math.max(0, args.startFrame ?? 0);
+    const levels = args.levels && args.levels > 0 ? args.levels : DEFAULT_FRAMES;
+    const frames = stack.slice(start, start + levels);
     return {
-      stackFrames: frames
-        .slice(start, end)
-        .map((frame, i) => stackFrame(context, frame, start + i + 1)),
-      totalFrames: frames.length,
+      stackFrames: frames.map((frame, i) => stackFrame(context, frame, start + i + 1)),
+      // How many more there are is not known before they are asked for: a page, for now.
+      totalFrames: stack.isComplete ? stack.known : Math.max(stack.known, start + levels) + PAGE,
     };
   },
 
