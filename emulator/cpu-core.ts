@@ -2,6 +2,7 @@
 
 import type { EngineOptions } from "./engine.ts";
 import { Engine } from "./engine.ts";
+import { CpuPorts, type PortAccess } from "./memory/cpu-ports.ts";
 import { LinearMemory } from "./memory/mmu.ts";
 import type { MachineMemory } from "./memory/physical-memory.ts";
 import type { Observers } from "./observers.ts";
@@ -54,11 +55,11 @@ export class CpuCore implements Vcpu {
   constructor(around: CpuSurroundings) {
     this.index = around.index;
     this.physical = around.physical;
-    this.ports = around.ports;
     this.interrupts = around.interrupts;
     this.apic = around.apic;
     this.clock = around.clock;
     this.observers = around.observers;
+    this.ports = new CpuPorts(around.ports, (access) => this.accessedPort(access));
     this.stopMachine = around.requestStop;
     const base = CPU_BASE + around.index * CPU_STRIDE;
     this.state = createCpuState(around.physical.memory, base);
@@ -88,6 +89,12 @@ export class CpuCore implements Vcpu {
     const blocked = (state.cr0 & (CR0.EM | CR0.TS)) !== 0n || (state.cr4 & CR4.OSFXSR) === 0n;
     state.unitTraps = blocked ? 1 : 0;
     this.engine.selectWindows();
+  }
+
+  private accessedPort({ value, ...access }: PortAccess): void {
+    if (!this.observers.wants("port")) return;
+    const guest = this.state.guestMode !== 0;
+    this.observers.emit("port", { ...access, value: BigInt(value >>> 0), guest });
   }
 
   requestStop(cause: StopCause): void {

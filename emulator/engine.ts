@@ -46,7 +46,6 @@ export class Engine {
     this.tier = options.tier;
     const { physical } = cpu;
     this.view = new DataView(physical.memory.buffer);
-    this.bytes = new Uint8Array(physical.memory.buffer);
     const implemented = (row: Row): boolean => row.feature === undefined || FEATURES[row.feature];
     this.decoder = new Decoder([...options.rows.filter(implemented), INVALID]);
     this.invalid = this.invalidForms();
@@ -81,7 +80,6 @@ export class Engine {
 
   private readonly tier: Tier;
   private readonly view: DataView;
-  private readonly bytes: Uint8Array;
   private readonly invalid: ReadonlyMap<CodeSize, Form>;
   private readonly table = new WebAssembly.Table({ element: "anyfunc", initial: TABLE_SIZE });
   private readonly imports: Record<string, unknown>;
@@ -349,7 +347,7 @@ export class Engine {
 
   private decodeAt(offset: number, code: CodeSize): { instruction: Instruction; crosses: boolean } {
     const inPage = Math.min(MAX_LENGTH, PAGE_SIZE - offset);
-    const start = this.codeBytes(this.windowPage + offset, inPage);
+    const start = this.cpu.physical.fetch(this.windowPage + offset, inPage);
     let decoded = this.decoder.decode(start, code);
     let crosses = false;
     if (decoded === "moreBytes") {
@@ -357,7 +355,7 @@ export class Engine {
       const next = BigInt.asUintN(code === 64 ? 64 : 32, this.linearRip() + BigInt(inPage));
       const address = this.cpu.mmu.translateFetch(next);
       this.windows.replaced(next);
-      const rest = this.codeBytes(address, MAX_LENGTH - inPage);
+      const rest = this.cpu.physical.fetch(address, MAX_LENGTH - inPage);
       const joined = new Uint8Array(MAX_LENGTH);
       joined.set(start);
       joined.set(rest, inPage);
@@ -378,24 +376,16 @@ export class Engine {
     if (last > BigInt(state.cs.limit)) throw new GuestFault("GP", 0);
   }
 
-  private codeBytes(address: number, count: number): Uint8Array {
-    const pointer = this.cpu.physical.pointer(address);
-    if (pointer >= 0) return this.bytes.subarray(pointer, pointer + count);
-    return Uint8Array.from({ length: count }, (_, i) =>
-      Number(this.cpu.physical.read(address + i, 1)),
-    );
-  }
-
   /** Bytes at rip, as the fetch saw them. */
   private fetchBytes(length: number): Uint8Array {
     const linear = this.linearRip();
     const address = this.cpu.mmu.translateFetch(linear);
     const inPage = Math.min(length, PAGE_SIZE - (address % PAGE_SIZE));
     const out = new Uint8Array(length);
-    out.set(this.codeBytes(address, inPage));
+    out.set(this.cpu.physical.fetch(address, inPage));
     if (inPage < length) {
       const next = this.cpu.mmu.translateFetch(BigInt.asUintN(64, linear + BigInt(inPage)));
-      out.set(this.codeBytes(next, length - inPage), inPage);
+      out.set(this.cpu.physical.fetch(next, length - inPage), inPage);
     }
     return out;
   }

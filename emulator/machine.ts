@@ -122,6 +122,10 @@ export class Machine {
       requestStop: (cause) => this.stopFor(cause),
     });
     this.memory.onCodeWrite = (address, bytes) => this.cpu.engine.codePages.written(address, bytes);
+    this.memory.onDeviceAccess = (access) => {
+      if (!this.observers.wants("deviceMemory")) return;
+      this.observers.emit("deviceMemory", { ...access, guest: this.state.guestMode !== 0 });
+    };
     this.observers.onStop = (observer) => this.cpu.requestStop({ kind: "observer", observer });
     this.history = new PageHistory(this.memory);
     this.cpu.reset();

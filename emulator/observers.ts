@@ -25,7 +25,10 @@ export interface ObserverEvents {
     readonly after: bigint;
     readonly guest: boolean;
   };
-  /** After IN, OUT, INS or OUTS reached the port space (not when it was intercepted). */
+  /**
+   * After IN, OUT, INS or OUTS reached the port space (not when it was intercepted), before what was
+   * read is stored.
+   */
   port: {
     readonly port: number;
     readonly size: number;
@@ -40,7 +43,7 @@ export interface ObserverEvents {
     readonly value: bigint;
     readonly guest: boolean;
   };
-  /** After an instruction's access to a device's memory. */
+  /** After an instruction's access to a device's memory, fetches excepted. */
   deviceMemory: {
     readonly device: string;
     readonly address: number;
@@ -49,7 +52,10 @@ export interface ObserverEvents {
     readonly value: bigint;
     readonly guest: boolean;
   };
-  /** After an instruction changed a register that address translation depends on. */
+  /**
+   * After MOV, LMSW or WRMSR gave a register that address translation depends on another value.
+   * EFER.LMA follows CR0.PG and is told as CR0. VMRUN and #VMEXIT have events of their own.
+   */
   paging: { readonly register: "cr0" | "cr3" | "cr4" | "efer"; readonly guest: boolean };
   /** After an instruction retired (needs the traced interpreter). */
   retire: { readonly rip: bigint };

@@ -18,6 +18,8 @@ export interface PhysicalMemory {
   canonical(address: PhysicalAddress): PhysicalAddress;
   /** Reads 1, 2, 4 or 8 bytes; may reach a device and so have side effects. */
   read(address: PhysicalAddress, size: number): bigint;
+  /** Bytes of one page as an instruction fetch reads them: of no interest to watchers. */
+  fetch(address: PhysicalAddress, count: number): Uint8Array;
   /** Writes; drops decoded code of the page, tells write watchers. */
   write(address: PhysicalAddress, size: number, value: bigint): void;
   /** RAM only, for table walks: 64- and 32-bit entries as [low, high]; all ones outside RAM. */

@@ -14,10 +14,17 @@ function setPair(x: Execution, value: bigint): void {
   x.setRegister("rdx", 4, value >> 32n);
 }
 
+function tell({ cpu }: Execution, index: number, write: boolean, value: bigint): void {
+  if (!cpu.observers.wants("msr")) return;
+  cpu.observers.emit("msr", { index, write, value, guest: cpu.state.guestMode !== 0 });
+}
+
 function read(x: Execution): void {
   const number = Number(x.getRegister("rcx", 4));
   interceptMsr(x, number, false);
-  setPair(x, readMsr(x.cpu, number));
+  const value = readMsr(x.cpu, number);
+  setPair(x, value);
+  tell(x, number, false, value);
 }
 
 function write(x: Execution): void {
@@ -25,6 +32,7 @@ function write(x: Execution): void {
   interceptMsr(x, number, true);
   const value = x.getRegister("rax", 4) | (x.getRegister("rdx", 4) << 32n);
   writeMsr(x.cpu, number, value);
+  tell(x, number, true, value);
 }
 
 /** CR4.TSD keeps the time stamp from CPL above 0. */

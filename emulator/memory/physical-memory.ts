@@ -1,12 +1,14 @@
 /** The physical address space: RAM in linear memory, memory-mapped devices, ROM and holes. */
 
 import type { Device } from "../devices/device.ts";
-import type { Observers } from "../observers.ts";
+import type { ObserverEvents, Observers } from "../observers.ts";
 import { PAGE_SIZE, PageReason, RAM_BASE, REASONS_BASE } from "../state/memory-map.ts";
 import type { PhysicalAddress, PhysicalMemory } from "../vcpu.ts";
 
 /** Reason bit of a RAM page that a device covers (as VGA text memory does): it is not RAM then. */
 const COVERED = 0x80;
+
+export type DeviceAccess = Omit<ObserverEvents["deviceMemory"], "guest">;
 
 type Width = 1 | 2 | 4 | 8;
 
@@ -21,6 +23,19 @@ function piece(left: number): Width {
   return left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
 }
 
+/** All ones where nothing answers. */
+function readDevice(device: Device | undefined, address: number, size: number): bigint {
+  let value = 0n;
+  for (let at = 0; at < size; ) {
+    const width = piece(size - at);
+    const ones = (1n << BigInt(width * 8)) - 1n;
+    const part = device?.readMmio?.(address + at, width) ?? ones;
+    value |= (part & ones) << BigInt(at * 8);
+    at += width;
+  }
+  return value;
+}
+
 export class MachineMemory implements PhysicalMemory {
   readonly memory: WebAssembly.Memory;
   readonly ramBytes: number;
@@ -28,6 +43,8 @@ export class MachineMemory implements PhysicalMemory {
   onCodeWrite: (address: PhysicalAddress, bytes: number) => void = () => {};
   /** Before the first write to a page marked clean; the reason is gone by then. */
   onFirstWrite: (page: number) => void = () => {};
+  /** After the CPU read or wrote a device's memory; fetches excepted. */
+  onDeviceAccess: (access: DeviceAccess) => void = () => {};
   /** Told when a page's fast tags must go; -1 stands for all pages. One listener a vCPU. */
   readonly tagListeners: ((page: number) => void)[] = [];
 
@@ -86,6 +103,13 @@ export class MachineMemory implements PhysicalMemory {
     if (pointer < 0) return this.#readDevice(address, size);
     if ((this.reasons(address) & PageReason.watchRead) !== 0) this.#tellRead(address, size);
     return this.#load(pointer, size);
+  }
+
+  fetch(address: PhysicalAddress, count: number): Uint8Array {
+    const pointer = this.pointer(address);
+    if (pointer >= 0) return this.#bytes.subarray(pointer, pointer + count);
+    const device = this.#devices.get(Math.floor(address / PAGE_SIZE));
+    return Uint8Array.from({ length: count }, (_, i) => Number(readDevice(device, address + i, 1)));
   }
 
   write(address: PhysicalAddress, size: number, value: bigint): void {
@@ -326,25 +350,23 @@ export class MachineMemory implements PhysicalMemory {
 
   #readDevice(address: number, size: number): bigint {
     const device = this.#devices.get(Math.floor(address / PAGE_SIZE));
-    let value = 0n;
-    for (let at = 0; at < size; ) {
-      const width = piece(size - at);
-      const ones = (1n << BigInt(width * 8)) - 1n;
-      const part = device?.readMmio?.(address + at, width) ?? ones;
-      value |= (part & ones) << BigInt(at * 8);
-      at += width;
+    const value = readDevice(device, address, size);
+    if (device !== undefined) {
+      this.onDeviceAccess({ device: device.name, address, size, write: false, value });
     }
     return value;
   }
 
   #writeDevice(address: number, size: number, value: bigint): void {
     const device = this.#devices.get(Math.floor(address / PAGE_SIZE));
-    if (device?.writeMmio === undefined) return;
+    if (device === undefined) return;
     for (let at = 0; at < size; ) {
       const width = piece(size - at);
-      device.writeMmio(address + at, width, BigInt.asUintN(width * 8, value >> BigInt(at * 8)));
+      device.writeMmio?.(address + at, width, BigInt.asUintN(width * 8, value >> BigInt(at * 8)));
       at += width;
     }
+    const written = BigInt.asUintN(size * 8, value);
+    this.onDeviceAccess({ device: device.name, address, size, write: true, value: written });
   }
 
   #load(at: number, size: number): bigint {

@@ -1,4 +1,5 @@
 /** Writes to CR0, CR3, CR4, CR8 and EFER: reserved bits, mode changes, TLB flushes (APM volume 2, sections 3.1, 5.3 and 14.6). */
+import type { ObserverEvents } from "../observers.ts";
 import type { Vcpu } from "../vcpu.ts";
 import { GuestFault } from "./exceptions.ts";
 import { FEATURES } from "./features.ts";
@@ -76,13 +77,21 @@ function startPaging(cpu: Vcpu): bigint {
   return state.efer | EFER.LMA;
 }
 
+type PagingRegister = ObserverEvents["paging"]["register"];
+
+function tellIfChanged({ state, observers }: Vcpu, register: PagingRegister, before: bigint): void {
+  if (!observers.wants("paging") || state[register] === before) return;
+  observers.emit("paging", { register, guest: state.guestMode !== 0 });
+}
+
 export function writeCr0(cpu: Vcpu, value: bigint): void {
   const { state } = cpu;
   const set = (bit: bigint): boolean => (value & bit) !== 0n;
   if (value >> 32n !== 0n) throw generalProtection();
   if (set(CR0.PG) && !set(CR0.PE)) throw generalProtection();
   if (set(CR0.NW) && !set(CR0.CD)) throw generalProtection();
-  const pagingBefore = (state.cr0 & CR0.PG) !== 0n;
+  const before = state.cr0;
+  const pagingBefore = (before & CR0.PG) !== 0n;
   let { efer } = state;
   if (set(CR0.PG) && !pagingBefore) efer = startPaging(cpu);
   if (!set(CR0.PG) && pagingBefore) {
@@ -93,6 +102,7 @@ export function writeCr0(cpu: Vcpu, value: bigint): void {
   state.cr0 = (value & CR0_WRITABLE) | CR0.ET;
   if (set(CR0.PG) !== pagingBefore) flushWorld(cpu);
   cpu.deriveMode();
+  tellIfChanged(cpu, "cr0", before);
 }
 
 export function writeCr3(cpu: Vcpu, value: bigint): void {
@@ -102,15 +112,18 @@ export function writeCr3(cpu: Vcpu, value: bigint): void {
   } else if ((state.cr0 & CR0.PG) !== 0n && (state.cr4 & CR4.PAE) !== 0n) {
     loadPdptes(cpu, value);
   }
+  const before = state.cr3;
   state.cr3 = value;
   cpu.mmu.flushNonGlobal();
   cpu.deriveMode();
+  tellIfChanged(cpu, "cr3", before);
 }
 
 export function writeCr4(cpu: Vcpu, value: bigint): void {
   const { state } = cpu;
   if ((value & ~CR4_WRITABLE) !== 0n) throw generalProtection();
-  const changed = state.cr4 ^ value;
+  const before = state.cr4;
+  const changed = before ^ value;
   const pae = (value & CR4.PAE) !== 0n;
   if (!pae && isLongActive(state)) throw generalProtection();
   const paging = (state.cr0 & CR0.PG) !== 0n;
@@ -120,6 +133,7 @@ export function writeCr4(cpu: Vcpu, value: bigint): void {
   state.cr4 = value;
   if ((changed & layout) !== 0n) flushWorld(cpu);
   cpu.deriveMode();
+  tellIfChanged(cpu, "cr4", before);
 }
 
 /** Task priority: the VMCB's V_TPR where V_INTR_MASKING is on, else the local APIC's. */
@@ -144,10 +158,12 @@ const VM_CR_SVMDIS = 1n << 4n;
 export function writeEfer(cpu: Vcpu, value: bigint): void {
   const { state } = cpu;
   if ((value & ~EFER_WRITABLE) !== 0n) throw generalProtection();
-  const changed = state.efer ^ value;
+  const before = state.efer;
+  const changed = before ^ value;
   if ((changed & EFER.LME) !== 0n && (state.cr0 & CR0.PG) !== 0n) throw generalProtection();
   if ((value & EFER.SVME) !== 0n && (state.vmCr & VM_CR_SVMDIS) !== 0n) throw generalProtection();
   // LMA is read-only: what is written to it does not matter.
   state.efer = (value & ~EFER.LMA) | (state.efer & EFER.LMA);
   cpu.deriveMode();
+  tellIfChanged(cpu, "efer", before);
 }

@@ -41,6 +41,7 @@ function physicalMemory(memory: WebAssembly.Memory): PhysicalMemory {
     read,
     write,
     readEntry: read,
+    fetch: (at, count) => Uint8Array.from({ length: count }, (_, i) => Number(read(at + i, 1))),
     peek: (at, length) => {
       const end = Math.min(RAM_BYTES, at + length);
       return Uint8Array.from({ length: Math.max(0, end - at) }, (_, i) => view.getUint8(at + i));
