@@ -3,6 +3,7 @@ import { type BootImage, loadKernel, Machine } from "../emulator/index.ts";
 import { Debuggee } from "./debuggee.ts";
 import { type Image, Images, readImage } from "./images.ts";
 import type { LaunchConfiguration } from "./launch-arguments.ts";
+import type { Task } from "./progress.ts";
 import type { FileReader } from "./services.ts";
 import { FormatError } from "./symbols/dwarf/reader.ts";
 import { messageOf } from "./text.ts";
@@ -16,15 +17,17 @@ export interface BootPlan {
   readonly notes: readonly string[];
 }
 
-/** Rejects with an Error of one sentence that names the file or attribute and the reason. */
+/** Rejects with an Error of one sentence that names the file or attribute and the reason, or as `task` does. */
 export async function planBoot(
   configuration: LaunchConfiguration,
   files: FileReader,
+  task: Task,
 ): Promise<BootPlan> {
   const { cwd, memoryBytes: ramBytes } = configuration;
   // The guest sees the names as they were given: what it does must not depend on the folder.
   const read = async (name: string) => {
     const path = files.resolve(name, cwd);
+    await task.report(`Reading ${path}`);
     return { name, path, bytes: await files.read(path) };
   };
   const kernel = await read(configuration.kernel);
@@ -49,6 +52,7 @@ export async function planBoot(
     required: boolean,
   ) => {
     if (!required && !isElf(bytes)) return;
+    await task.report(`Reading the symbols of ${path}`);
     try {
       found.push(await readImage({ path, bytes, world }, configuration, files));
     } catch (error) {

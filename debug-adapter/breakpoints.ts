@@ -54,6 +54,14 @@ export class Breakpoints implements StopSources {
     this.rebind();
   }
 
+  /** Leaves the machine as it was before attach(); the breakpoints wait for the next one. */
+  detach(): void {
+    const engine = this.debuggee?.machine.cpu.engine;
+    for (const linear of this.placed) engine?.removeBreakpoint(linear);
+    this.placed = [];
+    this.debuggee = undefined;
+  }
+
   /** Looks for the places of all breakpoints again: the images have changed. */
   rebind(): void {
     const moved: Breakpoint[] = [];

@@ -3,6 +3,7 @@ import type { BootPlan } from "./boot.ts";
 import type { Breakpoints } from "./breakpoints.ts";
 import type { Debuggee } from "./debuggee.ts";
 import type { Execution, Goal, Stop } from "./execution.ts";
+import type { Progress } from "./progress.ts";
 import type { CustomEvents, DebugProtocol, InvariantStatus } from "./protocol.ts";
 import type { Services } from "./services.ts";
 import type { CallStack } from "./stack.ts";
@@ -24,6 +25,9 @@ export interface SessionEvents extends CustomEvents {
   readonly module: DebugProtocol.ModuleEvent["body"];
   readonly loadedSource: DebugProtocol.LoadedSourceEvent["body"];
   readonly thread: DebugProtocol.ThreadEvent["body"];
+  readonly progressStart: DebugProtocol.ProgressStartEvent["body"];
+  readonly progressUpdate: DebugProtocol.ProgressUpdateEvent["body"];
+  readonly progressEnd: DebugProtocol.ProgressEndEvent["body"];
 }
 
 export interface Client {
@@ -44,6 +48,7 @@ export interface Loaded {
 export interface Context {
   readonly services: Services;
   readonly client: Client;
+  readonly progress: Progress;
   readonly breakpoints: Breakpoints;
   readonly variables: VariableHandles;
   /** The machine of the session, once launched. */
@@ -51,8 +56,12 @@ export interface Context {
   /** Why the machine stands still. */
   stop: Stop | undefined;
   emit<E extends keyof SessionEvents>(event: E, body: SessionEvents[E]): void;
-  /** Makes the machine of the plan and attaches everything to it. */
-  load(plan: BootPlan): Promise<void>;
+  /** Makes the machine of the plan, or takes one that was parked, and attaches everything to it. */
+  load(plan: BootPlan, parked?: Debuggee): Promise<void>;
+  /** Lets go of the machine, which stays as it is to be attached to; its name, if that is possible. */
+  park(): string | undefined;
+  /** Lets go of the machine for good. */
+  close(): void;
   resume(goal: Goal): void;
   stopped(stop: Stop): void;
   /** Ends the debuggee; the session goes on until the client disconnects. */

@@ -45,6 +45,12 @@ export interface CertainStackFrame extends DebugProtocol.StackFrame {
   readonly certainty?: FrameCertainty;
 }
 
+/** Attributes of an attach configuration. */
+export interface AttachAttributes {
+  /** Name of a machine that waits in this adapter process; may be left out where only one does. */
+  readonly machine?: string;
+}
+
 export type ConsolePort = "com1" | "com2" | "debug";
 
 /** Text that left a port of the machine, or is to enter it. */

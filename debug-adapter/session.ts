@@ -4,8 +4,10 @@ import { type BootPlan, boot } from "./boot.ts";
 import { Breakpoints } from "./breakpoints.ts";
 import { ConsoleOutput } from "./console.ts";
 import { type Context, type Loaded, type SessionEvents, stoppedIn, THREAD } from "./context.ts";
+import type { Debuggee } from "./debuggee.ts";
 import { Execution, type Goal, type Stop } from "./execution.ts";
 import { InvariantWatch } from "./invariant-watch.ts";
+import { CancelledError, Progress } from "./progress.ts";
 import type { ConsolePort, DebugProtocol as DP } from "./protocol.ts";
 import { answer } from "./requests/breakpoints.ts";
 import { tellImageChange } from "./requests/sources.ts";
@@ -27,6 +29,7 @@ export class DebugSession implements Context {
     supportsMemoryEvent: false,
     supportsInvalidatedEvent: false,
   };
+  readonly progress: Progress;
   readonly breakpoints = new Breakpoints({
     log: (text) => this.emit("output", { category: "console", output: `${text}\n` }),
     changed: (breakpoint) =>
@@ -43,29 +46,57 @@ export class DebugSession implements Context {
   private afterwards: (() => void)[] = [];
   /** Requests are answered in the order in which they came. */
   private queue: Promise<void> = Promise.resolve();
+  /** Requests by seq that have come and are not looked at yet, and those of them to be dropped. */
+  private readonly waiting = new Set<number>();
+  private readonly cancelled = new Set<number>();
   private hasTerminated = false;
+  private stopListening: () => void = () => {};
 
   constructor(transport: MessageTransport, services: Services) {
     this.transport = transport;
     this.services = services;
+    this.progress = new Progress(
+      {
+        started: (body) => this.emit("progressStart", body),
+        reported: (body) => this.emit("progressUpdate", body),
+        ended: (body) => this.emit("progressEnd", body),
+      },
+      () => new Promise((resolve) => void services.schedule(resolve, 0)),
+    );
     transport.onMessage((message) => {
       if (message.type !== "request") return;
-      this.queue = this.queue.then(() => this.answer(message as DP.Request));
+      const request = message as DP.Request;
+      if (request.command === "cancel") {
+        this.cancel(request);
+        return;
+      }
+      this.waiting.add(request.seq);
+      this.queue = this.queue.then(() => this.answer(request));
     });
     transport.onClose(() => this.close());
+  }
+
+  /** Answered at once, ahead of the requests that wait: those it names end as cancelled. */
+  private cancel(request: DP.Request): void {
+    const { requestId, progressId } = (request.arguments ?? {}) as DP.CancelArguments;
+    if (requestId !== undefined && this.waiting.has(requestId)) this.cancelled.add(requestId);
+    if (progressId !== undefined) this.progress.cancel(progressId);
+    this.respond(request, { success: true });
   }
 
   private async answer(request: DP.Request): Promise<void> {
     const { command } = request;
     this.afterwards = [];
+    this.waiting.delete(request.seq);
     try {
+      if (this.cancelled.delete(request.seq)) throw new CancelledError();
       if (!isRequestName(command)) throw new UserError(`There is no request "${command}".`);
       const handler = REQUESTS[command] as Handler<RequestName>;
       const body = await handler(this, request.arguments ?? {});
       this.respond(request, { success: true, ...(body === undefined ? {} : { body }) });
     } catch (caught) {
-      const text = sentence(caught);
-      const showUser = !(caught instanceof RunningError);
+      const text = caught instanceof CancelledError ? caught.message : sentence(caught);
+      const showUser = !(caught instanceof RunningError || caught instanceof CancelledError);
       const error = { id: 1, format: text.replace(/[{}]/g, "'"), showUser };
       this.respond(request, { success: false, message: text, body: { error } });
       this.afterwards = [];
@@ -106,10 +137,10 @@ export class DebugSession implements Context {
     this.afterwards.push(body);
   }
 
-  async load(plan: BootPlan): Promise<void> {
+  async load(plan: BootPlan, parked?: Debuggee): Promise<void> {
     const sinks = await this.openSinks(plan);
     this.unload();
-    const debuggee = boot(plan);
+    const debuggee = parked ?? boot(plan);
     const { serial } = plan.configuration;
     this.console = new ConsoleOutput(
       this.services,
@@ -140,7 +171,7 @@ export class DebugSession implements Context {
     this.loaded = { plan, debuggee, execution, invariants: () => watch.status(), opcodes };
     this.hasTerminated = false;
     this.breakpoints.attach(debuggee);
-    debuggee.images.onChanged((change) => {
+    this.stopListening = debuggee.images.onChanged((change) => {
       tellImageChange(this, change);
       this.breakpoints.rebind();
     });
@@ -158,8 +189,18 @@ export class DebugSession implements Context {
     return sinks;
   }
 
+  park(): string | undefined {
+    const { loaded } = this;
+    if (loaded === undefined || loaded.execution.isOver) return undefined;
+    this.unload();
+    return this.services.parked?.park(loaded.plan, loaded.debuggee);
+  }
+
   private unload(): void {
     this.loaded?.execution.dispose();
+    this.loaded?.opcodes.dispose();
+    this.breakpoints.detach();
+    this.stopListening();
     this.console?.dispose();
     this.watch?.dispose();
     this.loaded = undefined;
@@ -246,8 +287,7 @@ export class DebugSession implements Context {
     this.stopped({ reason: "pause", description: "Paused on an internal error", text });
   }
 
-  /** The client has gone. */
-  private close(): void {
+  close(): void {
     this.unload();
   }
 }

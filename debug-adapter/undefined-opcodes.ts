@@ -11,8 +11,11 @@ export class UndefinedOpcodes {
   /** Times by opcode bytes, in hexadecimal. */
   readonly counts = new Map<string, number>();
 
+  /** Stops to count and to tell. */
+  readonly dispose: () => void;
+
   constructor(machine: Machine, tell: (text: string) => void) {
-    machine.observe({
+    this.dispose = machine.observe({
       name: "undefined opcodes",
       on: {
         unimplemented: ({ rip, bytes }) => {

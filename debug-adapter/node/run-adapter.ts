@@ -1,7 +1,9 @@
 /** Runs the debug adapter in Node.js: on standard input and output, or on a port of the loopback. */
+import { createHash } from "node:crypto";
 import { createServer, type Server } from "node:net";
 import { performance } from "node:perf_hooks";
 import type { Readable, Writable } from "node:stream";
+import { ParkedMachines } from "../parked-machines.ts";
 import type { Services } from "../services.ts";
 import { DebugSession } from "../session.ts";
 import { IcedDisassembler } from "./iced-disassembler.ts";
@@ -15,11 +17,13 @@ export interface AdapterOptions {
   readonly onListening?: (port: number) => void;
 }
 
-function nodeServices(): Services {
+function nodeServices(parked?: ParkedMachines): Services {
   return {
+    ...(parked === undefined ? {} : { parked }),
     files: nodeFiles,
     disassembler: new IcedDisassembler(),
     now: () => performance.now(),
+    sha256: async (bytes) => createHash("sha256").update(bytes).digest("hex"),
     schedule(callback, delayMs) {
       if (delayMs <= 0) {
         const immediate = setImmediate(callback);
@@ -31,9 +35,9 @@ function nodeServices(): Services {
   };
 }
 
-/** A session on a pair of streams. */
-export function serve(input: Readable, output: Writable): DebugSession {
-  return new DebugSession(new StreamTransport(input, output), nodeServices());
+/** A session on a pair of streams; `parked` is shared by the sessions of one process. */
+export function serve(input: Readable, output: Writable, parked?: ParkedMachines): DebugSession {
+  return new DebugSession(new StreamTransport(input, output), nodeServices(parked));
 }
 
 /** Resolves when the client on standard input has gone; with a port, when the server is closed. */
@@ -49,7 +53,8 @@ export function runAdapter(options: AdapterOptions = {}): Promise<void> {
 /** Rejects with an Error of one sentence if the port cannot be had. */
 function listen(port: number, onListening: ((port: number) => void) | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
-    const server: Server = createServer((socket) => serve(socket, socket));
+    const parked = new ParkedMachines();
+    const server: Server = createServer((socket) => serve(socket, socket, parked));
     server.on("error", (caught) => {
       reject(new Error(`Port ${port} cannot be listened on: ${caught.message}.`));
     });

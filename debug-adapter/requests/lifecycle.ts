@@ -1,11 +1,12 @@
 /** Requests that begin and end a session. */
-import { planBoot } from "../boot.ts";
-import { loadedIn } from "../context.ts";
+import { type BootPlan, planBoot } from "../boot.ts";
+import { type Context, loadedIn } from "../context.ts";
 import { CONTINUE } from "../execution.ts";
 import { readLaunchArguments } from "../launch-arguments.ts";
 import type { DebugProtocol as DP } from "../protocol.ts";
-import { EXIT_FILTERS } from "../protocol.ts";
+import { type AttachAttributes, EXIT_FILTERS } from "../protocol.ts";
 import { UserError } from "../text.ts";
+import { MODULE_COLUMNS } from "./sources.ts";
 import type { Handlers } from "./types.ts";
 
 const CONDITION_HELP =
@@ -44,10 +45,16 @@ const CAPABILITIES: DP.Capabilities = {
   supportsWriteMemoryRequest: true,
   supportsDisassembleRequest: true,
   supportsCancelRequest: true,
+  supportsANSIStyling: true,
+  supportedChecksumAlgorithms: ["SHA256"],
+  additionalModuleColumns: MODULE_COLUMNS,
   supportsClipboardContext: true,
   supportsCompletionsRequest: true,
   completionTriggerCharacters: ["$", "."],
 };
+
+const NO_PARKING =
+  "This adapter ends with its session, so no machine can wait in it: start one with `minvisor dap --port N` and connect to it.";
 
 export const lifecycleRequests: Handlers<
   | "initialize"
@@ -59,17 +66,18 @@ export const lifecycleRequests: Handlers<
   | "terminate"
   | "cancel"
 > = {
-  initialize: ({ client }, args) => {
+  initialize: ({ client, progress, services }, args) => {
     client.linesStartAt1 = args.linesStartAt1 ?? true;
     client.columnsStartAt1 = args.columnsStartAt1 ?? true;
     client.supportsMemoryEvent = args.supportsMemoryEvent ?? false;
     client.supportsInvalidatedEvent = args.supportsInvalidatedEvent ?? false;
-    return CAPABILITIES;
+    progress.isShown = args.supportsProgressReporting ?? false;
+    return { ...CAPABILITIES, supportSuspendDebuggee: services.parked !== undefined };
   },
 
   launch: async (context, args) => {
     if (context.loaded !== undefined) throw new UserError("A machine is launched already.");
-    const plan = await planBoot(readLaunchArguments(args), context.services.files);
+    const plan = await planFor(context, args);
     await context.load(plan);
     for (const note of plan.notes) {
       context.emit("output", { category: "console", output: `${note}\n` });
@@ -78,8 +86,18 @@ export const lifecycleRequests: Handlers<
     return undefined;
   },
 
-  attach: () => {
-    throw new UserError("Attaching is not supported yet: launch a machine instead.");
+  attach: async (context, args) => {
+    const { parked } = context.services;
+    if (context.loaded !== undefined) throw new UserError("A machine is launched already.");
+    const { machine } = args as AttachAttributes;
+    if (machine !== undefined && typeof machine !== "string") {
+      throw new UserError(`Attach attribute "machine" must be a text such as "1".`);
+    }
+    if (parked === undefined) throw new UserError(NO_PARKING);
+    const taken = parked.take(machine);
+    await context.load(taken.plan, taken.debuggee);
+    context.afterResponse(() => context.emit("initialized", undefined));
+    return undefined;
   },
 
   configurationDone: (context) => {
@@ -92,16 +110,19 @@ export const lifecycleRequests: Handlers<
     const { plan } = loadedIn(context);
     const given = (args as { arguments?: object }).arguments;
     const isLaunch = given !== undefined && "kernel" in given;
-    await context.load(
-      isLaunch ? await planBoot(readLaunchArguments(given), context.services.files) : plan,
-    );
+    await context.load(isLaunch ? await planFor(context, given) : plan);
     start(context);
     return undefined;
   },
 
-  disconnect: (context) => {
-    context.loaded?.execution.dispose();
-    context.loaded = undefined;
+  disconnect: (context, args) => {
+    const leaves = args.suspendDebuggee ?? args.terminateDebuggee === false;
+    const name = leaves ? context.park() : undefined;
+    if (name !== undefined) {
+      const output = `The machine stands still and waits as "${name}" to be attached to.\n`;
+      context.emit("output", { category: "console", output });
+    }
+    context.close();
     return undefined;
   },
 
@@ -110,13 +131,25 @@ export const lifecycleRequests: Handlers<
     return undefined;
   },
 
-  // Every request is answered before the next is looked at, so nothing is left to cancel.
+  // The session answers it ahead of the requests that wait.
   cancel: () => undefined,
 };
 
-function start(context: Parameters<Handlers<"launch">["launch"]>[0]): void {
-  const { plan } = loadedIn(context);
+function planFor(context: Context, attributes: object): Promise<BootPlan> {
+  const configuration = readLaunchArguments(attributes);
+  return context.progress.during("Loading the machine", (task) =>
+    planBoot(configuration, context.services.files, task),
+  );
+}
+
+/** Lets the machine run, or stops where it is meant to: a machine that was attached to stands still. */
+function start(context: Context): void {
+  const { plan, debuggee } = loadedIn(context);
   context.afterResponse(() => {
+    if (debuggee.machine.icount > 0) {
+      context.stopped({ reason: "pause", description: "Paused where it was left" });
+      return;
+    }
     if (plan.configuration.stopOnEntry) {
       context.stopped({ reason: "entry", description: "Paused before the first instruction" });
     } else context.resume(CONTINUE);

@@ -6,15 +6,41 @@ import { hex, UserError } from "../text.ts";
 import { sourceOf } from "./stack.ts";
 import type { Handlers } from "./types.ts";
 
-function moduleOf({ name, path, world, symbols, ranges }: Image): DP.Module {
+/** What a module has beyond the protocol's own columns. */
+export const MODULE_COLUMNS: DP.ColumnDescriptor[] = [
+  { attributeName: "world", label: "World", type: "string" },
+  { attributeName: "slide", label: "Slide", type: "string" },
+  { attributeName: "buildId", label: "Build id", type: "string" },
+];
+
+type Module = DP.Module & { world: string; slide: string; buildId?: string };
+
+function moduleOf({ name, path, world, symbols, ranges, slide }: Image): Module {
+  const [problem] = symbols.problems;
+  const status = symbols.hasDebugInfo ? "Debug information" : "Symbols only";
   return {
     id: path,
     name,
     path,
-    version: world,
-    symbolStatus: symbols.hasDebugInfo ? "Debug information" : "Symbols only",
+    world,
+    slide: slide === undefined ? "not known yet" : hex(slide),
+    ...(symbols.buildId === undefined ? {} : { buildId: symbols.buildId }),
+    symbolStatus: problem === undefined ? status : `${status}; ${problem}`,
+    symbolFilePath: path,
     addressRange: ranges.map(({ start, end }) => `${hex(start)}-${hex(end)}`).join(", "),
   };
+}
+
+/** Larger lists of sources come without: reading them all would take too long. */
+const MOST_CHECKSUMS = 500;
+
+/** The source with the SHA-256 of its file, by which a client tells whether its copy is the same. */
+async function withChecksum(context: Context, path: string): Promise<DP.Source> {
+  const source = sourceOf(path);
+  const { files } = context.services;
+  if (!(await files.exists(path))) return source;
+  const checksum = await context.services.sha256(await files.read(path));
+  return { ...source, checksums: [{ algorithm: "SHA256", checksum }] };
 }
 
 /** Tells the client of a program that came, went or is known to run elsewhere. */
@@ -44,10 +70,12 @@ export const sourceRequests: Handlers<"source" | "loadedSources" | "modules"> = 
     return { content: new TextDecoder().decode(bytes) };
   },
 
-  loadedSources: (context) => {
+  loadedSources: async (context) => {
     const { debuggee } = loadedIn(context);
-    const paths = new Set(debuggee.images.all.flatMap((image) => [...image.clientPaths.values()]));
-    return { sources: [...paths].sort().map(sourceOf) };
+    const all = new Set(debuggee.images.all.flatMap((image) => [...image.clientPaths.values()]));
+    const paths = [...all].sort();
+    if (paths.length > MOST_CHECKSUMS) return { sources: paths.map(sourceOf) };
+    return { sources: await Promise.all(paths.map((path) => withChecksum(context, path))) };
   },
 
   modules: (context, args) => {

@@ -6,7 +6,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { build } from "esbuild";
-import type { LaunchAttributes } from "../../debug-adapter/protocol.ts";
+import type { LaunchAttributes, MachineStatus } from "../../debug-adapter/protocol.ts";
 
 const { DebugClient } = createRequire(import.meta.url)("@vscode/debugadapter-testsupport") as {
   DebugClient: typeof import("@vscode/debugadapter-testsupport").DebugClient;
@@ -134,6 +134,10 @@ export class AdapterClient extends DebugClient {
   async value(expression: string, frameId?: number): Promise<string> {
     const args = frameId === undefined ? { expression } : { expression, frameId };
     return (await this.evaluateRequest(args)).body.result;
+  }
+
+  async status(): Promise<MachineStatus> {
+    return (await this.send("minvisor/status", {})).body;
   }
 
   /** The message of the request's failure. */
