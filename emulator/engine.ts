@@ -74,7 +74,14 @@ export class Engine {
     this.codePages.dropOffset(offset),
   );
   /** Deterministic counts of work outside generated code; not machine state. */
-  readonly counters = { decodes: 0, windows: 0, complex: 0, aborts: 0, compiledForms: 0 };
+  readonly counters = {
+    returns: 0,
+    decodes: 0,
+    windows: 0,
+    complex: 0,
+    aborts: 0,
+    compiledForms: 0,
+  };
   /** Linear address of the instruction that is to run past its breakpoint, once. */
   private passed: bigint | undefined;
 
@@ -104,6 +111,7 @@ export class Engine {
     state.exitRequest = 0;
     this.granted = budget;
     this.run(state.base);
+    this.counters.returns++;
     const retired = this.granted - state.budget;
     this.granted = 0;
     state.budget = 0;

@@ -1,17 +1,9 @@
 // Debian's Linux under MinVisor over DAP: exits of a real guest, and pauses at moments of its boot.
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { type AdapterClient, inRepository, SAMPLE, startClient } from "../harness/dap-adapter.ts";
+import { type AdapterClient, LINUX, startClient } from "../harness/dap-adapter.ts";
 import { makeGuests } from "../harness/linux-guest.ts";
 
-const linux = {
-  ...SAMPLE,
-  modules: [
-    `${inRepository("cache/linux/vmlinuz")} console=ttyS0 cryptomgr.notests=1`,
-    inRepository("cache/linux/initrd.cpio"),
-  ],
-  symbols: [],
-  invariants: true,
-};
+const linux = { ...LINUX, invariants: true };
 
 beforeAll(makeGuests, 600_000);
 

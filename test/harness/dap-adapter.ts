@@ -53,6 +53,16 @@ export const SAMPLE: LaunchAttributes = {
   cwd: repository,
 };
 
+/** MinVisor with Debian's kernel: what makeGuests() of linux-guest.ts provides. */
+export const LINUX: LaunchAttributes = {
+  ...SAMPLE,
+  modules: [
+    `${inRepository("cache/linux/vmlinuz")} console=ttyS0 cryptomgr.notests=1`,
+    inRepository("cache/linux/initrd.cpio"),
+  ],
+  symbols: [],
+};
+
 export type Stopped = DebugProtocol.StoppedEvent["body"];
 
 /** A client with what tests ask for often. */

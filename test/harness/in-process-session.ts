@@ -1,0 +1,92 @@
+/** A debug session in this process: its machine can be looked at, and its clock is the test's. */
+import type { DebugProtocol as DP } from "@vscode/debugprotocol";
+import { IcedDisassembler } from "../../debug-adapter/node/iced-disassembler.ts";
+import { nodeFiles } from "../../debug-adapter/node/node-files.ts";
+import type { MessageTransport } from "../../debug-adapter/services.ts";
+import { DebugSession } from "../../debug-adapter/session.ts";
+
+/** What a session of this process is given for a clock; both default to real time. */
+export interface SessionClock {
+  now(): number;
+}
+
+class Loopback implements MessageTransport {
+  receive: (message: DP.ProtocolMessage) => void = () => {};
+  readonly onSent: (message: DP.ProtocolMessage) => void;
+
+  constructor(onSent: (message: DP.ProtocolMessage) => void) {
+    this.onSent = onSent;
+  }
+
+  send(message: DP.ProtocolMessage): void {
+    this.onSent(message);
+  }
+
+  onMessage(receive: (message: DP.ProtocolMessage) => void): void {
+    this.receive = receive;
+  }
+
+  onClose(): void {}
+}
+
+export class InProcessSession {
+  readonly session: DebugSession;
+  private readonly transport: Loopback;
+  private readonly answers = new Map<number, (response: DP.Response) => void>();
+  private readonly listeners = new Map<string, ((body: unknown) => void)[]>();
+  private seq = 1;
+
+  constructor(clock: SessionClock = performance) {
+    this.transport = new Loopback((message) => this.sent(message));
+    this.session = new DebugSession(this.transport, {
+      files: nodeFiles,
+      disassembler: new IcedDisassembler(),
+      now: () => clock.now(),
+      sha256: () => Promise.resolve(""),
+      schedule(callback) {
+        const immediate = setImmediate(callback);
+        return () => clearImmediate(immediate);
+      },
+    });
+  }
+
+  private sent(message: DP.ProtocolMessage): void {
+    if (message.type === "response") {
+      const response = message as DP.Response;
+      this.answers.get(response.request_seq)?.(response);
+      this.answers.delete(response.request_seq);
+    } else if (message.type === "event") {
+      const { event, body } = message as DP.Event;
+      for (const listener of this.listeners.get(event)?.splice(0) ?? []) listener(body);
+    }
+  }
+
+  /** The body of the response; rejects with the message of a failure. */
+  ask<T = object>(command: string, args: object = {}): Promise<T> {
+    const seq = this.seq++;
+    return new Promise((resolve, reject) => {
+      this.answers.set(seq, ({ success, message, body }) => {
+        if (success) resolve(body as T);
+        else reject(new Error(message));
+      });
+      const request: DP.Request = { type: "request", seq, command, arguments: args };
+      this.transport.receive(request);
+    });
+  }
+
+  /** The next event of that name. */
+  next<T>(event: string): Promise<T> {
+    return new Promise((resolve) => {
+      const waiting = this.listeners.get(event) ?? [];
+      this.listeners.set(event, [...waiting, (body) => resolve(body as T)]);
+    });
+  }
+
+  /** initialize and launch, up to the initialized event. */
+  async begin(attributes: object): Promise<void> {
+    await this.ask("initialize", { adapterID: "minvisor" });
+    const initialized = this.next("initialized");
+    await this.ask("launch", attributes);
+    await initialized;
+  }
+}
