@@ -10,6 +10,7 @@ import { type CpuState, createCpuState } from "./state/cpu-state.ts";
 import { setRflags } from "./state/flags.ts";
 import { CPU_BASE, CPU_STRIDE } from "./state/memory-map.ts";
 import { svmHooks } from "./svm/exception-intercept.ts";
+import { DebugBreakpoints } from "./system/debug-breakpoints.ts";
 import { DR6_RESET, DR7_RESET } from "./system/debug-registers.ts";
 import type { DeliveryHooks, LocalApicRegisters } from "./system/hooks.ts";
 import { CR0, CR4 } from "./system/mode.ts";
@@ -64,9 +65,19 @@ export class CpuCore implements Vcpu {
     const base = CPU_BASE + around.index * CPU_STRIDE;
     this.state = createCpuState(around.physical.memory, base);
     this.mmu = new CpuMemory(around.physical, this.state);
-    this.mmu.watches.onAccess = (access) => this.observers.emit("linearAccess", access);
+    this.mmu.watches.onAccess = (access) => {
+      this.debugBreakpoints.accessed(access.linear, access.size, access.write);
+      this.observers.emit("linearAccess", access);
+    };
     this.hooks = svmHooks(this.state);
     this.engine = new Engine(this, around.engine);
+    this.debugBreakpoints = new DebugBreakpoints({
+      state: this.state,
+      markInstructions: (offset, by) => this.engine.markInstructions(offset, by),
+      watchLinear: (linear) => this.mmu.watchLinear(linear),
+      endSlice: () => this.engine.endSlice(),
+    });
+    this.engine.debugBreakpoints = (linear) => this.debugBreakpoints.atInstruction(linear);
     this.mmu.dropWindows = () => this.engine.windows.dropAll();
   }
   readonly index: number;
@@ -80,6 +91,7 @@ export class CpuCore implements Vcpu {
   readonly observers: Observers;
   readonly hooks: DeliveryHooks;
   readonly engine: Engine;
+  private readonly debugBreakpoints: DebugBreakpoints;
   private readonly stopMachine: (cause: StopCause) => void;
 
   deriveMode(): void {
@@ -89,9 +101,11 @@ export class CpuCore implements Vcpu {
     const blocked = (state.cr0 & (CR0.EM | CR0.TS)) !== 0n || (state.cr4 & CR4.OSFXSR) === 0n;
     state.unitTraps = blocked ? 1 : 0;
     this.engine.selectWindows();
+    this.debugBreakpoints.update();
   }
 
   private accessedPort({ value, ...access }: PortAccess): void {
+    this.debugBreakpoints.accessedPort(access.port, access.size);
     if (!this.observers.wants("port")) return;
     const guest = this.state.guestMode !== 0;
     this.observers.emit("port", { ...access, value: BigInt(value >>> 0), guest });

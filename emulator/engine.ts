@@ -85,6 +85,9 @@ export class Engine {
   /** Linear address of the instruction that is to run past its breakpoint, once. */
   private passed: bigint | undefined;
 
+  /** DR6 bits of the debug registers' breakpoints on the instruction at a linear address. */
+  debugBreakpoints: (linear: bigint) => number = () => 0;
+
   private readonly tier: Tier;
   private readonly view: DataView;
   private readonly invalid: ReadonlyMap<CodeSize, Form>;
@@ -160,6 +163,11 @@ export class Engine {
     this.breakpoints.changePhysical(this.cpu.physical.canonical(address), -1);
   }
 
+  /** Counts a reason of the CPU's own to ask for breakpoints at an offset of every page. */
+  markInstructions(offset: number, by: 1 | -1): void {
+    this.breakpoints.mark(offset, by);
+  }
+
   /** The instruction at rip runs past its breakpoint, once, when its turn comes. */
   passBreakpointHere(pass: boolean): void {
     this.passed = pass ? this.linearRip() : undefined;
@@ -211,8 +219,8 @@ export class Engine {
       check: (record: number) => passed(() => this.check(record)),
       endSlice: () => this.endSlice(),
       complex: (record: number) => passed(() => this.complex(record)),
-      fetchWindow: () => guarded(() => this.fetchWindow()),
-      decode: () => guarded(() => this.decodeHere()),
+      fetchWindow: () => guarded(() => this.fetching(() => this.fetchWindow())),
+      decode: () => guarded(() => this.fetching(() => this.decodeHere())),
       breakpoint: () => (this.stopsHere() ? 1 : 0),
     };
     return { memory: this.cpu.physical.memory, table: this.table, ...imports };
@@ -443,9 +451,28 @@ export class Engine {
   }
 
   // ---- breakpoints ----
+  /** Before a marked instruction: an observer's breakpoint first, then the debug registers'. */
   private stopsHere(): boolean {
     const linear = this.linearRip();
-    const physical = this.physicalRip();
+    if (this.observerStops(linear, this.physicalRip())) return true;
+    const met = this.debugBreakpoints(linear);
+    if (met === 0) return false;
+    this.abort(new GuestFault("DB", met));
+    return true;
+  }
+
+  /** An instruction's breakpoint comes before the faults of its fetch (APM volume 2, section 8.5). */
+  private fetching(fetch: () => number): number {
+    try {
+      return fetch();
+    } catch (caught) {
+      const raised = caught instanceof GuestFault || caught instanceof InterceptExit;
+      const met = raised ? this.debugBreakpoints(this.linearRip()) : 0;
+      throw met === 0 ? caught : new GuestFault("DB", met);
+    }
+  }
+
+  private observerStops(linear: bigint, physical: PhysicalAddress): boolean {
     if (!this.breakpoints.at(linear, physical)) return false;
     if (this.passed === linear) {
       this.passed = undefined;

@@ -234,10 +234,15 @@ export class Machine {
   /** What comes between two instructions: the trap of the last one, then every interrupt possible. */
   private takeEvents(): void {
     const { engine } = this.cpu;
-    if (this.state.trapDue !== 0) {
-      this.state.trapDue = 0;
+    const { state } = this;
+    // MOV SS and POP SS hold the trap of their own operand's breakpoint off for an instruction.
+    const met = state.interruptShadow === 0 ? state.breakpointsMet : 0;
+    const cause = (state.trapDue !== 0 ? DebugCause.singleStep : 0) | met;
+    if (cause !== 0) {
+      state.trapDue = 0;
+      state.breakpointsMet = 0;
       engine.guard(() => {
-        throw new GuestFault("DB", DebugCause.singleStep);
+        throw new GuestFault("DB", cause);
       });
     }
     let taken = true;

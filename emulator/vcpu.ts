@@ -118,8 +118,8 @@ export interface Vcpu {
   /** The local APIC's registers that are reached by MSR. */
   readonly apic: LocalApicRegisters;
   /**
-   * Recomputes derived state after CR0, CR4, EFER, CPL, a segment register or the world changed:
-   * segment limits, stack mask, TLB bank, and forgets the fetch window.
+   * Recomputes derived state after CR0, CR4, EFER, CPL, a segment register, a debug register or the
+   * world changed: segment limits, stack mask, TLB bank, breakpoints, and forgets the fetch window.
    */
   deriveMode(): void;
   /** Makes generated code return after this instruction and the machine stop with this cause. */

@@ -44,6 +44,7 @@ function writeDebug(x: Execution): void {
   const name = debugRegister(x.cpu.state, x.registerNumber(0));
   interceptCrDr(x, "DR", x.registerNumber(0), true, x.registerNumber(1));
   writeDebugRegister(x.cpu.state, name, x.read(1));
+  x.cpu.deriveMode();
 }
 
 /** LMSW changes PE, MP, EM and TS, and cannot clear PE. */

@@ -159,6 +159,8 @@ export const CPU_FIELDS = layOut([
   ["interruptShadow", "u8", "state"],
   // 1 when a single-step trap (#DB) is due before the next instruction.
   ["trapDue", "u8", "state"],
+  // B3 to B0 of DR6 for data and I/O breakpoints met: their trap is due after the instruction.
+  ["breakpointsMet", "u8", "state"],
   ["nmiBlocked", "u8", "state"],
   ["nmiPending", "u8", "state"],
   // 1 in HLT, until an interrupt.

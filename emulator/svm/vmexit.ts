@@ -72,6 +72,8 @@ function enterHost(cpu: Vcpu, vmcb: VmcbView): void {
   state.deliveredEvent = 0n;
   state.interruptShadow = 0;
   state.halted = 0;
+  // What an instruction that did not complete has met, it meets again.
+  state.breakpointsMet = 0;
   const problem = loadHostState(cpu);
   // VMRUN completes here: if it was single-stepped, its trap is due in the host.
   state.trapDue = getFlag(state, "TF") ? 1 : 0;

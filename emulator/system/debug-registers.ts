@@ -1,9 +1,4 @@
-/**
- * MOV to and from DR0 to DR7 (APM volume 2, section 13.1).
- *
- * The registers hold what software writes, and general detect works. Breakpoints that they describe
- * do not fire: nothing compares addresses with DR0 to DR3.
- */
+/** MOV to and from DR0 to DR7, and general detect (APM volume 2, section 13.1). */
 import type { CpuState } from "../state/cpu-state.ts";
 import { DebugCause } from "./delivery.ts";
 import { GuestFault } from "./exceptions.ts";

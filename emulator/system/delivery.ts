@@ -151,8 +151,10 @@ function deliverOnce(cpu: Vcpu, event: DeliveredEvent): void {
   }
   state.nextRip = state.rip;
   state.interruptShadow = 0;
-  // INT n and faults: the handler is entered with TF clear, and no trap comes after them.
+  // INT n and faults: the handler is entered with TF clear, and no trap comes after them, not that
+  // of a data breakpoint on the frame either.
   state.trapDue = 0;
+  state.breakpointsMet = 0;
   state.halted = 0;
   cpu.deriveMode();
   cpu.recheckInterrupts();
