@@ -8,6 +8,7 @@ import {
   type NestedContext,
   type PagingContext,
   type Translation,
+  type TranslationAccess,
   VmcbView,
   type Worlds,
 } from "../emulator/index.ts";
@@ -122,11 +123,53 @@ export class AddressSpaces {
     return this.memory.poke(emulatorSpace(space), address, bytes, this.worlds(space));
   }
 
-  translate({ space, address }: MemoryReference): Translation {
-    return this.memory.translate(emulatorSpace(space), address, this.worlds(space));
+  /** Without an access only presence and reserved bits can fail. */
+  translate({ space, address }: MemoryReference, access?: TranslationAccess): Translation {
+    return this.memory.translate(emulatorSpace(space), address, this.worlds(space), access);
   }
 
-  private worlds(space: SpaceName): Worlds {
+  /** How many bytes from the reference on cannot be read, up to `length`. */
+  unreadable({ space, address }: MemoryReference, length: number): number {
+    return this.memory.unreadable(emulatorSpace(space), address, length, this.worlds(space));
+  }
+
+  /** How many bytes from the reference on can be written, up to `length`. */
+  writable({ space, address }: MemoryReference, length: number): number {
+    return this.memory.writable(emulatorSpace(space), address, length, this.worlds(space));
+  }
+
+  /** How many guests have run. */
+  get guestCount(): number {
+    return this.guests.length;
+  }
+
+  /** The PAT register of a world. */
+  pat(world: "host" | "guest"): bigint {
+    const { state, memory } = this.machine;
+    if ((world === "guest") === this.inGuest) return state.pat;
+    if (world === "host") return new VmcbView(memory, Number(state.vmHsavePa)).read("G_PAT");
+    const { vmcb } = this;
+    // Without nested paging host and guest have one PAT (APM volume 2, section 15.25.8).
+    const own = vmcb !== undefined && (vmcb.read("NP_ENABLE") & 1n) !== 0n;
+    return own ? vmcb.read("G_PAT") : state.pat;
+  }
+
+  /**
+   * The ASID under which the TLB holds translations of a virtual space; undefined where it holds
+   * none of it: a physical space, or tables that are not the world's present ones.
+   */
+  asid(space: SpaceName): number | undefined {
+    const { kind, guest, root } = space;
+    if (kind === "hva") return root === this.hostPaging().cr3 ? 0 : undefined;
+    if (kind !== "gva" || guest === undefined) return undefined;
+    if (root !== this.guestContext(guest)?.paging.cr3) return undefined;
+    if (this.inGuest && guest === this.current) return this.machine.state.asid;
+    const known = this.guests[guest - 1];
+    return known && Number(new VmcbView(this.machine.memory, known.vmcb).read("GUEST_ASID"));
+  }
+
+  /** The tables of the host and of the guest that a space means. */
+  worlds(space: SpaceName): Worlds {
     const number = space.guest ?? this.guest;
     const guest = number === undefined ? undefined : this.guestContext(number);
     const host = this.hostPaging();

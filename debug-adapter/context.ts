@@ -6,6 +6,7 @@ import type { Execution, Goal, Stop } from "./execution.ts";
 import type { Progress } from "./progress.ts";
 import type { CustomEvents, DebugProtocol, InvariantStatus } from "./protocol.ts";
 import type { Services } from "./services.ts";
+import type { SessionAddresses } from "./session-addresses.ts";
 import type { CallStack } from "./stack.ts";
 import { RunningError, UserError } from "./text.ts";
 import type { UndefinedOpcodes } from "./undefined-opcodes.ts";
@@ -51,6 +52,7 @@ export interface Context {
   readonly progress: Progress;
   readonly breakpoints: Breakpoints;
   readonly variables: VariableHandles;
+  readonly addresses: SessionAddresses;
   /** The machine of the session, once launched. */
   loaded: Loaded | undefined;
   /** Why the machine stands still. */

@@ -3,6 +3,7 @@
  * custom events. The extension imports only this file.
  */
 import type { DebugProtocol } from "@vscode/debugprotocol";
+import type { AddressRequests } from "./address-protocol.ts";
 
 /** Attributes of a launch configuration, named as the command line's options. */
 export interface LaunchAttributes {
@@ -103,7 +104,7 @@ export interface InvariantStatus {
 }
 
 /** Custom requests by name, with arguments and body of the response. */
-export interface CustomRequests {
+export interface CustomRequests extends AddressRequests {
   readonly "minvisor/consoleInput": { arguments: ConsoleText; body: object };
   readonly "minvisor/exits": { arguments: object; body: ExitCounts };
   readonly "minvisor/status": { arguments: object; body: MachineStatus };
@@ -131,4 +132,5 @@ export const EXIT_FILTERS = [
 ] as const;
 export type FilterId = (typeof EXIT_FILTERS)[number][0];
 
+export type * from "./address-protocol.ts";
 export type { DebugProtocol };

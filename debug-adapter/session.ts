@@ -14,6 +14,7 @@ import { tellImageChange } from "./requests/sources.ts";
 import { isRequestName, REQUESTS } from "./requests/table.ts";
 import type { Handler, RequestName } from "./requests/types.ts";
 import type { FileSink, MessageTransport, Services } from "./services.ts";
+import { SessionAddresses } from "./session-addresses.ts";
 import { CallStack } from "./stack.ts";
 import { messageOf, RunningError, UserError } from "./text.ts";
 import { UndefinedOpcodes } from "./undefined-opcodes.ts";
@@ -36,6 +37,7 @@ export class DebugSession implements Context {
       this.emit("breakpoint", { reason: "changed", breakpoint: answer(this, breakpoint) }),
   });
   readonly variables = new VariableHandles();
+  readonly addresses = new SessionAddresses();
   loaded: Loaded | undefined;
   stop: Stop | undefined;
   private readonly transport: MessageTransport;
@@ -232,6 +234,8 @@ export class DebugSession implements Context {
       ...(text === undefined ? {} : { text }),
       ...(hitBreakpointIds === undefined ? {} : { hitBreakpointIds: [...hitBreakpointIds] }),
     });
+    if (!this.client.supportsMemoryEvent) return;
+    for (const read of this.addresses.takeReads()) this.emit("memory", read);
   }
 
   stack(): CallStack {

@@ -1,4 +1,5 @@
 /** The one table of requests: a request without a handler does not compile. */
+import { addressRequests } from "./addresses.ts";
 import { breakpointRequests } from "./breakpoints.ts";
 import { customRequests } from "./custom.ts";
 import { evaluateRequests } from "./evaluate.ts";
@@ -17,6 +18,7 @@ export const REQUESTS: RequestTable = {
   ...sourceRequests,
   ...evaluateRequests,
   ...memoryRequests,
+  ...addressRequests,
   ...customRequests,
 };
 

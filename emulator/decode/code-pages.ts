@@ -81,6 +81,17 @@ export class CodePages {
     if (whole) this.physical.removeReason(address, PageReason.code);
   }
 
+  /** Offsets in the page at which instructions were decoded to run, by code size; changes nothing. */
+  starts(address: number): { readonly offset: number; readonly code: CodeSize }[] {
+    const found: { offset: number; code: CodeSize }[] = [];
+    for (const [code, table] of this.pages.get(Math.floor(address / PAGE_SIZE))?.tables ?? []) {
+      for (let offset = 0; offset < PAGE_SIZE; offset++) {
+        if (this.words[table / 4 + offset] !== 0) found.push({ offset, code });
+      }
+    }
+    return found;
+  }
+
   /** Drops the instructions at one offset of every page: breakpoints there changed. */
   dropOffset(offset: number): void {
     for (const page of this.pages.values()) {

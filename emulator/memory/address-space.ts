@@ -114,6 +114,13 @@ export class DebugMemory {
     return length;
   }
 
+  /** How many bytes from `address` on poke() would write, up to `length`. */
+  writable(space: AddressSpace, address: bigint, length: number, worlds: Worlds): number {
+    return this.#eachPage(space, address, length, worlds, (physical, _, count) =>
+      this.#memory.pointer(physical) < 0 ? 0 : count,
+    );
+  }
+
   /** Bytes of one page. */
   #peekPage(physical: number, count: number): Uint8Array {
     const device = this.#memory.deviceAt(physical);
