@@ -1,4 +1,4 @@
-// `npm run bench [PAIRS]`: bundles test/bench and runs it; build and guest:linux must have run.
+// `npm run bench [PAIRS] [NAME...]`: bundles test/bench and runs it; build and guest:linux must have run.
 
 import { spawnSync } from "node:child_process";
 import { build } from "esbuild";

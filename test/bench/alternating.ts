@@ -11,7 +11,7 @@ export interface Comparison {
 
 const sorted = (values: readonly number[]): number[] => [...values].sort((a, b) => a - b);
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const ordered = sorted(values);
   const middle = Math.floor(ordered.length / 2);
   const upper = ordered[middle] ?? Number.NaN;

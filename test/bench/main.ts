@@ -6,6 +6,7 @@ import type { Machine } from "../../emulator/index.ts";
 import { attachInvariants } from "../../invariants/index.ts";
 import { QEMU, QEMU_CPU_FLAGS } from "../../scripts/qemu-boot.mjs";
 import { type Comparison, compare } from "./alternating.ts";
+import { idle, steps, stops } from "./debugger.ts";
 import { KERNEL_ARGUMENTS, linuxFiles, linuxImage, linuxMachine } from "./linux-machine.ts";
 
 const repository = process.cwd();
@@ -58,10 +59,6 @@ const plain = stretch(() => {});
 const withInvariants = stretch((machine) => {
   attachInvariants(machine, { onViolation: ({ message }) => console.log(`violated: ${message}`) });
 });
-const withExitObserver = stretch((machine) => {
-  machine.observe({ name: "bench", on: { exit: () => undefined, exception: () => undefined } });
-});
-
 function show(title: string, goal: string, names: [string, string], result: Comparison): void {
   const [low, high] = result.interval.map((n) => n.toFixed(3));
   console.log(
@@ -70,26 +67,31 @@ function show(title: string, goal: string, names: [string, string], result: Comp
   );
 }
 
-async function main(): Promise<void> {
-  const pairs = Number(process.argv[2] ?? 6);
-  show(
-    "invariants on / off",
-    "at most 1.05",
-    ["on", "off"],
-    await compare(withInvariants, plain, pairs),
-  );
-  show(
-    "debugger idle / none",
-    "at most 1.02",
-    ["idle", "none"],
-    await compare(withExitObserver, plain, pairs),
-  );
-  show(
-    "boot, ours / QEMU TCG",
-    "none yet: interpreter only",
-    ["ours", "QEMU"],
-    await compare(ourBoot, qemuBoot, Math.max(3, pairs / 2)),
-  );
+/** By name, in the order in which they run; each takes the number of pairs. */
+const BENCHMARKS: Readonly<Record<string, (pairs: number) => Promise<void>>> = {
+  invariants: async (pairs) => {
+    const result = await compare(withInvariants, plain, pairs);
+    show("invariants on / off", "at most 1.05", ["on", "off"], result);
+  },
+  idle: async (pairs) =>
+    show("debugger idle / none", "at most 1.02", ["idle", "none"], await idle(pairs)),
+  boot: async (pairs) => {
+    const result = await compare(ourBoot, qemuBoot, Math.max(3, pairs / 2));
+    show("boot, ours / QEMU TCG", "none yet: interpreter only", ["ours", "QEMU"], result);
+  },
+  stops: () => stops(30),
+  steps: () => steps(5000),
+};
+
+/** `npm run bench [PAIRS] [NAME...]`. */
+async function main([pairs = "6", ...names]: string[]): Promise<void> {
+  for (const name of names.length > 0 ? names : Object.keys(BENCHMARKS)) {
+    const benchmark = BENCHMARKS[name];
+    if (benchmark === undefined) {
+      throw new Error(`No benchmark "${name}"; there are ${Object.keys(BENCHMARKS).join(", ")}`);
+    }
+    await benchmark(Number(pairs));
+  }
 }
 
-await main();
+await main(process.argv.slice(2));
