@@ -1,6 +1,7 @@
 /** Reads the files of a launch configuration and makes the machine that boots them. */
 import { type BootImage, loadKernel, Machine } from "../emulator/index.ts";
 import { Debuggee } from "./debuggee.ts";
+import { GuestKernel } from "./guest-kernel.ts";
 import { type Image, Images, readImage } from "./images.ts";
 import type { LaunchConfiguration } from "./launch-arguments.ts";
 import type { Task } from "./progress.ts";
@@ -73,7 +74,9 @@ export async function planBoot(
 export function boot(plan: BootPlan): Debuggee {
   const machine = new Machine({ ramBytes: plan.configuration.memoryBytes });
   machine.load(plan.image);
-  return new Debuggee(machine, plan.images.fresh(), plan.configuration);
+  const debuggee = new Debuggee(machine, plan.images.fresh(), plan.configuration);
+  debuggee.kernel = new GuestKernel(debuggee);
+  return debuggee;
 }
 
 function isElf(bytes: Uint8Array): boolean {

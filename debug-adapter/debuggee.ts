@@ -3,7 +3,7 @@ import type { Machine } from "../emulator/index.ts";
 import { AddressSpaces } from "./address-spaces.ts";
 import { DeliveryLog } from "./delivery-log.ts";
 import { ExitLog } from "./exit-log.ts";
-import type { TaskSource } from "./guest-task.ts";
+import type { KernelSource } from "./guest-task.ts";
 import type { Images } from "./images.ts";
 import type { LaunchConfiguration } from "./launch-arguments.ts";
 import {
@@ -24,8 +24,8 @@ export class Debuggee {
   readonly spaces: AddressSpaces;
   readonly exits: ExitLog;
   readonly deliveries: DeliveryLog;
-  /** What is known of the kernel that runs in the guest, once it is found. */
-  kernel: TaskSource | undefined;
+  /** What is known of the kernel that runs in the guest, or instead of a hypervisor. */
+  kernel: KernelSource | undefined;
 
   constructor(machine: Machine, images: Images, configuration: LaunchConfiguration) {
     this.machine = machine;

@@ -10,3 +10,11 @@ export interface TaskSource {
   /** Undefined while it is not known: before the kernel is up, in the host. */
   task(): Task | undefined;
 }
+
+/** Finds the kernel of a guest, or of a machine without hypervisor, when it comes up. */
+export interface KernelSource extends TaskSource {
+  /** Given one sentence for the user each time that a kernel comes up. */
+  tell: (text: string) => void;
+  /** The machine stands: a kernel that came up unnoticed may be there. */
+  look(): void;
+}

@@ -173,6 +173,10 @@ export class DebugSession implements Context {
     this.loaded = { plan, debuggee, execution, invariants: () => watch.status(), opcodes };
     this.hasTerminated = false;
     this.breakpoints.attach(debuggee);
+    const { kernel } = debuggee;
+    if (kernel) {
+      kernel.tell = (text) => this.emit("output", { category: "console", output: `${text}\n` });
+    }
     this.stopListening = debuggee.images.onChanged((change) => {
       tellImageChange(this, change);
       this.breakpoints.rebind();
@@ -224,6 +228,7 @@ export class DebugSession implements Context {
   stopped(stop: Stop): void {
     this.console?.flush();
     this.forget();
+    this.loaded?.debuggee.kernel?.look();
     this.stop = stop;
     const { reason, description, text, hitBreakpointIds } = stop;
     this.emit("stopped", {

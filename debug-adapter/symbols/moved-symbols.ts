@@ -5,6 +5,8 @@ import type { FrameState } from "./location.ts";
 import type { SymbolHit } from "./symbol-table.ts";
 import type { Variable } from "./variable.ts";
 
+const ABSOLUTE = 0xfff1;
+
 /** The same program `slide` bytes further up: everything is asked and answered in run addresses. */
 export function movedBy(symbols: ImageSymbols, slide: bigint): ImageSymbols {
   return slide === 0n ? symbols : new MovedSymbols(symbols, slide);
@@ -119,7 +121,9 @@ class MovedSymbols implements ImageSymbols {
     return BigInt.asUintN(64, address + this.slide);
   }
 
+  /** An absolute symbol is a number, e.g. a per-CPU offset: it stays. */
   private symbol(symbol: ElfSymbol): ElfSymbol {
+    if (symbol.section === ABSOLUTE) return symbol;
     return { ...symbol, address: this.run(symbol.address) };
   }
 
