@@ -4,7 +4,7 @@ import type { Breakpoints } from "./breakpoints.ts";
 import type { Debuggee } from "./debuggee.ts";
 import type { Execution, Goal, Stop } from "./execution.ts";
 import type { Progress } from "./progress.ts";
-import type { CustomEvents, DebugProtocol, InvariantStatus } from "./protocol.ts";
+import type { CustomEvents, DebugProtocol, InvariantStatus, NumberFormat } from "./protocol.ts";
 import type { Services } from "./services.ts";
 import type { SessionAddresses } from "./session-addresses.ts";
 import type { CallStack } from "./stack.ts";
@@ -36,6 +36,7 @@ export interface Client {
   columnsStartAt1: boolean;
   supportsMemoryEvent: boolean;
   supportsInvalidatedEvent: boolean;
+  numberFormat: NumberFormat;
 }
 
 export interface Loaded {

@@ -46,7 +46,9 @@ export class Debuggee {
     if (world === this.world) return liveRegisters(this.machine);
     if (world === "host") return suspendedHostRegisters(this.machine);
     const { vmcb } = this.spaces;
-    return vmcb && exitedGuestRegisters(vmcb, this.exits.last);
+    const { exits, machine } = this;
+    const live = exits.isAtExit ? liveRegisters(machine) : undefined;
+    return vmcb && exitedGuestRegisters(vmcb, exits.last, live);
   }
 
   /** Linear address of the next instruction. */

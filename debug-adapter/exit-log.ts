@@ -1,5 +1,6 @@
 /** Remembers the last exit with the guest's registers at it, and counts exits by reason. */
 import {
+  CPU_FIELDS,
   describeExit,
   describeExitInfo,
   type ExitFields,
@@ -8,9 +9,13 @@ import {
   GENERAL_REGISTERS,
   type GeneralRegister,
   type Machine,
+  type ObserverEvents,
   VmcbView,
 } from "../emulator/index.ts";
 import { hex } from "./text.ts";
+import { VmcbHistory } from "./vmcb-history.ts";
+
+const NPF_CODE = 0x400n;
 
 export interface ExitRecord {
   readonly number: number;
@@ -25,8 +30,51 @@ export interface ExitRecord {
   readonly registers: ReadonlyMap<GeneralRegister, bigint>;
 }
 
+type ExitEvent = ObserverEvents["exit"];
+
+/** Made at each exit, so it keeps bytes; the registers are put into a map when they are asked for. */
+class LoggedExit implements ExitRecord {
+  readonly number: number;
+  readonly code: bigint;
+  readonly info1: bigint;
+  readonly info2: bigint;
+  readonly vmcb: number;
+  readonly guestRip: bigint;
+  readonly failedCheck: string | undefined;
+  readonly icount: number;
+  /** In encoding order; #VMEXIT leaves all but RAX and RSP alone. */
+  private readonly general: BigUint64Array;
+  private made: ReadonlyMap<GeneralRegister, bigint> | undefined;
+
+  constructor(event: ExitEvent, machine: Machine) {
+    this.number = event.number;
+    this.code = event.code;
+    this.info1 = event.info1;
+    this.info2 = event.info2;
+    this.vmcb = event.vmcb;
+    this.guestRip = event.guestRip;
+    this.failedCheck = event.failedCheck;
+    this.icount = machine.icount;
+    const { buffer } = machine.memory.memory;
+    const at = machine.state.base + CPU_FIELDS.rax.offset;
+    this.general = new BigUint64Array(buffer, at, GENERAL_REGISTERS.length).slice();
+    const saved = new VmcbView(machine.memory, event.vmcb);
+    this.general[GENERAL_REGISTERS.indexOf("rax")] = saved.read("RAX");
+    this.general[GENERAL_REGISTERS.indexOf("rsp")] = saved.read("RSP");
+  }
+
+  get registers(): ReadonlyMap<GeneralRegister, bigint> {
+    this.made ??= new Map(GENERAL_REGISTERS.map((name, i) => [name, this.general[i] ?? 0n]));
+    return this.made;
+  }
+}
+
 export class ExitLog {
   last: ExitRecord | undefined;
+  lastNestedFault: ExitRecord | undefined;
+  readonly history: VmcbHistory;
+  /** Instant of the last VMRUN. */
+  private enteredAt = -1;
   readonly counts = new Map<string, number>();
   /** Faults since the last instruction that retired, oldest first: what a triple fault is made of. */
   private faults: { icount: number; names: string[] } = { icount: -1, names: [] };
@@ -34,6 +82,7 @@ export class ExitLog {
 
   constructor(machine: Machine) {
     this.machine = machine;
+    this.history = new VmcbHistory(machine);
     machine.observe({
       name: "exit log",
       on: {
@@ -45,12 +94,15 @@ export class ExitLog {
           this.faults.names.push(`#${name ?? vector}${about} at rip ${hex(machine.state.rip)}`);
           return undefined;
         },
+        vmrunStart: ({ vmcb }) => {
+          this.history.entering(vmcb);
+          this.enteredAt = machine.icount;
+          return undefined;
+        },
         exit: (event) => {
-          const { state } = machine;
-          const saved = new VmcbView(machine.memory, event.vmcb);
-          const registers = new Map(GENERAL_REGISTERS.map((name) => [name, state[name]]));
-          registers.set("rax", saved.read("RAX")).set("rsp", saved.read("RSP"));
-          this.last = { ...event, icount: machine.icount, registers };
+          this.last = new LoggedExit(event, machine);
+          if (event.code === NPF_CODE) this.lastNestedFault = this.last;
+          this.history.leaving(event.vmcb);
           const name = exitName(event.code);
           this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
           return undefined;
@@ -62,6 +114,14 @@ export class ExitLog {
   /** The chain of faults that led to this instant. */
   get faultChain(): readonly string[] {
     return this.faults.icount === this.machine.icount ? this.faults.names : [];
+  }
+
+  /** The host has not executed anything since the last exit. */
+  get isAtExit(): boolean {
+    const { machine, last, enteredAt } = this;
+    if (last === undefined || machine.state.guestMode !== 0) return false;
+    // An exit within VMRUN itself comes before VMRUN retires.
+    return machine.icount === last.icount + (last.icount === enteredAt ? 1 : 0);
   }
 
   get total(): number {

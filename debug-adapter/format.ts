@@ -1,15 +1,28 @@
 /** How terms are shown. */
 import type { Term } from "./expression/evaluate.ts";
+import type { NumberFormat } from "./protocol.ts";
 import { hex } from "./text.ts";
 
-/** Hexadecimal numbers; negative ones with their sign. */
-export function formatNumber(value: bigint): string {
-  return value < 0n ? `-${hex(-value)}` : hex(value);
+/** Writes a number as the session, or one request, wants numbers. */
+export interface ShowNumber {
+  (value: bigint | number): string;
+  readonly format: NumberFormat;
 }
 
-export function formatTerm(term: Term): string {
+const hexadecimal: ShowNumber = Object.assign(
+  (value: bigint | number) => (value < 0 ? `-${hex(-value)}` : hex(value)),
+  { format: "hexadecimal" } as const,
+);
+const decimal: ShowNumber = Object.assign((value: bigint | number) => String(value), {
+  format: "decimal",
+} as const);
+
+export const showNumber = (format: NumberFormat): ShowNumber =>
+  format === "decimal" ? decimal : hexadecimal;
+
+export function formatTerm(term: Term, show: ShowNumber = hexadecimal): string {
   if (term.shown !== undefined) return term.shown;
-  if (term.number !== undefined) return formatNumber(term.number);
+  if (term.number !== undefined) return show(term.number);
   if (term.text !== undefined) return term.text;
   return "{...}";
 }

@@ -199,7 +199,7 @@ function writeSegmentPart(
   const segment: VmcbSegment = { ...old, [part]: part === "base" ? value : Number(value) };
   const segmentName = name as SegmentName;
   if (world === debuggee.world) {
-    machine.state[segmentName] = segment;
+    Object.assign(machine.state[segmentName], segment);
     machine.cpu.deriveMode();
     return;
   }

@@ -85,6 +85,9 @@ export interface ExitCounts {
   readonly byReason: { readonly [reason: string]: number };
 }
 
+/** How numbers are shown; names, flags and booleans stay words. */
+export type NumberFormat = "hexadecimal" | "decimal";
+
 /** The machine's clocks and stop, for a status bar. */
 export interface MachineStatus {
   readonly icount: number;
@@ -107,6 +110,10 @@ export interface InvariantStatus {
 export interface CustomRequests extends AddressRequests {
   readonly "minvisor/consoleInput": { arguments: ConsoleText; body: object };
   readonly "minvisor/exits": { arguments: object; body: ExitCounts };
+  readonly "minvisor/setNumberFormat": {
+    arguments: { readonly format: NumberFormat };
+    body: { readonly format: NumberFormat };
+  };
   readonly "minvisor/status": { arguments: object; body: MachineStatus };
 }
 

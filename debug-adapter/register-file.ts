@@ -1,5 +1,9 @@
 /** Registers of a world by name: the CPU's own, the guest's in its VMCB, or the host's at VMRUN. */
 import {
+  CPU_FIELDS,
+  type CpuState,
+  type ExtendedRegister,
+  type FieldName,
   GENERAL_REGISTERS,
   type GeneralRegister,
   getRflags,
@@ -11,6 +15,7 @@ import {
 } from "../emulator/index.ts";
 import type { ExitRecord } from "./exit-log.ts";
 import type { CodeBits } from "./services.ts";
+import type { VmcbCopy } from "./vmcb-history.ts";
 
 export type World = "host" | "guest";
 
@@ -31,6 +36,38 @@ const isOf = <T extends string>(names: readonly T[], name: string): name is T =>
 
 const ALL_SEGMENTS = [...SEGMENT_REGISTERS, "gdtr", "ldtr", "idtr", "tr"] as const;
 
+/** Control and status of x87 and SSE. */
+const UNIT_WORDS = ["fcw", "fsw", "ftw", "fop", "fcs", "fds", "mxcsr"] as const;
+const UNIT_POINTERS = ["fip", "fdp"] as const;
+type VectorRegister = Extract<FieldName, `xmm${number}`>;
+const isVector = (name: string): name is VectorRegister =>
+  name.startsWith("xmm") && Object.hasOwn(CPU_FIELDS, name);
+
+const TOP_SHIFT = 11;
+
+/** st0 to st7 count from the top of the stack, mm0 to mm7 are the registers themselves. */
+function extendedRegister(state: CpuState, name: string): ExtendedRegister | undefined {
+  const found = /^(st|mm)([0-7])$/.exec(name);
+  if (found === null) return undefined;
+  const top = found[1] === "st" ? (state.fsw >> TOP_SHIFT) & 7 : 0;
+  return state[`fpr${(Number(found[2]) + top) & 7}` as "fpr0"];
+}
+
+/** As instructions leave them: writing mm sets sign and exponent to all ones (APM volume 1, 5.5). */
+function setUnitRegister({ state, cpu }: Machine, name: string, value: bigint): boolean {
+  const extended = extendedRegister(state, name);
+  if (extended !== undefined) {
+    extended.significand = BigInt.asUintN(64, value);
+    const isMmx = name.startsWith("mm");
+    extended.signExponent = isMmx ? 0xffff : Number(BigInt.asUintN(16, value >> 64n));
+  } else if (isOf(UNIT_POINTERS, name)) state[name] = BigInt.asUintN(64, value);
+  else if (isOf(UNIT_WORDS, name))
+    state[name] = Number(BigInt.asUintN(name === "mxcsr" ? 32 : 16, value));
+  else return false;
+  cpu.deriveMode();
+  return true;
+}
+
 /** The CPU's registers as they are now. Setting rip or a flag takes effect at the next step. */
 export function liveRegisters(machine: Machine): RegisterFile {
   const { state } = machine;
@@ -40,9 +77,12 @@ export function liveRegisters(machine: Machine): RegisterFile {
       if (name === "rip") return state.rip;
       if (name === "rflags") return getRflags(state);
       if (isOf(CONTROL, name) || isOf(DEBUG, name)) return state[name];
-      const vector = /^xmm(\d+)$/.exec(name);
-      if (vector && Number(vector[1]) < 16) return state[name as "xmm0"];
-      return undefined;
+      if (isVector(name)) return state[name];
+      if (isOf(UNIT_WORDS, name) || isOf(UNIT_POINTERS, name)) return BigInt(state[name]);
+      const extended = extendedRegister(state, name);
+      if (extended === undefined) return undefined;
+      const { significand, signExponent } = extended;
+      return name.startsWith("mm") ? significand : (BigInt(signExponent) << 64n) | significand;
     },
     set(name, value) {
       if (isGeneral(name)) state[name] = BigInt.asUintN(64, value);
@@ -54,7 +94,8 @@ export function liveRegisters(machine: Machine): RegisterFile {
         state[name] = BigInt.asUintN(64, value);
         machine.cpu.mmu.flushAll();
         machine.cpu.deriveMode();
-      } else return false;
+      } else if (isVector(name)) state[name] = BigInt.asUintN(128, value);
+      else return setUnitRegister(machine, name, value);
       return true;
     },
     segment: (name) => (isOf(ALL_SEGMENTS, name) ? state[name] : undefined),
@@ -87,28 +128,49 @@ const SAVED_SEGMENTS = {
   tr: "TR",
 } as const;
 
-function savedRegisters(area: VmcbView, others: ReadonlyMap<string, bigint>): RegisterFile {
+/** The guest's registers in a copy of its VMCB; they cannot be set. */
+export function copiedRegisters(copy: VmcbCopy): RegisterFile {
   return {
-    get(name) {
-      if (name in SAVED) return area.read(SAVED[name as keyof typeof SAVED]);
-      return others.get(name);
-    },
+    get: (name) => (name in SAVED ? copy.read(SAVED[name as keyof typeof SAVED]) : undefined),
+    set: () => false,
+    segment: (name) =>
+      name in SAVED_SEGMENTS
+        ? copy.read(SAVED_SEGMENTS[name as keyof typeof SAVED_SEGMENTS])
+        : undefined,
+  };
+}
+
+function savedRegisters(area: VmcbView, others: ReadonlyMap<string, bigint>): RegisterFile {
+  const saved = copiedRegisters(area);
+  return {
+    get: (name) => saved.get(name) ?? others.get(name),
     set(name, value) {
       if (!(name in SAVED)) return false;
       area.write(SAVED[name as keyof typeof SAVED], BigInt.asUintN(64, value));
       return true;
     },
-    segment: (name) =>
-      name in SAVED_SEGMENTS
-        ? area.read(SAVED_SEGMENTS[name as keyof typeof SAVED_SEGMENTS])
-        : undefined,
+    segment: saved.segment,
   };
 }
 
-/** The guest while the host runs: the VMCB, and the general registers that the last exit found. */
-export function exitedGuestRegisters(vmcb: VmcbView, exit: ExitRecord | undefined): RegisterFile {
+/**
+ * The guest while the host runs: the VMCB, and the general registers that the last exit found. `live`
+ * are the CPU's registers where the host has not executed anything since: all that #VMEXIT does not
+ * switch is still the guest's, and can be set.
+ */
+export function exitedGuestRegisters(
+  vmcb: VmcbView,
+  exit: ExitRecord | undefined,
+  live: RegisterFile | undefined,
+): RegisterFile {
   const others = exit?.vmcb === vmcb.address ? exit.registers : new Map<string, bigint>();
-  return savedRegisters(vmcb, others);
+  const saved = savedRegisters(vmcb, others);
+  if (live === undefined) return saved;
+  return {
+    get: (name) => (name in SAVED ? saved : live).get(name),
+    set: (name, value) => (name in SAVED ? saved : live).set(name, value),
+    segment: saved.segment,
+  };
 }
 
 /** The host while the guest runs: what VMRUN saved; general registers but RAX and RSP are lost. */
@@ -140,7 +202,7 @@ export function registerByName(registers: RegisterFile, name: string): bigint | 
   const lower = name.toLowerCase();
   const whole = registers.get(lower);
   if (whole !== undefined) return whole;
-  const part = partOf(lower);
+  const part = registerPart(lower);
   const parent = part && registers.get(part.parent);
   if (part && parent !== undefined) return BigInt.asUintN(part.width, parent >> BigInt(part.shift));
   const segment = registers.segment(lower);
@@ -150,7 +212,7 @@ export function registerByName(registers: RegisterFile, name: string): bigint | 
 /** Sets a register or a part of one; false where that is not possible. */
 export function setRegisterByName(registers: RegisterFile, name: string, value: bigint): boolean {
   const lower = name.toLowerCase();
-  const part = partOf(lower);
+  const part = registerPart(lower);
   if (!part || registers.get(lower) !== undefined) return registers.set(lower, value);
   const parent = registers.get(part.parent);
   if (parent === undefined) return false;
@@ -160,7 +222,10 @@ export function setRegisterByName(registers: RegisterFile, name: string, value: 
   return registers.set(part.parent, (parent & ~mask) | moved);
 }
 
-function partOf(name: string): { parent: string; width: number; shift: number } | undefined {
+/** The whole register and the bits of it that a part is: al, r8d, eflags. */
+export function registerPart(
+  name: string,
+): { parent: string; width: number; shift: number } | undefined {
   const numbered = /^r(8|9|1[0-5])([dwb])$/.exec(name);
   if (numbered) {
     const width = { d: 32, w: 16, b: 8 }[numbered[2] as "d" | "w" | "b"];

@@ -8,7 +8,7 @@ import type { Debuggee } from "./debuggee.ts";
 import { Execution, type Goal, type Stop } from "./execution.ts";
 import { InvariantWatch } from "./invariant-watch.ts";
 import { CancelledError, Progress } from "./progress.ts";
-import type { ConsolePort, DebugProtocol as DP } from "./protocol.ts";
+import type { ConsolePort, DebugProtocol as DP, NumberFormat } from "./protocol.ts";
 import { answer } from "./requests/breakpoints.ts";
 import { tellImageChange } from "./requests/sources.ts";
 import { isRequestName, REQUESTS } from "./requests/table.ts";
@@ -29,6 +29,7 @@ export class DebugSession implements Context {
     columnsStartAt1: true,
     supportsMemoryEvent: false,
     supportsInvalidatedEvent: false,
+    numberFormat: "hexadecimal" as NumberFormat,
   };
   readonly progress: Progress;
   readonly breakpoints = new Breakpoints({

@@ -58,7 +58,7 @@ export {
   SEGMENT_REGISTERS,
   type SegmentRegister,
 } from "./state/cpu-fields.ts";
-export type { CpuState, Segment } from "./state/cpu-state.ts";
+export type { CpuState, ExtendedRegister, Segment } from "./state/cpu-state.ts";
 export { Flag, type FlagName, getFlag, getRflags, setFlag, setRflags } from "./state/flags.ts";
 export { PAGE_SIZE, PageReason } from "./state/memory-map.ts";
 export { describeEvent, isValidEvent } from "./svm/event-format.ts";

@@ -4,7 +4,7 @@ import { UserError } from "../text.ts";
 import type { Handlers } from "./types.ts";
 
 export const customRequests: Handlers<
-  "minvisor/consoleInput" | "minvisor/exits" | "minvisor/status"
+  "minvisor/consoleInput" | "minvisor/exits" | "minvisor/setNumberFormat" | "minvisor/status"
 > = {
   "minvisor/consoleInput": (context, args) => {
     const { debuggee, execution } = loadedIn(context);
@@ -22,6 +22,17 @@ export const customRequests: Handlers<
   "minvisor/exits": (context) => {
     const { exits } = loadedIn(context).debuggee;
     return { total: exits.total, byReason: Object.fromEntries(exits.counts) };
+  },
+
+  "minvisor/setNumberFormat": (context, { format }) => {
+    if (format !== "hexadecimal" && format !== "decimal") {
+      throw new UserError('minvisor/setNumberFormat takes a format of "hexadecimal" or "decimal".');
+    }
+    context.client.numberFormat = format;
+    if (context.client.supportsInvalidatedEvent) {
+      context.afterResponse(() => context.emit("invalidated", { areas: ["variables"] }));
+    }
+    return { format };
   },
 
   "minvisor/status": (context) => {

@@ -9,8 +9,9 @@ import { setRegisterByName } from "../register-file.ts";
 import { termNode } from "../scopes/locals.ts";
 import type { CodeFrame } from "../stack.ts";
 import { hex, UserError } from "../text.ts";
-import { codeFrameOf, variableOf } from "./stack.ts";
+import { codeFrameOf } from "./stack.ts";
 import type { Handlers } from "./types.ts";
+import { variableOf } from "./variables.ts";
 
 const ASSIGNMENT = /^\s*\$([A-Za-z][A-Za-z0-9]*)\s*=(?!=)(.*)$/s;
 

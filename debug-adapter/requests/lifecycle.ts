@@ -32,6 +32,7 @@ const CAPABILITIES: DP.Capabilities = {
   supportsExceptionFilterOptions: true,
   supportsExceptionInfoRequest: true,
   supportsSetVariable: true,
+  supportsValueFormattingOptions: true,
   supportsRestartRequest: true,
   supportsTerminateRequest: true,
   supportTerminateDebuggee: true,

@@ -9,12 +9,14 @@ import { memoryRequests } from "./memory.ts";
 import { sourceRequests } from "./sources.ts";
 import { stackRequests } from "./stack.ts";
 import type { RequestName, RequestTable } from "./types.ts";
+import { variableRequests } from "./variables.ts";
 
 export const REQUESTS: RequestTable = {
   ...lifecycleRequests,
   ...executionRequests,
   ...breakpointRequests,
   ...stackRequests,
+  ...variableRequests,
   ...sourceRequests,
   ...evaluateRequests,
   ...memoryRequests,

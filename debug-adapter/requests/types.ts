@@ -44,6 +44,10 @@ export interface Requests extends CustomRequests {
   readonly stackTrace: { arguments: DP.StackTraceArguments; body: DP.StackTraceResponse["body"] };
   readonly scopes: { arguments: DP.ScopesArguments; body: DP.ScopesResponse["body"] };
   readonly variables: { arguments: DP.VariablesArguments; body: DP.VariablesResponse["body"] };
+  readonly locations: {
+    arguments: DP.LocationsArguments;
+    body: NonNullable<DP.LocationsResponse["body"]>;
+  };
   readonly setVariable: {
     arguments: DP.SetVariableArguments;
     body: DP.SetVariableResponse["body"];

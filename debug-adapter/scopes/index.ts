@@ -1,49 +1,44 @@
-/** Which scopes a frame has. */
-import type { Debuggee } from "../debuggee.ts";
-import { formatReference } from "../memory-reference.ts";
-import { spaceOf } from "../names.ts";
-import type { Frame } from "../stack.ts";
+/** The one table of scopes, in the order in which the client shows them. */
 import { branch, type Children } from "../variables.ts";
-import { exitVariables } from "./exit.ts";
+import { deviceScope } from "./devices.ts";
+import { exitScope } from "./exit.ts";
+import { invariantScope } from "./invariants.ts";
 import { localVariables } from "./locals.ts";
-import { controlRegisters, flags, generalRegisters, msrs, segments } from "./registers.ts";
-import { vmcbFields } from "./vmcb.ts";
+import { msrScope } from "./msrs.ts";
+import { nestedPagingScope } from "./nested-paging.ts";
+import { registerScope } from "./registers.ts";
+import type { Scope, ScopeView } from "./view.ts";
+import { vmcbScope } from "./vmcb.ts";
 
-export interface ScopeNode {
-  readonly name: string;
-  readonly hint?: "locals" | "registers";
+const localScope: Scope = {
+  name: "Locals",
+  hint: "locals",
+  children: ({ debuggee, frame }) =>
+    frame.kind === "code" ? branch((show) => localVariables(debuggee, frame, show)) : undefined,
+};
+
+const SCOPES: readonly Scope[] = [
+  localScope,
+  exitScope,
+  registerScope("guest"),
+  registerScope("host"),
+  vmcbScope("control"),
+  vmcbScope("save"),
+  nestedPagingScope,
+  msrScope,
+  deviceScope,
+  invariantScope,
+];
+
+export interface FrameScope {
+  readonly scope: Scope;
   readonly children: Children;
 }
 
-export function scopesOf(debuggee: Debuggee, frame: Frame): ScopeNode[] {
-  const scopes: ScopeNode[] = [];
-  const exit = debuggee.exits.last;
-  const exitScope: ScopeNode[] =
-    exit === undefined
-      ? []
-      : [{ name: "Exit", children: branch(() => exitVariables(debuggee, exit)) }];
-  if (frame.kind === "code") {
-    const { registers, world } = frame;
-    const space = spaceOf(debuggee, world);
-    const refer = (address: bigint) => space && formatReference({ space, address });
-    const locals = branch(() => localVariables(debuggee, frame));
-    scopes.push({ name: "Locals", hint: "locals", children: locals });
-    scopes.push(...exitScope);
-    const general = branch(() => generalRegisters(registers, refer));
-    scopes.push({ name: "Registers", hint: "registers", children: general });
-    scopes.push({ name: "Flags", children: branch(() => flags(registers)) });
-    scopes.push({ name: "Segments", children: branch(() => segments(registers)) });
-    scopes.push({ name: "Control registers", children: branch(() => controlRegisters(registers)) });
-    scopes.push({ name: "MSRs", children: branch(() => msrs(debuggee.machine)) });
-  } else scopes.push(...exitScope);
-  const { vmcb } = debuggee.spaces;
-  if (vmcb === undefined) return scopes;
-  const poke = (address: number, bytes: Uint8Array) => {
-    debuggee.spaces.write({ space: { kind: "hpa" }, address: BigInt(address) }, bytes);
-  };
-  for (const area of ["control", "save"] as const) {
-    const children = branch(() => vmcbFields(vmcb, area, poke));
-    scopes.push({ name: `VMCB ${area}`, children });
-  }
-  return scopes;
+/** The scopes that a frame has. */
+export function scopesOf(view: ScopeView): FrameScope[] {
+  return SCOPES.flatMap((scope) => {
+    const children = scope.children(view);
+    return children === undefined ? [] : [{ scope, children }];
+  });
 }

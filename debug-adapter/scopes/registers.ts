@@ -1,192 +1,111 @@
-/** The scopes Registers, Flags, Segments, Control registers and MSRs of a world. */
-import {
-  decodeBits,
-  describeBits,
-  Flag,
-  GENERAL_REGISTERS,
-  type Machine,
-  type VmcbFieldName,
-  type VmcbSegment,
-} from "../../emulator/index.ts";
-import type { RegisterFile } from "../register-file.ts";
-import { hex, parseInteger, UserError } from "../text.ts";
+/** The scopes "Guest registers" and "Host registers" of every frame. */
+import { GENERAL_REGISTERS } from "../../emulator/index.ts";
+import type { ShowNumber } from "../format.ts";
+import { formatReference } from "../memory-reference.ts";
+import { spaceOf } from "../names.ts";
+import { writePlace } from "../place-access.ts";
+import type { World } from "../register-file.ts";
+import type { ValuePlace } from "../value-place.ts";
 import { branch, type VariableNode } from "../variables.ts";
+import { codeSource } from "./code-source.ts";
+import { evaluateName, missing, type RegisterView, registerWord } from "./register-view.ts";
+import { segmentNode } from "./segments.ts";
+import { mmxAndX87, sseRegisters } from "./vector-registers.ts";
+import type { Scope, ScopeView } from "./view.ts";
+import { bitNodes, wordNode } from "./words.ts";
 
-/** Makes the memory reference of a virtual address of the world. */
-export type Refer = (address: bigint) => string | undefined;
+const POINTERS: ReadonlySet<string> = new Set([...GENERAL_REGISTERS, "rip"]);
+const SEGMENTS = ["cs", "ss", "ds", "es", "fs", "gs", "gdtr", "idtr", "ldtr", "tr"] as const;
+const CONTROL = ["cr0", "cr2", "cr3", "cr4", "efer"] as const;
+const DEBUG = ["dr0", "dr1", "dr2", "dr3", "dr6", "dr7"] as const;
 
-const UNKNOWN = "not available yet";
+export const registerScope = (world: World): Scope => ({
+  name: world === "guest" ? "Guest registers" : "Host registers",
+  hint: "registers",
+  children: (view) => {
+    const shown = registerView(view, world);
+    return shown && branch((show) => [...generalRegisters(shown, show), ...groups(shown)]);
+  },
+});
 
-/** Parses what the user typed for a number. Throws a UserError. */
-function typedNumber(text: string): bigint {
-  const value = parseInteger(text);
-  if (value === undefined) throw new UserError(`"${text}" is not a number; write 0x.. or decimal.`);
-  return value;
-}
-
-function registerNode(registers: RegisterFile, name: string, refer?: Refer): VariableNode {
-  const value = registers.get(name);
-  const reference = value === undefined ? undefined : refer?.(value);
+function registerView(view: ScopeView, world: World): RegisterView | undefined {
+  const { debuggee, frame } = view;
+  const isOwn = frame.kind === "code" && frame.world === world;
+  const registers = isOwn ? frame.registers : debuggee.registers(world);
+  if (registers === undefined) return undefined;
+  const space = spaceOf(debuggee, world);
   return {
-    name,
-    value: value === undefined ? UNKNOWN : hex(value),
-    evaluateName: `$${name}`,
-    ...(reference === undefined ? {} : { memoryReference: reference }),
-    set: (text) => {
-      if (!registers.set(name, typedNumber(text))) {
-        throw new UserError(`${name} cannot be set here: only the running world has it.`);
-      }
-      return hex(registers.get(name) ?? 0n);
-    },
+    view,
+    world,
+    registers,
+    isInnermost: !isOwn || frame.depth === 0,
+    refer: (address) => space && formatReference({ space, address }),
   };
 }
 
-export function generalRegisters(registers: RegisterFile, refer: Refer): VariableNode[] {
-  const names = [...GENERAL_REGISTERS, "rip", "rflags"];
-  const vectors = (): VariableNode[] =>
-    Array.from({ length: 16 }, (_, n) => {
-      const value = registers.get(`xmm${n}`);
-      return { name: `xmm${n}`, value: value === undefined ? UNKNOWN : hex(value) };
-    });
+function groups(shown: RegisterView): VariableNode[] {
+  const group = (name: string, value: string, list: (show: ShowNumber) => VariableNode[]) => ({
+    name,
+    value,
+    children: branch(list),
+  });
   return [
-    ...names.map((name) => registerNode(registers, name, name === "rflags" ? undefined : refer)),
-    { name: "xmm", value: "16 registers", children: branch(vectors) },
+    group("flags", "RFLAGS by bit", (show) => flags(shown, show)),
+    group("segments", "with descriptor caches", (show) => segments(shown, show)),
+    group("control", "CR0 to CR4, EFER", (show) => named(shown, CONTROL, show)),
+    group("debug", "DR0 to DR7", (show) => named(shown, DEBUG, show)),
+    group("x87", "x87 and MMX", (show) => mmxAndX87(shown, show)),
+    group("sse", "XMM0 to XMM15, MXCSR", (show) => sseRegisters(shown, show)),
   ];
 }
 
-export function flags(registers: RegisterFile): VariableNode[] {
-  const rflags = registers.get("rflags");
-  if (rflags === undefined) return [];
-  const nodes = Object.entries(Flag).map(([name, bit]): VariableNode => {
-    const place = BigInt(bit);
-    return {
-      name,
-      value: String((rflags >> place) & 1n),
-      set: (text) => {
-        const value = typedNumber(text);
-        if (value !== 0n && value !== 1n) throw new UserError(`The flag ${name} is 0 or 1.`);
-        const now = registers.get("rflags") ?? 0n;
-        if (!registers.set("rflags", (now & ~(1n << place)) | (value << place))) {
-          throw new UserError("Flags cannot be set here.");
-        }
-        return String(value);
-      },
-    };
-  });
-  return [...nodes, { name: "IOPL", value: String((rflags >> 12n) & 3n) }];
+function generalRegisters(shown: RegisterView, show: ShowNumber): VariableNode[] {
+  return named(shown, [...GENERAL_REGISTERS, "rip", "rflags"], show);
 }
 
-const SEGMENTS = ["cs", "ss", "ds", "es", "fs", "gs", "gdtr", "idtr", "ldtr", "tr"];
+function named(shown: RegisterView, names: readonly string[], show: ShowNumber): VariableNode[] {
+  return names.map((name) => registerNode(shown, name, show));
+}
 
-export function segments(registers: RegisterFile): VariableNode[] {
+function registerNode(shown: RegisterView, name: string, show: ShowNumber): VariableNode {
+  const word = registerWord(shown, name);
+  if (word === undefined) return { name, value: missing(shown) };
+  const { refer, world, view } = shown;
+  const reference = POINTERS.has(name) ? refer(word.value) : undefined;
+  const target = name === "rip" ? codeSource(view.debuggee, world, word.value) : undefined;
+  return wordNode(word, show, {
+    evaluateName: evaluateName(shown, name),
+    ...(reference === undefined ? {} : { memoryReference: reference }),
+    ...(target === undefined ? {} : { target }),
+  });
+}
+
+function flags(shown: RegisterView, show: ShowNumber): VariableNode[] {
+  const word = registerWord(shown, "rflags");
+  return word === undefined ? [] : bitNodes(word, word.bits ?? {}, show);
+}
+
+function segments(shown: RegisterView, show: ShowNumber): VariableNode[] {
+  const { registers, world, isInnermost, view, refer } = shown;
   return SEGMENTS.map((name) => {
-    const segment = registers.segment(name);
-    if (segment === undefined) return { name, value: UNKNOWN };
-    return segmentNode(name, segment);
+    const value = registers.segment(name);
+    if (value === undefined) return { name, value: missing(shown) };
+    const place = { kind: "register", world, name } satisfies ValuePlace;
+    const reference = refer(value.base);
+    return segmentNode(
+      {
+        name,
+        value,
+        ...(isInnermost
+          ? { write: (part, number) => writePlace(view.debuggee, { ...place, part }, number) }
+          : {}),
+        refer: (part) => (part === "base" ? reference : undefined),
+      },
+      show,
+      {
+        evaluateName: evaluateName(shown, name),
+        ...(reference === undefined ? {} : { memoryReference: reference }),
+      },
+    );
   });
-}
-
-export function segmentNode(name: string, segment: VmcbSegment): VariableNode {
-  const { selector, attributes, limit, base } = segment;
-  const isTable = /^[gi]dtr$/i.test(name);
-  const parts = isTable
-    ? { base: hex(base), limit: hex(limit) }
-    : {
-        selector: hex(selector),
-        base: hex(base),
-        limit: hex(limit),
-        attributes: `${hex(attributes)} (${attributeText(attributes)})`,
-      };
-  const value = Object.entries(parts).map(([part, text]) => `${part} ${text}`);
-  return {
-    name,
-    value: value.join(", "),
-    children: branch(() =>
-      Object.entries(parts).map(([part, text]) => ({ name: part, value: text })),
-    ),
-  };
-}
-
-/** "code, DPL 0, P, L". */
-function attributeText(attributes: number): string {
-  const bit = (n: number, name: string) => ((attributes >> n) & 1 ? [name] : []);
-  const system = ((attributes >> 4) & 1) === 0;
-  const kind = system ? `system type ${hex(attributes & 15)}` : attributes & 8 ? "code" : "data";
-  const dpl = `DPL ${(attributes >> 5) & 3}`;
-  return [
-    kind,
-    dpl,
-    ...bit(7, "P"),
-    ...bit(8, "AVL"),
-    ...bit(9, "L"),
-    ...bit(10, "D/B"),
-    ...bit(11, "G"),
-  ].join(", ");
-}
-
-/** A word with its named bits inside. */
-export function wordNode(name: string, field: VmcbFieldName, value: bigint): VariableNode {
-  const words = describeBits(field, value);
-  const bits = decodeBits(field, value);
-  return {
-    name,
-    value: words === "" ? hex(value) : `${hex(value)} (${words})`,
-    ...(bits.length === 0
-      ? {}
-      : {
-          children: branch(() =>
-            bits.map((bit) => ({
-              name: bit.name,
-              value: bit.width === 1 ? String(bit.value) : hex(bit.value),
-            })),
-          ),
-        }),
-  };
-}
-
-const WORDS: readonly (readonly [string, VmcbFieldName])[] = [
-  ["cr0", "CR0"],
-  ["cr4", "CR4"],
-  ["efer", "EFER"],
-];
-
-export function controlRegisters(registers: RegisterFile): VariableNode[] {
-  const names = ["cr0", "cr2", "cr3", "cr4", "efer", "dr0", "dr1", "dr2", "dr3", "dr6", "dr7"];
-  return names.map((name) => {
-    const node = registerNode(registers, name);
-    const field = WORDS.find(([register]) => register === name)?.[1];
-    const value = registers.get(name);
-    if (field === undefined || value === undefined) return node;
-    return {
-      ...wordNode(name, field, value),
-      evaluateName: `$${name}`,
-      set: node.set as NonNullable<VariableNode["set"]>,
-    };
-  });
-}
-
-/** MSRs that the CPU holds now, whichever world set them. */
-export function msrs(machine: Machine): VariableNode[] {
-  const { state } = machine;
-  const values: Readonly<Record<string, bigint>> = {
-    EFER: state.efer,
-    STAR: state.star,
-    LSTAR: state.lstar,
-    CSTAR: state.cstar,
-    SFMASK: state.sfmask,
-    FS_BASE: state.fs.base,
-    GS_BASE: state.gs.base,
-    KERNEL_GS_BASE: state.kernelGsBase,
-    SYSENTER_CS: state.sysenterCs,
-    SYSENTER_ESP: state.sysenterEsp,
-    SYSENTER_EIP: state.sysenterEip,
-    PAT: state.pat,
-    TSC_AUX: state.tscAux,
-    DEBUGCTL: state.debugCtl,
-    HWCR: state.hwcr,
-    SYSCFG: state.syscfg,
-    VM_CR: state.vmCr,
-    VM_HSAVE_PA: state.vmHsavePa,
-  };
-  return Object.entries(values).map(([name, value]) => ({ name, value: hex(value) }));
 }

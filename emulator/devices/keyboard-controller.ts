@@ -94,7 +94,7 @@ export class KeyboardController implements Device {
 
   describe() {
     const { config, outputPort, output } = this.state;
-    return { status: this.status(), config, outputPort, output };
+    return { status: this.status(), config, outputPort, output: output < 0 ? "empty" : output };
   }
 
   private status(): number {

@@ -1,0 +1,61 @@
+/** The MSRs scope: every MSR of the CPU as it is now, whichever world set it. */
+import { type BitFields, MSRS, VMCB_FIELDS, type VmcbField } from "../../emulator/index.ts";
+import { readPlace, writePlace } from "../place-access.ts";
+import { fromBytes } from "../symbols/location.ts";
+import { hex } from "../text.ts";
+import type { ValuePlace } from "../value-place.ts";
+import { branch, type VariableNode } from "../variables.ts";
+import { codeSource } from "./code-source.ts";
+import type { Scope } from "./view.ts";
+import { wordNode } from "./words.ts";
+
+const bitsOf = (field: VmcbField): BitFields | undefined => field.bits;
+
+/** Parts of MSRs by name (APM volume 2, appendix A). */
+const BITS: Readonly<Record<string, BitFields | undefined>> = {
+  APIC_BASE: { BSC: 8, EXTD: 10, AE: 11, ABA: [51, 12] },
+  EFER: bitsOf(VMCB_FIELDS.EFER),
+  STAR: bitsOf(VMCB_FIELDS.STAR),
+  PAT: bitsOf(VMCB_FIELDS.G_PAT),
+  DEBUGCTL: bitsOf(VMCB_FIELDS.DBGCTL),
+  SFMASK: bitsOf(VMCB_FIELDS.RFLAGS),
+  SYSCFG: {
+    ...{ MtrrFixDramEn: 18, MtrrFixDramModEn: 19, MtrrVarDramEn: 20, MtrrTom2En: 21 },
+    ...{ Tom2ForceMemTypeWB: 22 },
+  },
+  HWCR: { SMMLOCK: 0, TlbCacheDis: 3, INVD_WBINVD: 4, MonMwaitDis: 9, MonMwaitUserEn: 10 },
+  VM_CR: { DPD: 0, R_INIT: 1, DIS_A20M: 2, LOCK: 3, SVMDIS: 4 },
+};
+const CODE: ReadonlySet<string> = new Set(["LSTAR", "CSTAR", "SYSENTER_EIP"]);
+
+export const msrScope: Scope = {
+  name: "MSRs",
+  expensive: true,
+  children: ({ debuggee }) =>
+    branch((show) =>
+      MSRS.map((msr): VariableNode => {
+        const { name, number } = msr;
+        const place: ValuePlace = { kind: "msr", index: number };
+        const value = msr.read(debuggee.machine.cpu);
+        const target = CODE.has(name) ? codeSource(debuggee, debuggee.world, value) : undefined;
+        return wordNode(
+          {
+            name,
+            value,
+            bits: BITS[name],
+            ...(msr.write === undefined
+              ? {}
+              : { place, write: (typed) => writePlace(debuggee, place, typed) }),
+            read: () => fromBytes(readPlace(debuggee, place)),
+          },
+          show,
+          {
+            type: `MSR ${hex(number)}`,
+            evaluateName: `$msr.${name}`,
+            ...(name === "VM_HSAVE_PA" ? { memoryReference: `hpa:${hex(value)}` } : {}),
+            ...(target === undefined ? {} : { target }),
+          },
+        );
+      }),
+    ),
+};
