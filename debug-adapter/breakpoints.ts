@@ -1,27 +1,58 @@
 /** All breakpoints of the session: set by the client, placed in the machine, asked at events. */
-import { type Breakpoint, bind } from "./breakpoint.ts";
-import type { Outcome } from "./breakpoint-options.ts";
+import { type Breakpoint, bind, type Hit } from "./breakpoints/breakpoint.ts";
+import { instructionName } from "./breakpoints/data-access.ts";
+import { withFields } from "./breakpoints/event-names.ts";
+import type { Outcome } from "./breakpoints/options.ts";
+import { Placement } from "./breakpoints/placement.ts";
 import type { Debuggee } from "./debuggee.ts";
-import type { Stop, StopSources } from "./execution.ts";
+import { type ExecutePlace, joinStops, type Stop, type StopSources } from "./execution.ts";
 import { exitInWords, exitReason, exitTitle } from "./exit-log.ts";
 import type { Names } from "./expression/evaluate.ts";
+import { ImageLocator } from "./image-locator.ts";
+import { ImagePresence } from "./image-presence.ts";
 import { exitNames, frameNames } from "./names.ts";
 import { worldFrames } from "./stack.ts";
 
-export type BreakpointGroup = `source:${string}` | "function" | "instruction" | "exit";
+export type BreakpointGroup =
+  | `source:${string}`
+  | ("function" | "instruction" | "exit" | "data" | "event");
 
 export interface BreakpointEvents {
   log(text: string): void;
-  /** The breakpoint is elsewhere, or not where it was. */
+  /** The breakpoint is elsewhere, or not where it was, or more is known of it. */
   changed(breakpoint: Breakpoint): void;
+  /** What the user must know. */
+  important?(text: string): void;
+  /** The machine stands still: what was kept back is to be shown. */
+  stopped?(): void;
+}
+
+/** The machine that breakpoints are placed in, and what is known of the images in it. */
+export interface Target {
+  readonly debuggee: Debuggee;
+  readonly presence: ImagePresence;
+}
+
+interface Attached extends Target {
+  readonly locator: ImageLocator;
+  readonly placement: Placement;
+  readonly detach: () => void;
+}
+
+interface Reached {
+  readonly breakpoint: Breakpoint;
+  readonly hit: Hit;
+  readonly problem: string | undefined;
+  readonly icount: number;
+  writer: string;
 }
 
 export class Breakpoints implements StopSources {
   private readonly groups = new Map<BreakpointGroup, readonly Breakpoint[]>();
-  private byPlace = new Map<string, Breakpoint[]>();
-  private exitBreakpoints: readonly Breakpoint[] = [];
-  private placed: bigint[] = [];
-  private debuggee: Debuggee | undefined;
+  private byExit = new Map<string, Breakpoint[]>();
+  private reached: Reached[] = [];
+  private attached: Attached | undefined;
+  private readonly warned = new Set<string>();
   private nextId = 1;
   private readonly events: BreakpointEvents;
   /** On until the client says otherwise. */
@@ -40,6 +71,10 @@ export class Breakpoints implements StopSources {
     return [...this.groups.values()].flat();
   }
 
+  get target(): Target | undefined {
+    return this.attached;
+  }
+
   /** Replaces the breakpoints of a group. */
   set(group: BreakpointGroup, breakpoints: readonly Breakpoint[]): void {
     this.groups.set(group, breakpoints);
@@ -48,18 +83,37 @@ export class Breakpoints implements StopSources {
 
   /** A new machine gets all breakpoints, looked for again in its images; their hits count from 0. */
   attach(debuggee: Debuggee): void {
-    this.debuggee = debuggee;
-    this.placed = [];
+    this.detach();
+    const presence = new ImagePresence(debuggee, () => this.rebind());
+    const guests = new Set<number | undefined>([debuggee.spaces.guest]);
+    const detach = debuggee.machine.observe({
+      name: "breakpoints",
+      on: {
+        vmrun: () => {
+          const { guest } = debuggee.spaces;
+          if (guests.has(guest)) return undefined;
+          guests.add(guest);
+          this.rebind();
+          return undefined;
+        },
+      },
+    });
+    const locator = new ImageLocator(debuggee);
+    const placement = new Placement(debuggee, presence);
+    this.attached = { debuggee, presence, locator, placement, detach };
     for (const { options } of this.all) if (options) options.hits = 0;
     this.rebind();
   }
 
   /** Leaves the machine as it was before attach(); the breakpoints wait for the next one. */
   detach(): void {
-    const engine = this.debuggee?.machine.cpu.engine;
-    for (const linear of this.placed) engine?.removeBreakpoint(linear);
-    this.placed = [];
-    this.debuggee = undefined;
+    const { attached } = this;
+    this.attached = undefined;
+    this.reached = [];
+    attached?.placement.clear();
+    attached?.presence.dispose();
+    attached?.locator.dispose();
+    attached?.detach();
   }
 
   /** Looks for the places of all breakpoints again: the images have changed. */
@@ -72,29 +126,42 @@ export class Breakpoints implements StopSources {
     }
     this.place();
     for (const breakpoint of moved) this.events.changed(breakpoint);
+    this.warnOfOtherBuilds();
+  }
+
+  /** What was known of where an image's code is no longer holds. */
+  imageChanged(image: Parameters<ImagePresence["forget"]>[0]): void {
+    this.attached?.presence.forget(image);
+    this.rebind();
+  }
+
+  private warnOfOtherBuilds(): void {
+    const { attached } = this;
+    for (const image of attached?.debuggee.images.all ?? []) {
+      const presence = attached?.presence.of(image);
+      if (presence?.kind !== "otherBuild" || this.warned.has(presence.message)) continue;
+      this.warned.add(presence.message);
+      this.events.important?.(presence.message);
+    }
   }
 
   private place(): void {
     const { all } = this;
-    this.byPlace = new Map();
+    this.byExit = new Map();
     for (const breakpoint of all) {
-      for (const { linear, world } of breakpoint.places) {
-        const key = `${world}:${linear}`;
-        this.byPlace.set(key, [...(this.byPlace.get(key) ?? []), breakpoint]);
+      for (const name of breakpoint.exits ?? []) {
+        this.byExit.set(name, [...(this.byExit.get(name) ?? []), breakpoint]);
       }
     }
-    this.exitBreakpoints = all.filter((each) => each.exits !== undefined);
-    const engine = this.debuggee?.machine.cpu.engine;
-    if (engine === undefined) return;
-    for (const linear of this.placed) engine.removeBreakpoint(linear);
-    this.placed = [...new Set(all.flatMap((each) => each.places.map((place) => place.linear)))];
-    for (const linear of this.placed) engine.addBreakpoint(linear);
+    this.attached?.placement.place(all, (breakpoint, hit) => this.reachEvent(breakpoint, hit));
   }
 
-  onExecute(linear: bigint, guest: boolean): Stop | undefined {
-    const { debuggee } = this;
-    const here = this.byPlace.get(`${guest ? "guest" : "host"}:${linear}`);
-    if (here === undefined || debuggee === undefined) return undefined;
+  onExecute(place: ExecutePlace): Stop | undefined {
+    const { attached } = this;
+    if (attached === undefined) return undefined;
+    const here = attached.placement.at(place);
+    if (here.length === 0) return undefined;
+    const { debuggee } = attached;
     const hit = this.reach(here, () =>
       frameNames(debuggee, worldFrames(debuggee, debuggee.world, 1)[0]),
     );
@@ -109,27 +176,30 @@ export class Breakpoints implements StopSources {
   }
 
   onExit(): Stop | undefined {
-    const { debuggee } = this;
+    const debuggee = this.attached?.debuggee;
     const exit = debuggee?.exits.last;
     if (debuggee === undefined || exit === undefined) return undefined;
+    this.nameExitAsWriter(exitTitle(exit, debuggee.machine));
     const reason = exitReason(exit);
     if (reason === "SHUTDOWN" && this.stopsAtShutdown) {
       const chain = debuggee.exits.faultChain;
       const guest = this.onShutdown(chain.length > 0 ? chain : ["the guest's triple fault"]);
       if (guest) return guest;
     }
-    if (this.exitBreakpoints.length === 0) return undefined;
-    const wanted = this.exitBreakpoints.filter((each) => each.exits?.(reason));
-    const hit = this.reach(wanted, () => exitNames(debuggee, exit));
+    const wanted = [...(this.byExit.get("*") ?? []), ...(this.byExit.get(reason) ?? [])];
+    if (wanted.length === 0) return undefined;
+    let names: Names | undefined;
+    const hit = this.reach(wanted, () => {
+      names ??= exitNames(debuggee, exit);
+      return names;
+    });
     const [first] = hit;
     if (first === undefined) return undefined;
     const filter = hit.find(({ breakpoint }) => breakpoint.filter !== undefined)?.breakpoint.filter;
-    const description = `Paused on #VMEXIT ${reason} (exit ${exit.number})`;
-    const text = exitInWords(exit);
     return {
       reason: filter === undefined ? "breakpoint" : "exception",
-      description,
-      text,
+      description: `Paused on #VMEXIT ${reason} (exit ${exit.number})`,
+      text: exitInWords(exit),
       hitBreakpointIds: hit.map(({ breakpoint }) => breakpoint.id),
       exception: { id: filter ?? "exit", details: exitTitle(exit, debuggee.machine) },
       ...problemText(hit),
@@ -138,22 +208,77 @@ export class Breakpoints implements StopSources {
 
   onShutdown(faults: readonly string[]): Stop | undefined {
     if (!this.stopsAtShutdown) return undefined;
-    const filter = this.all.find((each) => each.filter === "shutdown");
-    const outcome = filter?.options?.reach(() => this.namesHere());
-    if (filter && outcome?.kind !== "stop") return undefined;
     const text = faults.join(", then ");
+    const filter = this.reachFilter("shutdown", { faults: text });
+    if (filter === "ignored") return undefined;
     return {
       reason: "exception",
       description: "Paused on shutdown, before the reset",
       text,
       exception: { id: "shutdown", details: `The CPU shuts down: ${text}` },
-      ...(filter ? { hitBreakpointIds: [filter.id] } : {}),
+      ...filter,
     };
   }
 
+  /** The stop of a violated invariant, if the filter's condition lets it be one. */
+  onViolation(stop: Stop): Stop | undefined {
+    if (!this.stopsAtViolation) return undefined;
+    const [invariant = ""] = stop.exception?.details.split(":") ?? [];
+    const filter = this.reachFilter("invariant", { invariant, message: stop.text ?? "" });
+    return filter === "ignored" ? undefined : { ...stop, ...filter };
+  }
+
+  private reachFilter(
+    id: string,
+    fields: Readonly<Record<string, string>>,
+  ): "ignored" | Pick<Stop, "hitBreakpointIds"> {
+    const filter = this.all.find((each) => each.filter === id);
+    if (filter === undefined) return {};
+    const [hit] = this.reach([filter], () => withFields(fields, () => this.namesHere()));
+    return hit === undefined ? "ignored" : { hitBreakpointIds: [filter.id] };
+  }
+
+  /** An event of a trigger; what is reached is told by take(). */
+  private reachEvent(breakpoint: Breakpoint, hit: Hit): "stop" | undefined {
+    const { attached } = this;
+    if (attached === undefined) return undefined;
+    const { debuggee } = attached;
+    const [found] = this.reach([breakpoint], () =>
+      withFields(hit.fields, () => frameNames(debuggee)),
+    );
+    if (found === undefined) return undefined;
+    const { icount } = debuggee.machine;
+    const writer = instructionName(debuggee, hit.rip ?? debuggee.linearRip);
+    const { problem } = found.outcome;
+    this.reached.push({ breakpoint, hit, problem, icount, writer });
+    return "stop";
+  }
+
+  /** The VMCB's bytes were written at this instant: by #VMEXIT itself. */
+  private nameExitAsWriter(title: string): void {
+    const icount = this.attached?.debuggee.machine.icount;
+    for (const each of this.reached) {
+      if (each.hit.inVmcb && each.icount === icount) each.writer = title;
+    }
+  }
+
+  take(): Stop | undefined {
+    const { reached } = this;
+    if (reached.length === 0) return undefined;
+    this.reached = [];
+    return reached.map(stopOf).reduce(joinStops);
+  }
+
+  beforeStop(): void {
+    this.reached = [];
+    this.attached?.locator.look();
+    this.attached?.presence.look();
+    this.events.stopped?.();
+  }
+
   private namesHere(): Names {
-    if (this.debuggee === undefined) throw new Error("No machine is loaded");
-    return frameNames(this.debuggee);
+    if (this.attached === undefined) throw new Error("No machine is loaded");
+    return frameNames(this.attached.debuggee);
   }
 
   private reach(
@@ -170,11 +295,28 @@ export class Breakpoints implements StopSources {
   }
 }
 
-function isMoved(now: Breakpoint, before: Breakpoint | undefined): boolean {
-  return now.line !== before?.line || now.message !== before?.message;
+function stopOf({ breakpoint, hit, problem, writer }: Reached): Stop {
+  const { reason, description } = hit;
+  const text = problem === undefined ? hit.text?.(writer) : problemSentence(problem);
+  const { filter } = breakpoint;
+  return {
+    reason: filter === undefined ? reason : "exception",
+    description,
+    ...(text === undefined ? {} : { text }),
+    hitBreakpointIds: [breakpoint.id],
+    exception: { id: filter ?? breakpoint.title, details: text ?? description },
+  };
 }
+
+function isMoved(now: Breakpoint, before: Breakpoint | undefined): boolean {
+  return (
+    now.line !== before?.line || now.message !== before?.message || now.state !== before?.state
+  );
+}
+
+const problemSentence = (problem: string): string => `The breakpoint stops because ${problem}.`;
 
 function problemText(hit: readonly { outcome: { problem?: string } }[]): { text?: string } {
   const problem = hit.find(({ outcome }) => outcome.problem !== undefined)?.outcome.problem;
-  return problem === undefined ? {} : { text: `The breakpoint stops because ${problem}.` };
+  return problem === undefined ? {} : { text: problemSentence(problem) };
 }

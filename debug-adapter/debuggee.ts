@@ -56,6 +56,14 @@ export class Debuggee {
     return linearOf(liveRegisters(this.machine), this.machine.state.rip);
   }
 
+  /** Where the next instruction is, in linear and in host-physical memory. */
+  executePlace(): { linear: bigint; physical: number | undefined; guest: boolean } {
+    const { spaces, linearRip: linear } = this;
+    const found = spaces.translate({ space: spaces.here(), address: linear });
+    const physical = found.kind === "page" ? found.physical : undefined;
+    return { linear, physical, guest: spaces.inGuest };
+  }
+
   get codeBits(): CodeBits {
     return codeBits(liveRegisters(this.machine));
   }

@@ -5,7 +5,9 @@ import type { Services } from "./services.ts";
 
 /** Why the debuggee stopped, as the stopped event tells it. */
 export interface Stop {
-  readonly reason: "entry" | "step" | "pause" | "breakpoint" | "exception" | "goto";
+  readonly reason:
+    | ("entry" | "step" | "pause" | "exception" | "goto")
+    | ("breakpoint" | "function breakpoint" | "data breakpoint");
   readonly description: string;
   /** More text for the client, e.g. the chain of faults. */
   readonly text?: string;
@@ -32,9 +34,21 @@ export interface Goal {
 
 /** Breakpoints that hit at an event; undefined lets the machine go on. */
 export interface StopSources {
-  onExecute(linear: bigint, guest: boolean): Stop | undefined;
+  onExecute(place: ExecutePlace): Stop | undefined;
   onExit(): Stop | undefined;
   onShutdown(faults: readonly string[]): Stop | undefined;
+  /** What was reached by events of the source's own since it was asked last. */
+  take(): Stop | undefined;
+  /** The machine stands still, and the client is told next. */
+  beforeStop(): void;
+}
+
+/** The instruction that is about to run. */
+export interface ExecutePlace {
+  readonly linear: bigint;
+  /** Undefined where it cannot be fetched. */
+  readonly physical: number | undefined;
+  readonly guest: boolean;
 }
 
 export interface ExecutionEvents {
@@ -43,6 +57,17 @@ export interface ExecutionEvents {
   ended(result: RunResult): void;
   /** The run failed inside the debugger. */
   failed(caught: unknown): void;
+}
+
+/** Two stops at one instant: the first one tells the reason. */
+export function joinStops(first: Stop, second: Stop): Stop {
+  const ids = [...(first.hitBreakpointIds ?? []), ...(second.hitBreakpointIds ?? [])];
+  const texts = [first.text, second.text].filter((text) => text !== undefined);
+  return {
+    ...first,
+    ...(texts.length === 0 ? {} : { text: [...new Set(texts)].join(" ") }),
+    ...(ids.length === 0 ? {} : { hitBreakpointIds: [...new Set(ids)] }),
+  };
 }
 
 const SLICE_MS = 8;
@@ -89,7 +114,7 @@ export class Execution {
     this.detach = debuggee.machine.observe({
       name: "debugger",
       on: {
-        execute: ({ linear, guest }) => this.onExecute(linear, guest),
+        execute: (place) => this.onExecute(place),
         exit: () => {
           this.noteInterruption();
           this.pending ??= this.sources.onExit();
@@ -191,8 +216,11 @@ export class Execution {
       instructions: goal.isSingle ? 1 : this.sliceInstructions,
       idleTicks: SLICE_MS * NS_PER_MS,
     });
-    if (this.pending !== undefined) {
-      this.finish(this.pending);
+    const taken = this.sources.take();
+    const pending =
+      this.pending && taken ? joinStops(this.pending, taken) : (this.pending ?? taken);
+    if (pending !== undefined) {
+      this.finish(pending);
       return undefined;
     }
     if (result.reason !== "budget" && result.reason !== "idle" && result.reason !== "observer") {
@@ -234,7 +262,9 @@ export class Execution {
   private finish(stop: Stop): void {
     this.pending = undefined;
     this.stopGoal();
-    this.events.stopped(this.withBreakpointsHere(stop));
+    const joined = this.withBreakpointsHere(stop);
+    this.sources.beforeStop();
+    this.events.stopped(joined);
   }
 
   /** Breakpoints at the place of any stop count as hit: resuming passes them. */
@@ -242,18 +272,18 @@ export class Execution {
     if (stop.reason === "breakpoint" || stop.reason === "pause" || stop.reason === "entry") {
       return stop;
     }
-    const guest = this.debuggee.world === "guest";
-    const here = this.sources.onExecute(this.debuggee.linearRip, guest);
+    const here = this.sources.onExecute(this.debuggee.executePlace());
     if (here?.hitBreakpointIds === undefined) return stop;
     if (stop.reason === "step") return here;
     const ids = [...(stop.hitBreakpointIds ?? []), ...here.hitBreakpointIds];
-    return { ...stop, hitBreakpointIds: ids };
+    return { ...stop, hitBreakpointIds: [...new Set(ids)] };
   }
 
-  private onExecute(linear: bigint, guest: boolean): "stop" | undefined {
+  private onExecute(place: ExecutePlace): "stop" | undefined {
+    const { linear, guest } = place;
     if (this.isResumePoint(linear)) return undefined;
     if (this.goal?.onExecute?.(linear, guest)) return "stop";
-    this.pending ??= this.sources.onExecute(linear, guest);
+    this.pending ??= this.sources.onExecute(place);
     return this.pending === undefined ? undefined : "stop";
   }
 

@@ -1,7 +1,8 @@
 /** The programs with symbols in the machine, and where their sources are for the client. */
 import type { World } from "./register-file.ts";
 import type { FileReader } from "./services.ts";
-import { readElf } from "./symbols/elf.ts";
+import { findBuildIdNote } from "./symbols/build-id-note.ts";
+import { type Elf, readElf } from "./symbols/elf.ts";
 import type { ImageSymbols } from "./symbols/image-symbols.ts";
 import { movedBy } from "./symbols/moved-symbols.ts";
 import { ProgramSymbols } from "./symbols/program.ts";
@@ -29,6 +30,8 @@ export interface ImageParts {
   readonly clientPaths: ReadonlyMap<string, string>;
   /** Run address minus link address; undefined while it is not known. */
   readonly slide: bigint | undefined;
+  /** Link address of the note with the build id, if it is loaded with the program. */
+  readonly buildIdNote?: { readonly address: bigint; readonly size: number } | undefined;
 }
 
 /** A program in the machine. Its addresses are those at which it runs. */
@@ -113,6 +116,7 @@ export interface SourceOptions {
 }
 
 const PT_LOAD = 1;
+const PT_NOTE = 4;
 const PF_X = 1;
 
 export class Images {
@@ -217,7 +221,17 @@ export async function readImage(
   }
   const name = file.path.split(/[\\/]/).at(-1) ?? file.path;
   const { path, world } = file;
-  return new Image({ name, path, world, symbols, segments, clientPaths, slide: 0n });
+  const buildIdNote = buildIdNoteOf(elf);
+  return new Image({ name, path, world, symbols, segments, clientPaths, buildIdNote, slide: 0n });
+}
+
+function buildIdNoteOf({ segments, bytes }: Elf): ImageParts["buildIdNote"] {
+  for (const { type, offset, fileSize, virtualAddress } of segments) {
+    if (type !== PT_NOTE) continue;
+    const found = findBuildIdNote(bytes.subarray(offset, offset + fileSize));
+    if (found) return { address: virtualAddress + BigInt(found.offset), size: found.size };
+  }
+  return undefined;
 }
 
 /**

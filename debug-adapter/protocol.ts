@@ -109,6 +109,11 @@ export interface InvariantStatus {
 /** Custom requests by name, with arguments and body of the response. */
 export interface CustomRequests extends AddressRequests {
   readonly "minvisor/consoleInput": { arguments: ConsoleText; body: object };
+  readonly "minvisor/setEventBreakpoints": {
+    arguments: { readonly breakpoints: readonly EventBreakpoint[] };
+    body: { readonly breakpoints: DebugProtocol.Breakpoint[] };
+  };
+  readonly "minvisor/exitCodes": { arguments: object; body: { readonly exits: ExitCode[] } };
   readonly "minvisor/exits": { arguments: object; body: ExitCounts };
   readonly "minvisor/setNumberFormat": {
     arguments: { readonly format: NumberFormat };
@@ -123,6 +128,22 @@ export interface CustomEvents {
   readonly "minvisor/violation": ViolationBody;
 }
 
+/** A breakpoint on events of the machine, as "vmexit:NPF", "io:0x3f8:w" or "guest:exception:PF". */
+export interface EventBreakpoint {
+  readonly event: string;
+  readonly condition?: string;
+  readonly hitCondition?: string;
+  readonly logMessage?: string;
+}
+
+/** An exit as the manual names it, without VMEXIT_; INVALID has the code -1. */
+export interface ExitCode {
+  readonly name: string;
+  readonly code: number;
+  readonly group: string;
+  readonly doc: string;
+}
+
 /** Exit breakpoints: ids of exception filters and the exits that each stops at. */
 export const EXIT_FILTERS = [
   ["exit", "Any #VMEXIT"],
@@ -132,8 +153,15 @@ export const EXIT_FILTERS = [
   ["exit:CPUID", "#VMEXIT CPUID"],
   ["exit:VMMCALL", "#VMEXIT VMMCALL (hypercall)"],
   ["exit:INTR", "#VMEXIT INTR, VINTR, NMI (interrupts)"],
+  ["exit:registers", "#VMEXIT CR and DR accesses"],
   ["exit:exceptions", "#VMEXIT EXCP_* (exceptions)"],
   ["exit:INVALID", "VMRUN refused (VMEXIT_INVALID)"],
+  ["guest:exceptions", "Exception in the guest, any vector"],
+  ["guest:PF", "#PF in the guest"],
+  ["guest:GP", "#GP in the guest"],
+  ["guest:UD", "#UD in the guest"],
+  ["guest:DF", "#DF in the guest"],
+  ["host:exceptions", "Exception in the host, any vector"],
   ["shutdown", "Shutdown or triple fault"],
   ["invariant", "Invariant violation"],
 ] as const;

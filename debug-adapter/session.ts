@@ -1,6 +1,7 @@
 /** One debug session over a message transport: dispatches requests and fences their errors. */
 import type { RunResult } from "../emulator/index.ts";
 import { type BootPlan, boot } from "./boot.ts";
+import { LogOutput } from "./breakpoints/log-output.ts";
 import { Breakpoints } from "./breakpoints.ts";
 import { ConsoleOutput } from "./console.ts";
 import { type Context, type Loaded, type SessionEvents, stoppedIn, THREAD } from "./context.ts";
@@ -32,10 +33,16 @@ export class DebugSession implements Context {
     numberFormat: "hexadecimal" as NumberFormat,
   };
   readonly progress: Progress;
+  private readonly logOutput = new LogOutput(
+    () => this.services,
+    (output) => this.emit("output", { category: "console", output }),
+  );
   readonly breakpoints = new Breakpoints({
-    log: (text) => this.emit("output", { category: "console", output: `${text}\n` }),
+    log: (text) => this.logOutput.add(text),
     changed: (breakpoint) =>
       this.emit("breakpoint", { reason: "changed", breakpoint: answer(this, breakpoint) }),
+    important: (text) => this.emit("output", { category: "important", output: `${text}\n` }),
+    stopped: () => this.logOutput.flush(),
   });
   readonly variables = new VariableHandles();
   readonly addresses = new SessionAddresses();
@@ -165,7 +172,8 @@ export class DebugSession implements Context {
     );
     const watch = new InvariantWatch(this.services, plan, debuggee, {
       violated: (stop) => {
-        if (this.breakpoints.stopsAtViolation) execution.stopWith(stop);
+        const wanted = this.breakpoints.onViolation(stop);
+        if (wanted) execution.stopWith(wanted);
         else this.emit("output", { category: "important", output: `${stop.text}\n` });
       },
       explained: (body) => this.emit("minvisor/violation", body),
@@ -180,7 +188,7 @@ export class DebugSession implements Context {
     }
     this.stopListening = debuggee.images.onChanged((change) => {
       tellImageChange(this, change);
-      this.breakpoints.rebind();
+      this.breakpoints.imageChanged(change.image);
     });
   }
 

@@ -1,41 +1,81 @@
 /** Requests that set breakpoints of every kind and ask about them. */
-import { exitByName } from "../../emulator/index.ts";
-import { type Breakpoint, bind, type Found, type Place } from "../breakpoint.ts";
-import { BreakpointOptions, type OptionTexts } from "../breakpoint-options.ts";
+import { EXITS, type Exit } from "../../emulator/index.ts";
+import { type Breakpoint, bind, type Found, type Mode } from "../breakpoints/breakpoint.ts";
+import { accessTypesOf, canPersist, dataTrigger, findData } from "../breakpoints/data.ts";
+import { formatDataId, parseDataId } from "../breakpoints/data-id.ts";
+import { parseEvent, unknownEvent } from "../breakpoints/events.ts";
+import { findFilter } from "../breakpoints/filters.ts";
+import { BreakpointOptions, type OptionTexts } from "../breakpoints/options.ts";
+import { placeOfInstruction, placesOfFunction, placesOfLine } from "../breakpoints/places.ts";
+import { watchTarget } from "../breakpoints/watch-target.ts";
+import type { Target } from "../breakpoints.ts";
 import { type Context, loadedIn, stoppedIn } from "../context.ts";
-import { parseReference } from "../memory-reference.ts";
+import { placeName } from "../place-access.ts";
 import type { DebugProtocol as DP } from "../protocol.ts";
-import { EXIT_FILTERS, type FilterId } from "../protocol.ts";
-import { hex, messageOf, UserError } from "../text.ts";
+import { messageOf, UserError } from "../text.ts";
 import { sourceOf } from "./stack.ts";
 import type { Handlers } from "./types.ts";
+
+const EXIT_GROUPS: Record<Exit["kind"], string> = {
+  controlRegister: "Control registers",
+  debugRegister: "Debug registers",
+  exception: "Exceptions",
+  event: "Events",
+  instruction: "Instructions",
+  io: "I/O ports",
+  msr: "MSRs",
+  taskSwitch: "Task switches",
+  nestedPageFault: "Nested paging",
+  invalid: "Refused VMRUN",
+};
+
+const MODES: readonly Mode[] = ["any", "host", "guest"];
 
 /** Options that do not parse make a breakpoint that never stops and says why. */
 function makeBreakpoint(
   context: Context,
-  texts: OptionTexts,
+  texts: OptionTexts & { readonly mode?: string | undefined },
   title: string,
-  find: () => Found,
+  find: (target: Target) => Found,
 ): Breakpoint {
   const id = context.breakpoints.newId();
-  try {
-    return bind({ id, title, options: new BreakpointOptions(texts), find });
-  } catch (caught) {
-    const message = messageOf(caught);
-    const refuse = (): Found => {
-      throw new UserError(message);
-    };
-    return bind({ id, title, options: undefined, find: refuse });
+  const found = (): Found => {
+    const { target } = context.breakpoints;
+    if (target === undefined) throw new UserError("No machine is loaded: launch first.");
+    return find(target);
+  };
+  const refused = (message: string) => (): Found => {
+    throw new UserError(message);
+  };
+  const mode = MODES.find((each) => each === (texts.mode ?? "any"));
+  if (mode === undefined) {
+    const message = `There is no breakpoint mode "${texts.mode}"; the modes are ${MODES.join(", ")}.`;
+    return bind({ id, title, mode: "any", options: undefined, find: refused(message) });
   }
+  try {
+    return bind({ id, title, mode, options: new BreakpointOptions(texts), find: found });
+  } catch (caught) {
+    return bind({ id, title, mode, options: undefined, find: refused(messageOf(caught)) });
+  }
+}
+
+/** What the trigger of a text does is made once, so that binding again leaves it armed. */
+function findOnce(find: () => Found): () => Found {
+  let known: Found | undefined;
+  return () => {
+    known ??= find();
+    return known;
+  };
 }
 
 /** The breakpoint as the client is told of it. */
 export function answer(context: Context, breakpoint: Breakpoint): DP.Breakpoint {
-  const { id, isVerified: verified, message, path, line, instructionReference } = breakpoint;
+  const { id, state, message, path, line, instructionReference } = breakpoint;
   return {
     id,
-    verified,
-    ...(message === undefined ? {} : { message, reason: "failed" as const }),
+    verified: state === "verified",
+    ...(message === undefined ? {} : { message }),
+    ...(state === "verified" ? {} : { reason: state }),
     ...(path === undefined ? {} : { source: sourceOf(path) }),
     ...(line === undefined ? {} : { line: line - lineBase(context) }),
     ...(instructionReference === undefined ? {} : { instructionReference }),
@@ -44,98 +84,35 @@ export function answer(context: Context, breakpoint: Breakpoint): DP.Breakpoint 
 
 const lineBase = (context: Context): number => (context.client.linesStartAt1 ? 0 : 1);
 
-function placesOfLine(context: Context, path: string, line: number): Found {
-  const { images } = loadedIn(context).debuggee;
-  const known = images.withSource(path);
-  if (known.length === 0) {
-    const names = images.all.map((image) => image.name).join(", ") || "no image has symbols";
-    throw new UserError(`${path} is not a source of any loaded image (${names}).`);
-  }
-  const places: Place[] = [];
-  let actual: number | undefined;
-  for (const { image, file } of known) {
-    const found = image.symbols.addressesOf(file, line);
-    if (found === undefined) continue;
-    actual ??= found.line;
-    places.push(...found.addresses.map((linear) => ({ linear, world: image.world })));
-  }
-  if (actual === undefined) {
-    throw new UserError(`${path} has no code at line ${line} or after it.`);
-  }
-  return { places, path, line: actual };
-}
-
-const EXIT_PREFIX = /^vmexit\s*:\s*/i;
-
-function placesOfFunction(context: Context, name: string): Found {
-  if (EXIT_PREFIX.test(name)) return { places: [], exits: exitTest(name.replace(EXIT_PREFIX, "")) };
-  const { images } = loadedIn(context).debuggee;
-  const [wanted, only] = name.includes("!") ? name.split("!").reverse() : [name];
-  const places: Place[] = [];
-  let first: { path: string; line: number } | undefined;
-  for (const image of images.all) {
-    if (only !== undefined && !image.name.startsWith(only)) continue;
-    for (const place of image.symbols.functionsNamed(wanted ?? name)) {
-      places.push({ linear: place.body, world: image.world });
-      const at = images.sourceAt(image.world, place.body);
-      first ??= at && { path: at.path, line: at.line };
-    }
-  }
-  if (places.length === 0) throw new UserError(`No loaded image has a function "${name}".`);
-  return { places, ...first };
-}
-
-function exitTest(name: string): (reason: string) => boolean {
-  const wanted = name
-    .trim()
-    .toUpperCase()
-    .replace(/^VMEXIT_/, "");
-  if (wanted === "" || wanted === "*" || wanted === "ANY") return () => true;
-  if (exitByName(wanted) === undefined) {
-    throw new UserError(`There is no exit "${name}"; examples are NPF, IOIO, MSR, CPUID, VMMCALL.`);
-  }
-  return (reason) => reason === wanted;
-}
-
-function placeOfInstruction(context: Context, text: string, offset: number): Found {
-  const { debuggee } = loadedIn(context);
-  const reference = parseReference(text, debuggee.world === "host" ? "hva" : "gva");
-  const { kind } = reference.space;
-  if (kind === "hpa" || kind === "gpa") {
-    throw new UserError("Instruction breakpoints need a virtual address (hva: or gva:).");
-  }
-  const linear = BigInt.asUintN(64, reference.address + BigInt(offset));
-  const world = kind === "hva" ? "host" : "guest";
-  return { places: [{ linear, world }], instructionReference: `${kind}:${hex(linear)}` };
-}
-
-const INTERRUPT_EXITS = ["INTR", "VINTR", "NMI", "SMI", "INIT"];
-
-/** The exits that a filter stops at; undefined for the filters that are not about exits. */
-function exitsOfFilter(filter: FilterId): ((reason: string) => boolean) | undefined {
-  switch (filter) {
-    case "shutdown":
-    case "invariant":
-      return undefined;
-    case "exit":
-      return () => true;
-    case "exit:INTR":
-      return (reason) => INTERRUPT_EXITS.includes(reason);
-    case "exit:exceptions":
-      return (reason) => reason.startsWith("EXCP_");
-    default:
-      return (reason) => reason === filter.slice("exit:".length);
-  }
-}
-
 function filterBreakpoint(context: Context, filter: string, condition?: string): Breakpoint {
-  return makeBreakpoint(context, { condition }, `filter ${filter}`, () => {
-    const known = EXIT_FILTERS.find(([id]) => id === filter);
-    if (known === undefined) {
-      const ids = EXIT_FILTERS.map(([id]) => id).join(", ");
-      throw new UserError(`There is no exception filter "${filter}"; the filters are ${ids}.`);
-    }
-    return { places: [], filter, exits: exitsOfFilter(known[0]) };
+  const find = findOnce(() => findFilter(filter));
+  return makeBreakpoint(context, { condition }, `filter ${filter}`, () => find());
+}
+
+function functionBreakpoint(context: Context, each: DP.FunctionBreakpoint): Breakpoint {
+  const name = each.name.trim();
+  const event = findOnce(() => parseEvent(name)?.found ?? {});
+  return makeBreakpoint(context, each, name, (target) => {
+    const { exits, trigger } = event();
+    return exits || trigger ? event() : placesOfFunction(target, name);
+  });
+}
+
+function eventBreakpoint(context: Context, each: OptionTexts & { event: string }): Breakpoint {
+  const event = findOnce(() => {
+    const found = parseEvent(String(each.event))?.found;
+    if (found === undefined) throw unknownEvent(String(each.event));
+    return found;
+  });
+  return makeBreakpoint(context, each, String(each.event), () => event());
+}
+
+function dataBreakpoint(context: Context, each: DP.DataBreakpoint): Breakpoint {
+  const type = each.accessType ?? "write";
+  const trigger = findOnce(() => ({ trigger: dataTrigger(parseDataId(each.dataId), type) }));
+  return makeBreakpoint(context, each, `data ${each.dataId}`, ({ debuggee }) => {
+    const found = findData(debuggee, parseDataId(each.dataId), type);
+    return found.pending === undefined ? { ...found, ...trigger() } : found;
   });
 }
 
@@ -146,6 +123,10 @@ export const breakpointRequests: Handlers<
   | "setExceptionBreakpoints"
   | "breakpointLocations"
   | "exceptionInfo"
+  | "dataBreakpointInfo"
+  | "setDataBreakpoints"
+  | "minvisor/setEventBreakpoints"
+  | "minvisor/exitCodes"
 > = {
   setBreakpoints: (context, args) => {
     const { path } = args.source;
@@ -153,9 +134,9 @@ export const breakpointRequests: Handlers<
     const made = requested.map((each) => {
       const line = each.line + lineBase(context);
       const title = `${path?.split(/[\\/]/).at(-1) ?? "source"}:${line}`;
-      return makeBreakpoint(context, each, title, () => {
+      return makeBreakpoint(context, each, title, (target) => {
         if (path === undefined) throw new UserError("This source has no path.");
-        return placesOfLine(context, path, line);
+        return placesOfLine(target, path, line);
       });
     });
     context.breakpoints.set(`source:${path ?? ""}`, made);
@@ -163,10 +144,7 @@ export const breakpointRequests: Handlers<
   },
 
   setFunctionBreakpoints: (context, args) => {
-    const made = args.breakpoints.map((each) => {
-      const name = each.name.trim();
-      return makeBreakpoint(context, each, name, () => placesOfFunction(context, name));
-    });
+    const made = args.breakpoints.map((each) => functionBreakpoint(context, each));
     context.breakpoints.set("function", made);
     return { breakpoints: made.map((each) => answer(context, each)) };
   },
@@ -174,8 +152,8 @@ export const breakpointRequests: Handlers<
   setInstructionBreakpoints: (context, args) => {
     const made = args.breakpoints.map((each) => {
       const { instructionReference: reference, offset = 0 } = each;
-      return makeBreakpoint(context, each, `instruction ${reference}`, () =>
-        placeOfInstruction(context, reference, offset),
+      return makeBreakpoint(context, each, `instruction ${reference}`, (target) =>
+        placeOfInstruction(target, reference, offset),
       );
     });
     context.breakpoints.set("instruction", made);
@@ -195,6 +173,43 @@ export const breakpointRequests: Handlers<
     breakpoints.stopsAtViolation = made.some((each) => each.filter === "invariant");
     return { breakpoints: made.map((each) => answer(context, each)) };
   },
+
+  dataBreakpointInfo: (context, args) => {
+    const { debuggee } = stoppedIn(context);
+    try {
+      const place = watchTarget(context, args);
+      findData(debuggee, place, "write");
+      return {
+        dataId: formatDataId(place),
+        description: placeName(place),
+        accessTypes: accessTypesOf(place),
+        canPersist: canPersist(place),
+      };
+    } catch (caught) {
+      return { dataId: null, description: messageOf(caught) };
+    }
+  },
+
+  setDataBreakpoints: (context, args) => {
+    const made = args.breakpoints.map((each) => dataBreakpoint(context, each));
+    context.breakpoints.set("data", made);
+    return { breakpoints: made.map((each) => answer(context, each)) };
+  },
+
+  "minvisor/setEventBreakpoints": (context, args) => {
+    const made = args.breakpoints.map((each) => eventBreakpoint(context, each));
+    context.breakpoints.set("event", made);
+    return { breakpoints: made.map((each) => answer(context, each)) };
+  },
+
+  "minvisor/exitCodes": () => ({
+    exits: EXITS.map(({ name, code, kind, doc }) => ({
+      name,
+      code,
+      group: EXIT_GROUPS[kind],
+      doc,
+    })),
+  }),
 
   breakpointLocations: (context, args) => {
     const { images } = loadedIn(context).debuggee;

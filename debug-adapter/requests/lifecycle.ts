@@ -12,14 +12,45 @@ import type { Handlers } from "./types.ts";
 const CONDITION_HELP =
   'For example reason == "IOIO" && port == 0x3f8. Names: reason, code, exitinfo1, exitinfo2, port, size, in, msr, write, gpa, leaf, rip, number and the guest\'s registers.';
 
+const DELIVERY_HELP =
+  "For example vector == 13 && errorCode != 0. Names: vector, name, errorCode, address (of #PF) and what the place knows: registers, C variables.";
+
+function conditionHelp(filter: string): string {
+  if (filter === "shutdown")
+    return "For example $rip > 0x1000. Names: faults, registers and C variables.";
+  if (filter === "invariant") return 'For example invariant == "npt_protects_hypervisor".';
+  return filter.startsWith("exit") ? CONDITION_HELP : DELIVERY_HELP;
+}
+
 const FILTERS: DP.ExceptionBreakpointsFilter[] = EXIT_FILTERS.map(([filter, label]) => ({
   filter,
   label,
   default: filter === "shutdown" || filter === "invariant",
-  ...(filter.startsWith("exit")
-    ? { supportsCondition: true, conditionDescription: CONDITION_HELP }
-    : {}),
+  supportsCondition: true,
+  conditionDescription: conditionHelp(filter),
 }));
+
+const CODE_BREAKPOINTS = ["source", "instruction"] as const;
+const BREAKPOINT_MODES: DP.BreakpointMode[] = [
+  {
+    mode: "any",
+    label: "Host and guest",
+    description: "Stops in whatever world runs the code",
+    appliesTo: [...CODE_BREAKPOINTS],
+  },
+  {
+    mode: "host",
+    label: "Host only",
+    description: "Stops outside VMRUN only",
+    appliesTo: [...CODE_BREAKPOINTS],
+  },
+  {
+    mode: "guest",
+    label: "Guest only",
+    description: "Stops inside VMRUN only",
+    appliesTo: [...CODE_BREAKPOINTS],
+  },
+];
 
 const CAPABILITIES: DP.Capabilities = {
   supportsConfigurationDoneRequest: true,
@@ -41,6 +72,9 @@ const CAPABILITIES: DP.Capabilities = {
   supportsModulesRequest: true,
   supportsBreakpointLocationsRequest: true,
   supportsInstructionBreakpoints: true,
+  supportsDataBreakpoints: true,
+  supportsDataBreakpointBytes: true,
+  breakpointModes: BREAKPOINT_MODES,
   supportsSteppingGranularity: true,
   supportsReadMemoryRequest: true,
   supportsWriteMemoryRequest: true,

@@ -33,6 +33,14 @@ export interface Requests extends CustomRequests {
     arguments: DP.SetExceptionBreakpointsArguments;
     body: NonNullable<DP.SetExceptionBreakpointsResponse["body"]>;
   };
+  readonly dataBreakpointInfo: {
+    arguments: DP.DataBreakpointInfoArguments;
+    body: DP.DataBreakpointInfoResponse["body"];
+  };
+  readonly setDataBreakpoints: {
+    arguments: DP.SetDataBreakpointsArguments;
+    body: DP.SetDataBreakpointsResponse["body"];
+  };
   readonly breakpointLocations: {
     arguments: DP.BreakpointLocationsArguments;
     body: DP.BreakpointLocationsResponse["body"];

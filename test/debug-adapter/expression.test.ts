@@ -1,7 +1,7 @@
 // The expression language: its grammar, its errors with positions, and its arithmetic.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { BreakpointOptions } from "../../debug-adapter/breakpoint-options.ts";
+import { BreakpointOptions } from "../../debug-adapter/breakpoints/options.ts";
 import { evaluate, isTrue, type Names, numberOf } from "../../debug-adapter/expression/evaluate.ts";
 import { parse } from "../../debug-adapter/expression/parser.ts";
 import { moduleArguments } from "../../debug-adapter/launch-arguments.ts";

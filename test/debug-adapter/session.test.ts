@@ -100,7 +100,7 @@ test("restart with other images: breakpoints move to where the code is", async (
   await client.customRequest("restart", { arguments: SAMPLE });
   expect((await changed).body).toMatchObject({
     reason: "changed",
-    breakpoint: { id: 1, verified: true, source: { name: "main.c" } },
+    breakpoint: { id: 1, verified: false, reason: "pending", source: { name: "main.c" } },
   });
   expect((await client.nextStop()).description).toBe("Paused on guest_main");
 });

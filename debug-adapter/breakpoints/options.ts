@@ -1,8 +1,8 @@
 /** Conditions, hit counts and log messages of breakpoints. */
-import { evaluate, isTrue, type Names } from "./expression/evaluate.ts";
-import { type Node, parse } from "./expression/parser.ts";
-import { formatTerm } from "./format.ts";
-import { messageOf, UserError } from "./text.ts";
+import { evaluate, isTrue, type Names } from "../expression/evaluate.ts";
+import { type Node, parse } from "../expression/parser.ts";
+import { formatTerm } from "../format.ts";
+import { messageOf, UserError } from "../text.ts";
 
 export interface OptionTexts {
   readonly condition?: string | undefined;

@@ -1,0 +1,95 @@
+/** What a data breakpoint says of an access: old and new value of its bytes, and who did it. */
+import type { Debuggee } from "../debuggee.ts";
+import { placeName } from "../place-access.ts";
+import { bitsOf, fromBytes } from "../symbols/location.ts";
+import { hex } from "../text.ts";
+import type { ValuePlace } from "../value-place.ts";
+import type { Hit } from "./breakpoint.ts";
+
+export type AccessType = "read" | "write" | "readWrite";
+
+/** An access to memory of which some bytes are watched. */
+export interface MemoryAccess {
+  /** From the first watched byte to the first that was accessed; negative if that is before it. */
+  readonly offset: number;
+  readonly size: number;
+  readonly write: boolean;
+  readonly before: bigint;
+}
+
+/** Values longer than this are told by the bytes that the access touched. */
+const LONGEST_VALUE = 16;
+
+export function wantsAccess(type: AccessType, write: boolean): boolean {
+  return type === "readWrite" || (type === "write") === write;
+}
+
+/** Bytes that a place has in memory, all those that a bit field touches included. */
+export function watchedBytes(size: number, bits: ValuePlace["bits"]): number {
+  return bits === undefined ? size : Math.ceil((bits.offset + bits.width) / 8);
+}
+
+/**
+ * Old and new value of the watched bytes, of which `read` gives those from `offset` on as they are
+ * after the access; undefined if it touched none of them.
+ */
+export function valuesOf(
+  access: MemoryAccess,
+  watched: number,
+  bits: ValuePlace["bits"],
+  read: (offset: number, length: number) => Uint8Array,
+): { old: bigint; now: bigint } | undefined {
+  const first = Math.max(0, access.offset);
+  const end = Math.min(watched, access.offset + access.size);
+  if (first >= end) return undefined;
+  const whole = watched <= LONGEST_VALUE;
+  const start = whole ? 0 : first;
+  const bytes = read(start, (whole ? watched : end) - start);
+  const was = bytes.slice();
+  if (access.write) {
+    for (let at = first; at < end; at++) {
+      was[at - start] = Number((access.before >> BigInt((at - access.offset) * 8)) & 0xffn);
+    }
+  }
+  const value = (from: Uint8Array): bigint =>
+    bits === undefined || !whole ? fromBytes(from) : bitsOf(from, bits.offset, bits.width);
+  return { old: value(was), now: value(bytes) };
+}
+
+/** The hit of a value that was read, written or found changed. */
+export function dataHit(
+  place: ValuePlace,
+  event: {
+    readonly write: boolean;
+    readonly old: bigint;
+    readonly now: bigint;
+    readonly address?: bigint;
+    readonly size: number;
+    readonly inVmcb?: boolean;
+    readonly rip?: bigint;
+  },
+): Hit {
+  const { write, old, now, address = 0n, size, inVmcb = false, rip } = event;
+  const name = placeName(place);
+  const values = write ? `${hex(old)} -> ${hex(now)}` : hex(now);
+  const what = write ? (old === now ? `write of ${name}` : `change of ${name}`) : `read of ${name}`;
+  return {
+    reason: "data breakpoint",
+    description: `Paused on ${what}: ${values}`,
+    fields: { old, new: now, address, size, write },
+    text: (writer) =>
+      `${name} ${write ? `was written by ${writer}: ${values}` : `was read by ${writer}: ${values}`}`,
+    inVmcb,
+    ...(rip === undefined ? {} : { rip }),
+  };
+}
+
+/** "exit_npf+0x12 at exit_npf.c:40" or "guest 0x7c12": an instruction, for the user. */
+export function instructionName(debuggee: Debuggee, linear: bigint): string {
+  const { images, world } = debuggee;
+  const name = images.nameOf(world, linear);
+  const source = images.sourceAt(world, linear);
+  const file = source?.path.split(/[\\/]/).at(-1);
+  const where = source === undefined ? "" : ` at ${file}:${source.line}`;
+  return `the ${world}'s instruction at ${hex(linear)}${name === undefined ? "" : ` <${name}>`}${where}`;
+}

@@ -1,0 +1,76 @@
+/** Data breakpoints: what a client may watch, and the trigger for each kind of place. */
+import type { Debuggee } from "../debuggee.ts";
+import { placeName } from "../place-access.ts";
+import { UserError } from "../text.ts";
+import type { ValuePlace } from "../value-place.ts";
+import type { Found, Trigger } from "./breakpoint.ts";
+import { type AccessType, watchedBytes } from "./data-access.ts";
+import { MAX_WATCHED_BYTES } from "./data-id.ts";
+import { guestPhysicalTrigger, linearTrigger, physicalTrigger } from "./memory-watch.ts";
+import {
+  msrTrigger,
+  needsEveryInstruction,
+  registerTrigger,
+  unwatchable,
+} from "./register-watch.ts";
+
+/** How much slower each instruction makes the run: measured, test/bench would only repeat it. */
+const SLOWER_NOTE =
+  "It is compared after every instruction, which makes the machine some ten times slower while it is set.";
+
+export function accessTypesOf(place: ValuePlace): AccessType[] {
+  return place.kind === "register" ? ["write"] : ["read", "write", "readWrite"];
+}
+
+/** Whether the place means the same in another session. */
+export function canPersist(place: ValuePlace): boolean {
+  return place.kind === "memory"
+    ? place.space.kind === "hpa" || place.space.kind === "gpa"
+    : place.kind === "msr" || place.kind === "register";
+}
+
+/** Throws a UserError that says why the place cannot be watched. */
+export function findData(debuggee: Debuggee, place: ValuePlace, type: AccessType): Found {
+  if (place.kind === "register" || place.kind === "msr") {
+    const problem = unwatchable(place);
+    if (problem !== undefined)
+      throw new UserError(`${placeName(place)} cannot be watched: ${problem}.`);
+    if (place.kind === "register" && type !== "write") {
+      throw new UserError(
+        "A register can be watched for changes only: choose the access type write.",
+      );
+    }
+    return needsEveryInstruction(place) ? { note: SLOWER_NOTE } : {};
+  }
+  if (place.kind === "memory") checkMemory(debuggee, place);
+  return {};
+}
+
+export function dataTrigger(place: ValuePlace, type: AccessType): Trigger {
+  switch (place.kind) {
+    case "register":
+      return registerTrigger(place);
+    case "msr":
+      return msrTrigger(place, type);
+    case "vmcb":
+      return physicalTrigger(place, type);
+    case "memory":
+      if (place.space.kind === "hpa") return physicalTrigger(place, type);
+      if (place.space.kind === "gpa") return guestPhysicalTrigger(place, type);
+      return linearTrigger(place, type);
+  }
+}
+
+function checkMemory({ spaces }: Debuggee, place: Extract<ValuePlace, { kind: "memory" }>): void {
+  const bytes = watchedBytes(place.size, place.bits);
+  if (bytes < 1 || bytes > MAX_WATCHED_BYTES) {
+    throw new UserError(
+      `${bytes} bytes cannot be watched: 1 to ${MAX_WATCHED_BYTES} are possible.`,
+    );
+  }
+  const { kind, guest } = place.space;
+  if ((kind === "gpa" || kind === "gva") && guest === undefined) {
+    throw new UserError("There is no guest yet: no VMRUN has happened.");
+  }
+  spaces.resolve(place.space);
+}

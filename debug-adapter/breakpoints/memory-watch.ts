@@ -1,0 +1,249 @@
+/** Triggers on bytes of memory, in each address space, and of VMCB fields. */
+import { type Machine, PAGE_SIZE, VMCB_FIELDS, vmcbFieldBytes } from "../../emulator/index.ts";
+import type { Debuggee } from "../debuggee.ts";
+import { formatReference, type SpaceName } from "../memory-reference.ts";
+import { placeSize } from "../place-access.ts";
+import { fromBytes } from "../symbols/location.ts";
+import type { ValuePlace } from "../value-place.ts";
+import type { Hit, Trigger } from "./breakpoint.ts";
+import {
+  type AccessType,
+  dataHit,
+  type MemoryAccess,
+  valuesOf,
+  wantsAccess,
+  watchedBytes,
+} from "./data-access.ts";
+
+type MemoryPlace = Extract<ValuePlace, { kind: "memory" }>;
+type VmcbPlace = Extract<ValuePlace, { kind: "vmcb" }>;
+type Reach = (hit: Hit) => "stop" | undefined;
+
+const PAGE = BigInt(PAGE_SIZE);
+const PAGE_MASK = ~(PAGE - 1n);
+const PART_OFFSETS = { selector: 0, attributes: 2, limit: 4, base: 8 } as const;
+
+/** Physical bytes in a row, of which the first is byte `offset` of what is watched. */
+interface PhysicalRun {
+  readonly address: number;
+  readonly size: number;
+  readonly offset: number;
+}
+
+function all(releases: readonly (() => void)[]): () => void {
+  return () => {
+    for (const release of releases) release();
+  };
+}
+
+/** Makes accesses to the pages of the runs events of the machine. */
+function watchPages(machine: Machine, runs: readonly PhysicalRun[], type: AccessType): () => void {
+  const { memory } = machine;
+  const releases = runs.flatMap(({ address, size }) => {
+    const made: (() => void)[] = [];
+    for (let at = address - (address % PAGE_SIZE); at < address + size; at += PAGE_SIZE) {
+      if (type !== "read") made.push(memory.watchWrites(at));
+      if (type !== "write") made.push(memory.watchReads(at));
+    }
+    return made;
+  });
+  return all(releases);
+}
+
+/** A VMCB field or host-physical bytes: all accesses, #VMEXIT's and VMRUN's own included. */
+export function physicalTrigger(place: MemoryPlace | VmcbPlace, type: AccessType): Trigger {
+  return {
+    arm: (debuggee, reach) => {
+      const runs = [{ ...physicalPlace(place), offset: 0 }];
+      const release = watchPages(debuggee.machine, runs, type);
+      return all([release, observePhysical(debuggee, place, type, () => runs, reach)]);
+    },
+  };
+}
+
+function physicalPlace(place: MemoryPlace | VmcbPlace): { address: number; size: number } {
+  if (place.kind === "memory") {
+    return { address: Number(place.address), size: watchedBytes(place.size, place.bits) };
+  }
+  const { offset } = VMCB_FIELDS[place.field];
+  const address = place.vmcb + offset + (place.part === undefined ? 0 : PART_OFFSETS[place.part]);
+  return {
+    address,
+    size: place.part === undefined ? vmcbFieldBytes(place.field) : placeSize(place),
+  };
+}
+
+function observePhysical(
+  debuggee: Debuggee,
+  place: MemoryPlace | VmcbPlace,
+  type: AccessType,
+  runs: () => readonly PhysicalRun[],
+  reach: Reach,
+): () => void {
+  const { memory } = debuggee.machine;
+  const touched = (event: { address: number; size: number; write: boolean; before: bigint }) => {
+    for (const run of runs()) {
+      const access: MemoryAccess = { ...event, offset: event.address - run.address };
+      const read = (offset: number, length: number) => memory.peek(run.address + offset, length);
+      const values = valuesOf(access, run.size, place.bits, read);
+      if (values === undefined) continue;
+      const { write, size } = event;
+      const inVmcb =
+        place.kind === "vmcb" || debuggee.spaces.vmcb?.address === pageOf(event.address);
+      return reach(
+        dataHit(place, { ...values, write, size, inVmcb, address: BigInt(event.address) }),
+      );
+    }
+    return undefined;
+  };
+  return debuggee.machine.observe({
+    name: "data breakpoint",
+    on: {
+      ...(wantsAccess(type, true)
+        ? { physicalWrite: (event) => touched({ ...event, write: true }) }
+        : {}),
+      ...(wantsAccess(type, false)
+        ? { physicalRead: (event) => touched({ ...event, write: false, before: 0n }) }
+        : {}),
+    },
+  });
+}
+
+const pageOf = (address: number): number => address - (address % PAGE_SIZE);
+
+/**
+ * Linear bytes of a world. An access by the same linear address hits where it means the same: in
+ * the same guest, with the same CR3 or through tables that map the page to the same memory.
+ */
+export function linearTrigger(place: MemoryPlace, type: AccessType): Trigger {
+  const { address: first, space } = place;
+  const watched = watchedBytes(place.size, place.bits);
+  return {
+    arm: (debuggee, reach) => {
+      const { machine } = debuggee;
+      const releases: (() => void)[] = [];
+      for (let page = first & PAGE_MASK; page < first + BigInt(watched); page += PAGE) {
+        releases.push(machine.cpu.mmu.watchLinear(page));
+      }
+      const detach = machine.observe({
+        name: "data breakpoint",
+        on: {
+          linearAccess: (event) => {
+            const { linear, size, write } = event;
+            if (event.guest !== (space.kind === "gva") || !wantsAccess(type, write))
+              return undefined;
+            const distance = linear - first;
+            if (distance >= BigInt(watched) || -distance >= BigInt(size)) return undefined;
+            if (!meansTheSame(debuggee, space, linear, event.physical)) return undefined;
+            const access = { ...event, offset: Number(distance) };
+            const values = valuesOf(access, watched, place.bits, (offset, length) =>
+              debuggee.spaces.read({ space, address: first + BigInt(offset) }, length),
+            );
+            return values && reach(dataHit(place, { ...values, write, size, address: linear }));
+          },
+        },
+      });
+      return all([...releases, detach]);
+    },
+  };
+}
+
+function meansTheSame(
+  { machine, spaces }: Debuggee,
+  space: SpaceName,
+  linear: bigint,
+  physical: number,
+): boolean {
+  if (space.kind === "gva" && space.guest !== undefined && space.guest !== spaces.guest)
+    return false;
+  const { root } = space;
+  if (root === undefined || root >> 12n === machine.state.cr3 >> 12n) return true;
+  const named = spaces.translate({ space, address: linear });
+  return named.kind === "page" && named.physical === physical;
+}
+
+/**
+ * Guest-physical bytes: the memory behind them, which is looked for again when an entry of the
+ * nested tables on the way changes, or the guest is run with other tables.
+ */
+export function guestPhysicalTrigger(place: MemoryPlace, type: AccessType): Trigger {
+  return { arm: (debuggee, reach) => new GuestPhysicalWatch(debuggee, place, type, reach).arm() };
+}
+
+class GuestPhysicalWatch {
+  private readonly debuggee: Debuggee;
+  private readonly place: MemoryPlace;
+  private readonly type: AccessType;
+  private readonly reach: Reach;
+  private runs: readonly PhysicalRun[] = [];
+  private entries: readonly { readonly address: number; readonly bytes: number }[] = [];
+  private nestedCr3: bigint | undefined;
+  private release: () => void = () => {};
+
+  constructor(debuggee: Debuggee, place: MemoryPlace, type: AccessType, reach: Reach) {
+    this.debuggee = debuggee;
+    this.place = place;
+    this.type = type;
+    this.reach = reach;
+  }
+
+  arm(): () => void {
+    const { debuggee, place, type } = this;
+    this.resolve();
+    const accesses = observePhysical(debuggee, place, type, () => this.runs, this.reach);
+    const tables = debuggee.machine.observe({
+      name: "nested tables of a data breakpoint",
+      on: {
+        physicalWrite: ({ address, size }) => this.written(address, size),
+        poke: ({ address, size }) => this.written(address, size),
+        vmrun: () => {
+          const { nestedCr3 } = debuggee.machine.state;
+          const isMine = debuggee.spaces.guest === place.space.guest;
+          if (isMine && nestedCr3 !== this.nestedCr3) this.resolve();
+          return undefined;
+        },
+      },
+    });
+    return () => all([accesses, tables, this.release])();
+  }
+
+  private written(address: number, size: number): undefined {
+    const isEntry = this.entries.some(
+      (entry) => address < entry.address + entry.bytes && entry.address < address + size,
+    );
+    if (isEntry) this.resolve();
+    return undefined;
+  }
+
+  private resolve(): void {
+    this.release();
+    const { debuggee, place } = this;
+    const { machine, spaces } = debuggee;
+    this.nestedCr3 = machine.state.nestedCr3;
+    const watched = BigInt(watchedBytes(place.size, place.bits));
+    const runs: PhysicalRun[] = [];
+    const entries: { address: number; bytes: number }[] = [];
+    for (let at = place.address; at < place.address + watched; at = (at & PAGE_MASK) + PAGE) {
+      const inPage = Number((at & PAGE_MASK) + PAGE - at);
+      const size = Math.min(inPage, Number(place.address + watched - at));
+      const found = spaces.translate({ space: place.space, address: at });
+      entries.push(...found.levels.map(({ address, bytes }) => ({ address, bytes })));
+      if (found.kind !== "page") continue;
+      runs.push({ address: found.physical, size, offset: Number(at - place.address) });
+    }
+    this.runs = runs;
+    this.entries = entries;
+    const tables = entries.map(({ address }) => machine.memory.watchWrites(address));
+    this.release = all([watchPages(machine, runs, this.type), ...tables]);
+  }
+}
+
+/** What is there now, as text for the client; undefined where it cannot be read. */
+export function presentBytes(debuggee: Debuggee, place: MemoryPlace): bigint | undefined {
+  const { space, address, size } = place;
+  const bytes = debuggee.spaces.read({ space, address }, Math.min(size, 16));
+  return bytes.length === Math.min(size, 16) ? fromBytes(bytes) : undefined;
+}
+
+export const rangeName = (place: MemoryPlace): string =>
+  `${place.size} ${place.size === 1 ? "byte" : "bytes"} at ${formatReference(place)}`;
