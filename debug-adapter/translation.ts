@@ -148,14 +148,14 @@ function pageSizeOf({ bytes, level }: TranslationLevel): number {
 }
 
 function walkEntry(level: TranslationLevel, first: "host" | "guest"): WalkEntry {
-  const { stage, entry, index, address, guestAddress, value, bytes, leaf, rights } = level;
+  const { stage, entry, index, address, guestAddress, value, leaf, rights } = level;
   return {
     stage: stage === "nested" ? "nested" : first,
     name: entry,
     index,
     hpa: `hpa:${hex(address)}`,
     ...(guestAddress === undefined ? {} : { gpa: hex(guestAddress) }),
-    value: `0x${value.toString(16).padStart(bytes * 2, "0")}`,
+    value: hex(value),
     bits: entryBits(level),
     ...(leaf && (value & 1n) !== 0n ? { pageSize: pageSizeOf(level) } : {}),
     rights,
