@@ -4,7 +4,13 @@ import type { Breakpoints } from "./breakpoints.ts";
 import type { Debuggee } from "./debuggee.ts";
 import type { Execution, Goal, Stop } from "./execution.ts";
 import type { Progress } from "./progress.ts";
-import type { CustomEvents, DebugProtocol, InvariantStatus, NumberFormat } from "./protocol.ts";
+import type {
+  CustomEvents,
+  DebugProtocol,
+  InvariantStatus,
+  NumberFormat,
+  StepPolicy,
+} from "./protocol.ts";
 import type { Services } from "./services.ts";
 import type { SessionAddresses } from "./session-addresses.ts";
 import type { CallStack } from "./stack.ts";
@@ -56,6 +62,8 @@ export interface Context {
   readonly addresses: SessionAddresses;
   /** The machine of the session, once launched. */
   loaded: Loaded | undefined;
+  /** Of the launch, until the client sets another. */
+  stepPolicy: StepPolicy;
   /** Why the machine stands still. */
   stop: Stop | undefined;
   emit<E extends keyof SessionEvents>(event: E, body: SessionEvents[E]): void;

@@ -1,5 +1,5 @@
 /** Runs the machine in short slices between messages, until a goal, a breakpoint, a pause or its end. */
-import type { RunResult } from "../emulator/index.ts";
+import type { ObserverEvents, RunResult } from "../emulator/index.ts";
 import type { Debuggee } from "./debuggee.ts";
 import type { Services } from "./services.ts";
 
@@ -25,7 +25,8 @@ export interface Goal {
   onExecute?(linear: bigint, guest: boolean): boolean;
   onExit?(): boolean;
   onVmrun?(): boolean;
-  onException?(external: boolean): void;
+  /** Before the delivery; a stop comes after it. */
+  onException?(event: ObserverEvents["exception"]): boolean;
   /** After each run of the machine, when nothing else stopped it. */
   reached(): Stop | undefined;
   /** The run ends, whether reached or not. */
@@ -121,10 +122,9 @@ export class Execution {
           return this.goal?.onExit?.() || this.pending ? "stop" : undefined;
         },
         vmrun: () => (this.goal?.onVmrun?.() ? "stop" : undefined),
-        exception: ({ external }) => {
+        exception: (event) => {
           this.noteInterruption();
-          this.goal?.onException?.(external);
-          return undefined;
+          return this.goal?.onException?.(event) ? "stop" : undefined;
         },
         shutdown: ({ faults }) => {
           this.pending ??= this.sources.onShutdown(faults);

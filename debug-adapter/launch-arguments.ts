@@ -1,5 +1,6 @@
 /** Checks launch attributes and brings them into the form that the debugger works with. */
 import * as v from "valibot";
+import { STEP_POLICIES, type StepPolicy } from "./protocol.ts";
 import { parseInteger, UserError } from "./text.ts";
 
 export interface ModuleArguments {
@@ -20,6 +21,7 @@ export interface LaunchConfiguration {
   readonly symbols: readonly { readonly path: string; readonly world: "host" | "guest" }[];
   readonly cwd: string | undefined;
   readonly pacing: boolean;
+  readonly stepPolicy: StepPolicy;
 }
 
 const MODULE = v.union([v.string(), v.object({ path: v.string(), args: v.optional(v.string()) })]);
@@ -60,6 +62,7 @@ const ATTRIBUTES = {
   symbols: [v.optional(v.array(SYMBOLS)), "an array of ELF files or { path, world }"],
   cwd: [v.optional(v.string()), "a path"],
   pacing: [v.optional(v.boolean()), "true or false"],
+  stepPolicy: [v.optional(v.picklist(STEP_POLICIES)), STEP_POLICIES.join(" or ")],
 } as const;
 
 type Checked = {
@@ -99,6 +102,7 @@ function configuration(given: Checked): LaunchConfiguration {
     ),
     cwd: given.cwd,
     pacing: given.pacing ?? true,
+    stepPolicy: given.stepPolicy ?? "sameWorld",
   };
 }
 

@@ -33,7 +33,16 @@ export interface LaunchAttributes {
   readonly cwd?: string;
   /** Let virtual time of an idle machine pass as fast as the wall clock; default true. */
   readonly pacing?: boolean;
+  /** Whether steps stay in their world (default) or follow the CPU across VMRUN and #VMEXIT. */
+  readonly stepPolicy?: StepPolicy;
 }
+
+/**
+ * What a step does where the CPU goes from one world to the other: run the other world until it
+ * comes back, or stop on its first instruction.
+ */
+export const STEP_POLICIES = ["sameWorld", "followCpu"] as const;
+export type StepPolicy = (typeof STEP_POLICIES)[number];
 
 /**
  * How a frame of the stack was found: by call frame information or the like, by the chain of frame
@@ -118,6 +127,10 @@ export interface CustomRequests extends AddressRequests {
   readonly "minvisor/setNumberFormat": {
     arguments: { readonly format: NumberFormat };
     body: { readonly format: NumberFormat };
+  };
+  readonly "minvisor/setStepPolicy": {
+    arguments: { readonly policy: StepPolicy };
+    body: { readonly policy: StepPolicy };
   };
   readonly "minvisor/status": { arguments: object; body: MachineStatus };
 }

@@ -9,7 +9,7 @@ import type { Debuggee } from "./debuggee.ts";
 import { Execution, type Goal, type Stop } from "./execution.ts";
 import { InvariantWatch } from "./invariant-watch.ts";
 import { CancelledError, Progress } from "./progress.ts";
-import type { ConsolePort, DebugProtocol as DP, NumberFormat } from "./protocol.ts";
+import type { ConsolePort, DebugProtocol as DP, NumberFormat, StepPolicy } from "./protocol.ts";
 import { answer } from "./requests/breakpoints.ts";
 import { tellImageChange } from "./requests/sources.ts";
 import { isRequestName, REQUESTS } from "./requests/table.ts";
@@ -18,6 +18,7 @@ import type { FileSink, MessageTransport, Services } from "./services.ts";
 import { SessionAddresses } from "./session-addresses.ts";
 import { CallStack } from "./stack.ts";
 import { messageOf, RunningError, UserError } from "./text.ts";
+import { threadName } from "./threads.ts";
 import { UndefinedOpcodes } from "./undefined-opcodes.ts";
 import { VariableHandles } from "./variables.ts";
 
@@ -48,10 +49,12 @@ export class DebugSession implements Context {
   readonly addresses = new SessionAddresses();
   loaded: Loaded | undefined;
   stop: Stop | undefined;
+  stepPolicy: StepPolicy = "sameWorld";
   private readonly transport: MessageTransport;
   private console: ConsoleOutput | undefined;
   private watch: InvariantWatch | undefined;
   private callStack: CallStack | undefined;
+  private shownThread: string | undefined;
   private sequence = 1;
   private afterwards: (() => void)[] = [];
   /** Requests are answered in the order in which they came. */
@@ -151,7 +154,8 @@ export class DebugSession implements Context {
     const sinks = await this.openSinks(plan);
     this.unload();
     const debuggee = parked ?? boot(plan);
-    const { serial } = plan.configuration;
+    const { serial, stepPolicy } = plan.configuration;
+    this.stepPolicy = stepPolicy;
     this.console = new ConsoleOutput(
       this.services,
       debuggee.machine,
@@ -248,8 +252,17 @@ export class DebugSession implements Context {
       ...(text === undefined ? {} : { text }),
       ...(hitBreakpointIds === undefined ? {} : { hitBreakpointIds: [...hitBreakpointIds] }),
     });
+    this.renameThread();
     if (!this.client.supportsMemoryEvent) return;
     for (const read of this.addresses.takeReads()) this.emit("memory", read);
+  }
+
+  /** A client keeps the names of threads unless it is told that they changed. */
+  private renameThread(): void {
+    if (this.loaded === undefined || !this.client.supportsInvalidatedEvent) return;
+    const name = threadName(this.loaded.debuggee);
+    if (name !== this.shownThread) this.emit("invalidated", { areas: ["threads"] });
+    this.shownThread = name;
   }
 
   stack(): CallStack {

@@ -74,6 +74,7 @@ export {
   exitOf,
 } from "./svm/exits.ts";
 export { INTERCEPTS } from "./svm/intercepts.ts";
+export { interruptPossible } from "./svm/interrupts.ts";
 export { msrPermission } from "./svm/msr-intercept.ts";
 export {
   type BitFields,

@@ -1,69 +1,146 @@
 /** Requests that run the machine and stop it. */
-import { type Context, loadedIn, resumableIn, THREAD } from "../context.ts";
+import { type Context, checkThread, loadedIn, resumableIn, stoppedIn, THREAD } from "../context.ts";
 import type { Debuggee } from "../debuggee.ts";
 import { CONTINUE, type Stop } from "../execution.ts";
-import type { DebugProtocol as DP } from "../protocol.ts";
-import { Stepper, type StepRequest } from "../stepper.ts";
+import { type DebugProtocol as DP, STEP_POLICIES } from "../protocol.ts";
+import { sourceFramesAt } from "../stack/source-frames.ts";
+import { CrossingGoal } from "../stepping/crossing.ts";
+import { type StepTarget, stepTargets } from "../stepping/step-targets.ts";
+import { Stepper, type StepRequest } from "../stepping/stepper.ts";
+import { UserError } from "../text.ts";
+import { threadName } from "../threads.ts";
+import { frameOf } from "./stack.ts";
 import type { Handlers } from "./types.ts";
 
 /** Stepping into an inlined call runs nothing: its first instruction is here. */
 function intoInlined(debuggee: Debuggee, stop: Stop, depth: number): Stop {
   const { inlineDepth: _, ...shown } = stop;
-  const all = debuggee.images.at(debuggee.world, debuggee.linearRip);
-  const isInnermost = depth >= (all?.symbols.framesAt(debuggee.linearRip).length ?? 0);
+  const { linearRip } = debuggee;
+  const image = debuggee.images.at(debuggee.world, linearRip);
+  const all = image === undefined ? 0 : sourceFramesAt(image.symbols, linearRip).length;
   const stepped = { ...shown, reason: "step" as const, description: "Paused after step" };
-  return isInnermost ? stepped : { ...stepped, inlineDepth: depth };
+  return depth >= all ? stepped : { ...stepped, inlineDepth: depth };
 }
 
-function step(
-  context: Context,
-  kind: StepRequest["kind"],
-  granularity: DP.SteppingGranularity | undefined,
-): undefined {
+interface StepArguments {
+  readonly threadId: number;
+  readonly granularity?: DP.SteppingGranularity;
+  readonly targetId?: number;
+}
+
+function step(context: Context, kind: StepRequest["kind"], args: StepArguments): undefined {
   const { debuggee } = resumableIn(context);
-  const { stop } = context;
-  const entered = stop?.inlineDepth;
-  if (entered !== undefined && kind === "in" && granularity !== "instruction") {
-    context.afterResponse(() => context.stopped(intoInlined(debuggee, stop as Stop, entered + 1)));
+  checkThread(args.threadId);
+  const { stop, stepPolicy: policy } = context;
+  const { disassembler } = context.services;
+  const granularity = args.granularity === "instruction" ? "instruction" : "line";
+  const enters = args.targetId === undefined ? undefined : targetOf(context, args.targetId).enters;
+  if (enters !== undefined && "crossing" in enters) {
+    const goal = new CrossingGoal(debuggee, enters.crossing);
+    context.afterResponse(() => context.resume(goal));
     return undefined;
   }
-  const goal = new Stepper(debuggee, context.services.disassembler, {
-    kind,
-    granularity: granularity === "instruction" ? "instruction" : "line",
-    inlineDepth: entered,
-  });
+  const inlineDepth = stop?.inlineDepth;
+  if (
+    enters === undefined &&
+    inlineDepth !== undefined &&
+    kind === "in" &&
+    granularity === "line"
+  ) {
+    context.afterResponse(() =>
+      context.stopped(intoInlined(debuggee, stop as Stop, inlineDepth + 1)),
+    );
+    return undefined;
+  }
+  const into = enters?.call;
+  const request = { kind, granularity, policy, inlineDepth, into } as const;
+  const goal = new Stepper(debuggee, disassembler, request);
   context.afterResponse(() => context.resume(goal));
   return undefined;
 }
 
+/** Targets count from 1. */
+function targetOf(context: Context, id: number): StepTarget {
+  const { debuggee } = stoppedIn(context);
+  const target = stepTargets(debuggee, context.services.disassembler)[id - 1];
+  if (target === undefined) throw new UserError(`There is no target ${id} to step into here.`);
+  return target;
+}
+
 export const executionRequests: Handlers<
-  "threads" | "continue" | "pause" | "next" | "stepIn" | "stepOut"
+  | "threads"
+  | "continue"
+  | "pause"
+  | "next"
+  | "stepIn"
+  | "stepOut"
+  | "stepInTargets"
+  | "terminateThreads"
+  | "minvisor/setStepPolicy"
 > = {
   threads: (context) => {
     const { loaded } = context;
     if (loaded === undefined) return { threads: [] };
     const { debuggee, execution } = loaded;
-    const { world, spaces } = debuggee;
-    const where = world === "host" ? "host" : `guest ${spaces.guest ?? 1}`;
-    const name = execution.isRunning ? "vCPU 0" : `vCPU 0 · ${where}`;
+    const name = execution.isRunning ? "vCPU 0" : threadName(debuggee);
     return { threads: [{ id: THREAD, name }] };
   },
 
-  continue: (context) => {
+  continue: (context, args) => {
     resumableIn(context);
+    checkThread(args.threadId);
     context.afterResponse(() => context.resume(CONTINUE));
     return { allThreadsContinued: true };
   },
 
-  pause: (context) => {
+  pause: (context, args) => {
     const { execution } = loadedIn(context);
+    checkThread(args.threadId);
     context.afterResponse(() => {
       execution.pause({ reason: "pause", description: "Paused" });
     });
     return undefined;
   },
 
-  next: (context, args) => step(context, "over", args.granularity),
-  stepIn: (context, args) => step(context, "in", args.granularity),
-  stepOut: (context, args) => step(context, "out", args.granularity),
+  next: (context, args) => step(context, "over", args),
+  stepIn: (context, args) => step(context, "in", args),
+  stepOut: (context, args) => step(context, "out", args),
+
+  stepInTargets: (context, args) => {
+    const { debuggee } = stoppedIn(context);
+    const frame = frameOf(context, args.frameId);
+    // Only where the CPU is can a step enter anything.
+    const isHere = frame.kind === "code" && frame.depth === 0 && frame.world === debuggee.world;
+    if (!isHere) return { targets: [] };
+    const lineBase = context.client.linesStartAt1 ? 0 : 1;
+    const targets = stepTargets(debuggee, context.services.disassembler);
+    return {
+      targets: targets.map(({ label, line }, i) => ({
+        id: i + 1,
+        label,
+        ...(line === undefined ? {} : { line: line - lineBase }),
+      })),
+    };
+  },
+
+  terminateThreads: (context, args) => {
+    loadedIn(context);
+    const ids = args.threadIds ?? [];
+    if (ids.length === 0) throw new UserError("terminateThreads names no thread to end.");
+    for (const id of ids) checkThread(id);
+    const output = "The machine has one vCPU: ending it ends the machine.\n";
+    context.emit("output", { category: "console", output });
+    context.afterResponse(() => context.terminate());
+    return undefined;
+  },
+
+  "minvisor/setStepPolicy": (context, args) => {
+    const policy = STEP_POLICIES.find((each) => each === args.policy);
+    if (policy === undefined) {
+      const known = STEP_POLICIES.join(" or ");
+      throw new UserError(`The step policy is ${known}, not ${JSON.stringify(args.policy)}.`);
+    }
+    context.stepPolicy = policy;
+    return { policy };
+  },
 };

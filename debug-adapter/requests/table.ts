@@ -4,6 +4,7 @@ import { breakpointRequests } from "./breakpoints.ts";
 import { customRequests } from "./custom.ts";
 import { evaluateRequests } from "./evaluate.ts";
 import { executionRequests } from "./execution.ts";
+import { gotoRequests } from "./goto.ts";
 import { lifecycleRequests } from "./lifecycle.ts";
 import { memoryRequests } from "./memory.ts";
 import { sourceRequests } from "./sources.ts";
@@ -14,6 +15,7 @@ import { variableRequests } from "./variables.ts";
 export const REQUESTS: RequestTable = {
   ...lifecycleRequests,
   ...executionRequests,
+  ...gotoRequests,
   ...breakpointRequests,
   ...stackRequests,
   ...variableRequests,

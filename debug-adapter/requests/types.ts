@@ -17,6 +17,16 @@ export interface Requests extends CustomRequests {
   readonly next: { arguments: DP.NextArguments; body: undefined };
   readonly stepIn: { arguments: DP.StepInArguments; body: undefined };
   readonly stepOut: { arguments: DP.StepOutArguments; body: undefined };
+  readonly stepInTargets: {
+    arguments: DP.StepInTargetsArguments;
+    body: DP.StepInTargetsResponse["body"];
+  };
+  readonly gotoTargets: {
+    arguments: DP.GotoTargetsArguments;
+    body: DP.GotoTargetsResponse["body"];
+  };
+  readonly goto: { arguments: DP.GotoArguments; body: undefined };
+  readonly terminateThreads: { arguments: DP.TerminateThreadsArguments; body: undefined };
   readonly setBreakpoints: {
     arguments: DP.SetBreakpointsArguments;
     body: DP.SetBreakpointsResponse["body"];
