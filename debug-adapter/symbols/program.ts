@@ -13,8 +13,10 @@ import type {
   FunctionPlace,
   ImageSymbols,
   LineAddresses,
+  NamedEnumerator,
   SourceFrame,
 } from "./image-symbols.ts";
+import { enumeratorsIn } from "./enumerators.ts";
 import type { FrameState } from "./location.ts";
 import { REGISTERS, type RegisterSet } from "./registers.ts";
 import { type ActiveFunction, ScopeIndex, variablesIn } from "./scopes.ts";
@@ -46,8 +48,8 @@ export class ProgramSymbols implements ImageSymbols {
   private readonly ownProblems: string[] = [];
   private readonly addressSize: 4 | 8;
   private frames: { calls: CallFrames; unwinder: Unwinder } | undefined;
-  private globalsByName: Map<string, Variable[]> | undefined;
-  private typesByName: Map<string, Type> | undefined;
+  private readonly globalsByName = new Map<string, readonly Variable[]>();
+  private readonly typesByName = new Map<string, Type | undefined>();
 
   constructor(bytes: Uint8Array, file: string) {
     const elf = readElf(bytes, file);
@@ -184,25 +186,66 @@ export class ProgramSymbols implements ImageSymbols {
 
   /** Global and file-level variables of that name. */
   globalsNamed(name: string): readonly Variable[] {
-    return this.globalIndex().get(name) ?? [];
+    const known = this.globalsByName.get(name);
+    if (known) return known;
+    const scope = this.variableScope(0n, undefined);
+    const variables = this.scopes
+      .entriesNamed("variable", name)
+      .filter(({ attributes }) => attributes.has(At.location) || attributes.has(At.constValue))
+      .map((entry) => makeVariable(entry, scope, this.types, false));
+    this.globalsByName.set(name, variables);
+    return variables;
   }
 
   /** All global and file-level variables. */
   globals(): Variable[] {
-    return [...this.globalIndex().values()].flat();
+    return [...this.globalNames()].flatMap((name) => this.globalsNamed(name));
+  }
+
+  globalNames(): Iterable<string> {
+    return this.scopes.names("variable");
+  }
+
+  enumeratorNames(): Iterable<string> {
+    return this.scopes.names("enumerator");
+  }
+
+  /** The enumerator of that name in an enumeration at file level. */
+  enumeratorNamed(name: string): NamedEnumerator | undefined {
+    const parent = this.scopes.entriesNamed("enumerator", name)[0]?.parent;
+    const type = parent && stripped(this.types.read(parent));
+    if (type?.kind !== "enum") return undefined;
+    const found = type.enumerators.find((each) => each.name === name);
+    return found && { type, value: found.value };
   }
 
   /** A type by its name in C, e.g. "struct vmcb" or "u64"; rather complete than only declared. */
   typeNamed(name: string): Type | undefined {
-    if (!this.typesByName) {
-      this.typesByName = new Map();
-      for (const entry of this.scopes.typeEntries()) {
-        const type = this.types.read(entry);
-        const known = this.typesByName.get(typeName(type));
-        if (!known || sizeOf(known) === undefined) this.typesByName.set(typeName(type), type);
-      }
-    }
-    return this.typesByName.get(name);
+    if (this.typesByName.has(name)) return this.typesByName.get(name);
+    const entries = this.scopes.entriesNamed("type", name.replace(/^(?:struct|union|enum) /, ""));
+    const types = entries.map((entry) => this.types.read(entry));
+    const fits = types.filter((type) => typeName(type) === name);
+    const best = fits.find((type) => sizeOf(type) !== undefined) ?? fits[0];
+    this.typesByName.set(name, best);
+    return best;
+  }
+
+  enumeratorNamed(name: string): NamedEnumerator | undefined {
+    this.enumerators ??= enumeratorsIn(this.info, this.types);
+    return this.enumerators.get(name);
+  }
+
+  globalNames(): Iterable<string> {
+    return this.scopes.variableNames();
+  }
+
+  enumeratorNames(): Iterable<string> {
+    void this.enumeratorNamed("");
+    return this.enumerators?.keys() ?? [];
+  }
+
+  typeNames(): Iterable<string> {
+    return this.scopes.typeNames();
   }
 
   /** The caller of the frame at `pc`, by call frame information. */
@@ -274,24 +317,6 @@ export class ProgramSymbols implements ImageSymbols {
     if (!found || !range || isAssembly(found.entry)) return address;
     const table = this.sources.tableOf(found.entry.unit);
     return table?.bodyOf(range.start, range.end) ?? address;
-  }
-
-  private globalIndex(): Map<string, Variable[]> {
-    if (this.globalsByName) return this.globalsByName;
-    this.globalsByName = new Map();
-    const scope = this.variableScope(0n, undefined);
-    for (const unit of this.info.units) {
-      void unit.entries;
-      for (const entry of unit.root.children) {
-        if (entry.tag !== Tag.variable || entry.name === undefined) continue;
-        if (!entry.attributes.has(At.location) && !entry.attributes.has(At.constValue)) continue;
-        const variable = makeVariable(entry, scope, this.types, false);
-        const same = this.globalsByName.get(variable.name);
-        if (same) same.push(variable);
-        else this.globalsByName.set(variable.name, [variable]);
-      }
-    }
-    return this.globalsByName;
   }
 
   private attempt<T>(read: () => T, otherwise: T): T {

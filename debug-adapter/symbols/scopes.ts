@@ -1,8 +1,8 @@
 // Finds what of the source is in effect at a pc: functions, inlined calls, blocks, variables.
-import { At, Tag } from "./dwarf/constants.ts";
+import { At, Form, Tag } from "./dwarf/constants.ts";
 import type { Entry } from "./dwarf/entry.ts";
-import { asExpression } from "./dwarf/forms.ts";
 import type { DebugInfo } from "./dwarf/info.ts";
+import { type NamedKind, NameIndex } from "./dwarf/name-index.ts";
 import type { AddressRange } from "./dwarf/range-list.ts";
 import { FormatError } from "./dwarf/reader.ts";
 import type { Unit } from "./dwarf/unit.ts";
@@ -30,13 +30,12 @@ interface FunctionRange extends AddressRange {
 const MAX_NESTING = 256;
 const MAX_OVERLAP = 16;
 
-const NAMED_TYPES: ReadonlySet<number> = new Set([
-  Tag.baseType,
-  Tag.typedef,
-  Tag.structureType,
-  Tag.unionType,
-  Tag.enumerationType,
-]);
+/** So many units are searched for code of one function: one may be inlined in thousands. */
+const MAX_UNITS = 200;
+
+/** Forms of a location that is a list, in DWARF 5, in DWARF 4, and until DWARF 3. */
+const LIST_FORMS: ReadonlySet<number> = new Set([Form.loclistx, Form.secOffset]);
+const OLD_LIST_FORMS: ReadonlySet<number> = new Set([Form.data4, Form.data8]);
 
 /** Entries by address and by name, each unit read when it is first needed. */
 export class ScopeIndex {
@@ -45,7 +44,7 @@ export class ScopeIndex {
   private readonly unitRanges: readonly UnitRange[];
   private readonly functions = new Map<Unit, FunctionRange[]>();
   private readonly optimised = new Map<Unit, boolean>();
-  private names: Map<string, Entry[]> | undefined;
+  private nameIndex: NameIndex | undefined;
 
   /** `lineRanges` gives the code of a unit that does not say where its code is. */
   constructor(
@@ -90,22 +89,34 @@ export class ScopeIndex {
 
   /** Functions with code, and calls inlined somewhere, of that name. */
   functionsNamed(name: string): readonly Entry[] {
-    if (!this.names) {
-      this.names = new Map();
-      for (const unit of this.info.units) {
-        for (const entry of unit.entries.values()) this.addName(this.names, entry);
-      }
+    const units = this.index().unitsWithFunction(name);
+    if (units.length > MAX_UNITS) {
+      this.info.report(
+        `${name} is in ${units.length} units; only ${MAX_UNITS} are searched for it`,
+      );
     }
-    return this.names.get(name) ?? [];
+    return units.slice(0, MAX_UNITS).flatMap((unit) => this.functionsIn(unit, name));
   }
 
-  /** Type entries of all units that have a name, declarations included. */
-  *typeEntries(): Generator<Entry> {
-    for (const unit of this.info.units) {
-      for (const entry of unit.entries.values()) {
-        if (NAMED_TYPES.has(entry.tag) && entry.attributes.has(At.name)) yield entry;
-      }
-    }
+  /** Entries of that name at the top of units, and enumerators there. */
+  entriesNamed(kind: NamedKind, name: string): Entry[] {
+    const named = this.index().named(kind, name);
+    return named.flatMap(({ unit, offset }) => unit.entries.get(offset) ?? []);
+  }
+
+  /** Names of such entries. */
+  names(kind: NamedKind): Iterable<string> {
+    return this.index().names(kind);
+  }
+
+  /** Names of types at the top of units, without "struct" and the like. */
+  typeNames(): string[] {
+    return [...this.index().names("type")];
+  }
+
+  private index(): NameIndex {
+    this.nameIndex ??= new NameIndex(this.info);
+    return this.nameIndex;
   }
 
   /**
@@ -115,10 +126,12 @@ export class ScopeIndex {
   isOptimised(unit: Unit): boolean {
     let known = this.optimised.get(unit);
     if (known === undefined) {
-      known = [...unit.entries.values()].some((entry) => {
-        const location = entry.get(At.location);
-        return location !== undefined && asExpression(location) === undefined;
-      });
+      const isOld = unit.header.version < 4;
+      const isList = ({ attribute, form }: { attribute: number; form: number }) =>
+        attribute === At.location && (LIST_FORMS.has(form) || (isOld && OLD_LIST_FORMS.has(form)));
+      known = [...unit.entries.values()].some(({ abbreviation }) =>
+        abbreviation.shapes.some(isList),
+      );
       this.optimised.set(unit, known);
     }
     return known;
@@ -130,7 +143,7 @@ export class ScopeIndex {
       return entry.unit.rangesOf(entry).filter(({ start }) => this.isLoaded(start));
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
-      this.info.problems.push(error.message);
+      this.info.report(error.message);
       return [];
     }
   }
@@ -163,13 +176,13 @@ export class ScopeIndex {
     return undefined;
   }
 
-  private addName(names: Map<string, Entry[]>, entry: Entry): void {
-    if (entry.tag !== Tag.subprogram && entry.tag !== Tag.inlinedSubroutine) return;
-    const { name } = entry;
-    if (name === undefined || this.rangesOf(entry).length === 0) return;
-    const same = names.get(name);
-    if (same) same.push(entry);
-    else names.set(name, [entry]);
+  private functionsIn(unit: Unit, name: string): Entry[] {
+    const found: Entry[] = [];
+    for (const entry of unit.entries.values()) {
+      if (entry.tag !== Tag.subprogram && entry.tag !== Tag.inlinedSubroutine) continue;
+      if (entry.name === name && this.rangesOf(entry).length > 0) found.push(entry);
+    }
+    return found;
   }
 }
 

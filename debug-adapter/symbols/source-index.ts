@@ -99,16 +99,14 @@ export class SourceIndex {
   private index(): Map<string, SourceFile[]> {
     if (this.files) return this.files;
     this.files = new Map();
-    for (const unit of this.info.units) {
-      const table = this.tableOf(unit);
+    const tables = new Set(this.info.units.map((unit) => this.tableOf(unit)));
+    for (const table of tables) {
       if (!table) continue;
       for (const [file, path] of table.header.files.entries()) {
         if (path === "") continue;
         const known = this.files.get(path);
         if (!known) this.files.set(path, [{ table, file }]);
-        else if (!known.some((each) => each.table === table && each.file === file)) {
-          known.push({ table, file });
-        }
+        else known.push({ table, file });
       }
     }
     return this.files;

@@ -15,12 +15,38 @@ export interface Abbreviation {
   readonly shapes: readonly AttributeShape[];
 }
 
-/** Reads the table that begins at the reader's position: abbreviation code -> shape. */
-export function readAbbreviations(reader: Reader): Map<number, Abbreviation> {
-  const table = new Map<number, Abbreviation>();
-  for (;;) {
+/** A table by code, read as far as it was asked for: a unit's own entry needs the first alone. */
+export class AbbreviationTable {
+  private readonly reader: Reader;
+  private readonly known = new Map<number, Abbreviation>();
+  private isComplete = false;
+
+  /** The table begins at the reader's position. */
+  constructor(reader: Reader) {
+    this.reader = reader;
+  }
+
+  /** Throws a FormatError where the table is damaged before that code. */
+  get(code: number): Abbreviation | undefined {
+    for (;;) {
+      const found = this.known.get(code);
+      if (found || this.isComplete) return found;
+      this.readNext();
+    }
+  }
+
+  all(): Iterable<Abbreviation> {
+    while (!this.isComplete) this.readNext();
+    return this.known.values();
+  }
+
+  private readNext(): void {
+    const { reader } = this;
     const code = reader.atEnd ? 0 : reader.uleb();
-    if (code === 0) return table;
+    if (code === 0) {
+      this.isComplete = true;
+      return;
+    }
     const tag = reader.uleb();
     const hasChildren = reader.u8() !== 0;
     const shapes: AttributeShape[] = [];
@@ -31,6 +57,6 @@ export function readAbbreviations(reader: Reader): Map<number, Abbreviation> {
       const implicit = form === Form.implicitConst ? reader.sleb64() : 0n;
       shapes.push({ attribute, form, implicit });
     }
-    table.set(code, { tag, hasChildren, shapes });
+    this.known.set(code, { tag, hasChildren, shapes });
   }
 }

@@ -1,32 +1,48 @@
 // One debugging information entry (DIE) with its attributes, children and parent.
+import type { Abbreviation } from "./abbreviations.ts";
 import { At } from "./constants.ts";
 import { type AttributeValue, asNumber, asString } from "./forms.ts";
 import type { Unit } from "./unit.ts";
+
+const NO_CHILDREN: readonly Entry[] = [];
 
 /** How many abstract_origin and specification links are followed before they count as a cycle. */
 const MAX_LINKS = 16;
 
 export class Entry {
   readonly unit: Unit;
-  /** Offset in .debug_info. */
+  /** Offset in the unit's section. */
   readonly offset: number;
-  readonly tag: number;
-  readonly attributes: ReadonlyMap<number, AttributeValue>;
+  readonly abbreviation: Abbreviation;
   readonly parent: Entry | undefined;
-  readonly children: Entry[] = [];
+  readonly children: readonly Entry[];
+  private readonly attributesOffset: number;
+  private known: ReadonlyMap<number, AttributeValue> | undefined;
 
   constructor(
     unit: Unit,
     offset: number,
-    tag: number,
-    attributes: ReadonlyMap<number, AttributeValue>,
+    abbreviation: Abbreviation,
+    attributesOffset: number,
     parent: Entry | undefined,
   ) {
     this.unit = unit;
     this.offset = offset;
-    this.tag = tag;
-    this.attributes = attributes;
+    this.abbreviation = abbreviation;
+    this.attributesOffset = attributesOffset;
     this.parent = parent;
+    this.children = abbreviation.hasChildren ? [] : NO_CHILDREN;
+  }
+
+  get tag(): number {
+    return this.abbreviation.tag;
+  }
+
+  /** Decoded at first use: of the entries of a large program few are ever looked at. */
+  get attributes(): ReadonlyMap<number, AttributeValue> {
+    const { unit, attributesOffset, abbreviation, parent } = this;
+    this.known ??= unit.attributesAt(attributesOffset, abbreviation, parent === undefined);
+    return this.known;
   }
 
   get(attribute: number): AttributeValue | undefined {
@@ -69,7 +85,7 @@ export class Entry {
   /** The entry that a reference attribute of this entry points to. */
   target(attribute: number): Entry | undefined {
     const value = this.get(attribute);
-    if (value?.kind === "reference") return this.unit.info.entryAt(value.value);
+    if (value?.kind === "reference") return this.unit.entryAt(value.value);
     if (value?.kind === "signature") return this.unit.info.typeOfSignature(value.value);
     return undefined;
   }

@@ -140,6 +140,54 @@ export function readForm(
   return decode(reader, context);
 }
 
+type Skip = (reader: Reader, context: FormContext) => void;
+
+const skipFixed =
+  (size: number): Skip =>
+  (reader) =>
+    reader.skip(size);
+const skipLeb: Skip = (reader) => {
+  while (reader.u8() >= 0x80);
+};
+const skipOffset: Skip = (reader, context) => reader.skip(context.offsetSize);
+
+/** Ways past a value that make nothing of it, for the forms of which there are very many. */
+const SKIPPERS: Readonly<Record<number, Skip>> = {
+  [Form.addr]: (r, c) => r.skip(c.addressSize),
+  [Form.data1]: skipFixed(1),
+  [Form.data2]: skipFixed(2),
+  [Form.data4]: skipFixed(4),
+  [Form.data8]: skipFixed(8),
+  [Form.sdata]: skipLeb,
+  [Form.udata]: skipLeb,
+  [Form.string]: (r) => r.skipString(),
+  [Form.strp]: skipOffset,
+  [Form.lineStrp]: skipOffset,
+  [Form.secOffset]: skipOffset,
+  [Form.flag]: skipFixed(1),
+  [Form.flagPresent]: () => {},
+  [Form.implicitConst]: () => {},
+  [Form.exprloc]: (r) => r.skip(r.uleb()),
+  [Form.ref1]: skipFixed(1),
+  [Form.ref2]: skipFixed(2),
+  [Form.ref4]: skipFixed(4),
+  [Form.strx]: skipLeb,
+  [Form.strx1]: skipFixed(1),
+  [Form.strx2]: skipFixed(2),
+  [Form.strx3]: skipFixed(3),
+  [Form.strx4]: skipFixed(4),
+  [Form.addrx]: skipLeb,
+  [Form.loclistx]: skipLeb,
+  [Form.rnglistx]: skipLeb,
+};
+
+/** Moves past one value; throws as `readForm` does where it is not there or of an unknown form. */
+export function skipForm(reader: Reader, form: number, context: FormContext): void {
+  const skip = SKIPPERS[form];
+  if (skip) skip(reader, context);
+  else readForm(reader, form, 0n, context);
+}
+
 /** The bits of a constant, widened by its sign where the form gives one. */
 export function asConstant(value: AttributeValue | undefined): bigint | undefined {
   return value?.kind === "constant" ? value.value : undefined;

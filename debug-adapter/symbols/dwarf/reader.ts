@@ -160,6 +160,13 @@ export class Reader {
     return text;
   }
 
+  /** Moves past a string. */
+  skipString(): void {
+    const nul = this.bytes.indexOf(0, this.position);
+    if (nul < 0 || nul >= this.end) throw this.error("string without an end");
+    this.position = nul + 1;
+  }
+
   error(reason: string): FormatError {
     return new FormatError(`${this.name}+${hex(this.position)}: ${reason}`);
   }

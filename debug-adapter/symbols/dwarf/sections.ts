@@ -4,6 +4,7 @@ import { FormatError, Reader } from "./reader.ts";
 
 const NAMES = {
   info: ".debug_info",
+  types: ".debug_types",
   abbrev: ".debug_abbrev",
   line: ".debug_line",
   lineStrings: ".debug_line_str",

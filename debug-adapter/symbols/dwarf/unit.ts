@@ -1,15 +1,26 @@
 // One unit of .debug_info: its header, its tree of entries, and the bases that its forms need.
-import { type Abbreviation, readAbbreviations } from "./abbreviations.ts";
+import { type Abbreviation, AbbreviationTable } from "./abbreviations.ts";
 import { At } from "./constants.ts";
 import { Entry } from "./entry.ts";
-import { type AttributeValue, asOffset, asString, type FormContext, readForm } from "./forms.ts";
+import {
+  type AttributeValue,
+  asOffset,
+  asString,
+  type FormContext,
+  readForm,
+  skipForm,
+} from "./forms.ts";
 import type { DebugInfo } from "./info.ts";
 import { type AddressRange, readRangeList, readRanges } from "./range-list.ts";
 import { FormatError, type Reader } from "./reader.ts";
 import type { DwarfSections } from "./sections.ts";
 
-/** The header of a unit (sections 7.5.1.1 to 7.5.1.3). */
+/** Where units are: DWARF 4 has type units in a section of their own. */
+export type UnitSection = "info" | "types";
+
+/** The header of a unit (sections 7.5.1.1 to 7.5.1.3; of DWARF 4's type units 7.5.1.2 there). */
 export interface UnitHeader extends FormContext {
+  readonly section: UnitSection;
   readonly end: number;
   /** DW_UT_compile 1, type 2, partial 3, skeleton 4, split_compile 5, split_type 6. */
   readonly unitType: number;
@@ -21,13 +32,17 @@ export interface UnitHeader extends FormContext {
 }
 
 /** Reads the header at the reader's position and leaves the reader at the next unit. */
-export function readUnitHeader(reader: Reader, sections: DwarfSections): UnitHeader {
+export function readUnitHeader(
+  reader: Reader,
+  sections: DwarfSections,
+  section: UnitSection,
+): UnitHeader {
   const unitOffset = reader.position;
   const { length, offsetSize } = reader.initialLength();
   const content = reader.slice(length);
   const version = content.u16();
   if (version < 2 || version > 5) throw content.error(`DWARF version ${version} is not 2 to 5`);
-  let [unitType, addressSize, abbreviationsOffset] = [1, 0, 0];
+  let [unitType, addressSize, abbreviationsOffset] = [section === "types" ? 2 : 1, 0, 0];
   if (version >= 5) {
     unitType = content.u8();
     addressSize = content.u8();
@@ -47,6 +62,7 @@ export function readUnitHeader(reader: Reader, sections: DwarfSections): UnitHea
     typeOffset = unitOffset + content.offset(offsetSize);
   }
   return {
+    section,
     sections,
     version,
     addressSize,
@@ -67,17 +83,18 @@ export class Unit {
   readonly header: UnitHeader;
   /** The unit's own entry; its children are there once `entries` was asked for. */
   readonly root: Entry;
-  private readonly abbreviations: Map<number, Abbreviation>;
+  readonly abbreviations: AbbreviationTable;
   private tree: Map<number, Entry> | undefined;
 
   constructor(info: DebugInfo, header: UnitHeader) {
     this.info = info;
     this.header = header;
-    this.abbreviations = info.abbreviationsAt(header.abbreviationsOffset, () =>
-      readAbbreviations(header.sections.open("abbrev", header.abbreviationsOffset)),
+    this.abbreviations = info.abbreviationsAt(
+      header.abbreviationsOffset,
+      () => new AbbreviationTable(header.sections.open("abbrev", header.abbreviationsOffset)),
     );
-    const reader = header.sections.open("info", header.entriesOffset, header.end);
-    const root = this.readEntry(reader, undefined)?.entry;
+    const reader = this.entriesReader();
+    const root = this.readEntry(reader, undefined);
     if (!root) throw reader.error("unit without an entry");
     this.root = root;
   }
@@ -103,9 +120,60 @@ export class Unit {
       this.readTree(this.tree);
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
-      this.info.problems.push(error.message);
+      this.info.report(error.message);
     }
     return this.tree;
+  }
+
+  /** From the first entry to the end of the unit. */
+  entriesReader(): Reader {
+    const { sections, section, entriesOffset, end } = this.header;
+    return sections.open(section, entriesOffset, end);
+  }
+
+  /** The entry at an offset of a reference: in this unit, else anywhere in .debug_info. */
+  entryAt(offset: number): Entry | undefined {
+    const { unitOffset, end } = this.header;
+    return unitOffset <= offset && offset < end
+      ? this.entries.get(offset)
+      : this.info.entryAt(offset);
+  }
+
+  /** The attributes whose values begin at `offset`; where one is damaged, those before it. */
+  attributesAt(
+    offset: number,
+    { shapes }: Abbreviation,
+    isRoot: boolean,
+  ): ReadonlyMap<number, AttributeValue> {
+    const attributes = new Map<number, AttributeValue>();
+    try {
+      const { sections, section, end } = this.header;
+      const reader = sections.open(section, offset, end);
+      for (const { attribute, form, implicit } of shapes) {
+        attributes.set(attribute, readForm(reader, form, implicit, this.header));
+      }
+      // The root gives the base of the strings itself, and may do so behind its own strings.
+      const base = isRoot ? stringsBase(attributes, this.header.offsetSize) : this.stringsBase;
+      for (const [attribute, value] of attributes) {
+        if (value.kind !== "index" || value.of !== "string") continue;
+        attributes.set(attribute, { kind: "string", value: this.stringAt(value.value, base) });
+      }
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      this.info.report(error.message);
+    }
+    return attributes;
+  }
+
+  /** A string by its index (DW_FORM_strx). */
+  stringAt(index: number, base = this.stringsBase): string {
+    const { sections, offsetSize } = this.header;
+    const slot = sections.open("stringOffsets", base + index * offsetSize);
+    return sections.open("strings", slot.offset(offsetSize)).string();
+  }
+
+  private get stringsBase(): number {
+    return stringsBase(this.root.attributes, this.header.offsetSize);
   }
 
   /** An address attribute, direct or through .debug_addr. */
@@ -165,51 +233,36 @@ export class Unit {
 
   /** Walks with a stack of its own: a damaged unit may nest as deep as it is long. */
   private readTree(tree: Map<number, Entry>): void {
-    const { sections, entriesOffset, end } = this.header;
-    const reader = sections.open("info", entriesOffset, end);
-    const open: Entry[] = [];
-    const root = this.readEntry(reader, undefined);
-    if (!root?.hasChildren) return;
-    open.push(this.root);
+    const reader = this.entriesReader();
+    if (!this.readEntry(reader, undefined)?.abbreviation.hasChildren) return;
+    const open: Entry[] = [this.root];
     while (open.length > 0 && !reader.atEnd) {
       const parent = open.at(-1)!;
-      const read = this.readEntry(reader, parent);
-      if (!read) {
+      const entry = this.readEntry(reader, parent);
+      if (!entry) {
         open.pop();
         continue;
       }
-      parent.children.push(read.entry);
-      tree.set(read.entry.offset, read.entry);
-      if (read.hasChildren) open.push(read.entry);
+      (parent.children as Entry[]).push(entry);
+      tree.set(entry.offset, entry);
+      if (entry.abbreviation.hasChildren) open.push(entry);
     }
   }
 
   /** Undefined for the null entry that ends a list of children. */
-  private readEntry(reader: Reader, parent: Entry | undefined) {
+  private readEntry(reader: Reader, parent: Entry | undefined): Entry | undefined {
     const offset = reader.position;
     const code = reader.uleb();
     if (code === 0) return undefined;
     const abbreviation = this.abbreviations.get(code);
     if (!abbreviation) throw reader.error(`entry of unknown abbreviation ${code}`);
-    const attributes = new Map<number, AttributeValue>();
-    for (const { attribute, form, implicit } of abbreviation.shapes) {
-      attributes.set(attribute, readForm(reader, form, implicit, this.header));
-    }
-    this.resolveStrings(attributes);
-    const entry = new Entry(this, offset, abbreviation.tag, attributes, parent);
-    return { entry, hasChildren: abbreviation.hasChildren };
+    const attributesOffset = reader.position;
+    for (const { form } of abbreviation.shapes) skipForm(reader, form, this.header);
+    return new Entry(this, offset, abbreviation, attributesOffset, parent);
   }
+}
 
-  /** Strings by index become strings; the root's own may precede the base that they need. */
-  private resolveStrings(attributes: Map<number, AttributeValue>): void {
-    for (const [attribute, value] of attributes) {
-      if (value.kind !== "index" || value.of !== "string") continue;
-      const { sections, offsetSize } = this.header;
-      const given = asOffset((this.root?.attributes ?? attributes).get(At.strOffsetsBase));
-      const base = given ?? (offsetSize === 8 ? 16 : 8);
-      const slot = sections.open("stringOffsets", base + value.value * offsetSize);
-      const text = sections.open("strings", slot.offset(offsetSize)).string();
-      attributes.set(attribute, { kind: "string", value: text });
-    }
-  }
+/** Where a unit's part of .debug_str_offsets begins, by its root. */
+function stringsBase(root: ReadonlyMap<number, AttributeValue>, offsetSize: 4 | 8): number {
+  return asOffset(root.get(At.strOffsetsBase)) ?? (offsetSize === 8 ? 16 : 8);
 }
