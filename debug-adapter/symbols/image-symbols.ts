@@ -3,7 +3,7 @@ import type { FrameState } from "./location.ts";
 import type { RegisterSet } from "./registers.ts";
 import type { SourceLocation } from "./source-index.ts";
 import type { SymbolHit, SymbolTable } from "./symbol-table.ts";
-import type { Type } from "./types.ts";
+import type { EnumType, Type } from "./types.ts";
 import type { Unwound } from "./unwind.ts";
 import type { Variable } from "./variable.ts";
 
@@ -42,6 +42,11 @@ export interface LineAddresses {
   readonly line: number;
   /** One for each function, or inlined copy of one, that has code for the line. Ascending. */
   readonly addresses: readonly bigint[];
+}
+
+export interface NamedEnumerator {
+  readonly type: EnumType;
+  readonly value: bigint;
 }
 
 /**
@@ -90,6 +95,12 @@ export interface ImageSymbols {
   globalsNamed(name: string): readonly Variable[];
   /** A type by its name in C, e.g. "struct vmcb" or "u64"; rather complete than only declared. */
   typeNamed(name: string): Type | undefined;
+  /** Where enumerators are known: the one of that name. */
+  enumeratorNamed?(name: string): NamedEnumerator | undefined;
+  /** Names of all global variables, enumerators and types (without tags), for completion. */
+  globalNames?(): Iterable<string>;
+  enumeratorNames?(): Iterable<string>;
+  typeNames?(): Iterable<string>;
   /** The caller of the frame at `pc`, by the program's own unwind tables. */
   unwind(pc: bigint, state: FrameState): Unwound;
 }

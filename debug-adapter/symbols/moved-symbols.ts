@@ -109,6 +109,22 @@ class MovedSymbols implements ImageSymbols {
     return this.linked.typeNamed(name);
   }
 
+  enumeratorNamed(name: string) {
+    return this.linked.enumeratorNamed?.(name);
+  }
+
+  globalNames() {
+    return this.linked.globalNames?.() ?? [];
+  }
+
+  enumeratorNames() {
+    return this.linked.enumeratorNames?.() ?? [];
+  }
+
+  typeNames() {
+    return this.linked.typeNames?.() ?? [];
+  }
+
   unwind(pc: bigint, state: FrameState) {
     return this.linked.unwind(this.link(pc), movedState(state, this.slide));
   }
@@ -140,6 +156,7 @@ class MovedSymbols implements ImageSymbols {
         return variable.type;
       },
       line: variable.line,
+      file: variable.file,
       isShadowed: variable.isShadowed,
       locate: (state) => variable.locate(movedState(state, slide)),
     };

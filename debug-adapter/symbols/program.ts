@@ -16,7 +16,6 @@ import type {
   NamedEnumerator,
   SourceFrame,
 } from "./image-symbols.ts";
-import { enumeratorsIn } from "./enumerators.ts";
 import type { FrameState } from "./location.ts";
 import { REGISTERS, type RegisterSet } from "./registers.ts";
 import { type ActiveFunction, ScopeIndex, variablesIn } from "./scopes.ts";
@@ -230,22 +229,8 @@ export class ProgramSymbols implements ImageSymbols {
     return best;
   }
 
-  enumeratorNamed(name: string): NamedEnumerator | undefined {
-    this.enumerators ??= enumeratorsIn(this.info, this.types);
-    return this.enumerators.get(name);
-  }
-
-  globalNames(): Iterable<string> {
-    return this.scopes.variableNames();
-  }
-
-  enumeratorNames(): Iterable<string> {
-    void this.enumeratorNamed("");
-    return this.enumerators?.keys() ?? [];
-  }
-
   typeNames(): Iterable<string> {
-    return this.scopes.typeNames();
+    return this.scopes.names("type");
   }
 
   /** The caller of the frame at `pc`, by call frame information. */

@@ -15,6 +15,8 @@ export interface Variable {
   readonly type: Type;
   /** Line of its declaration. */
   readonly line: number | undefined;
+  /** The source file that was compiled, as the compiler was given it. */
+  readonly file?: string | undefined;
   /** A variable of an inner block has the same name. */
   readonly isShadowed: boolean;
   /**
@@ -66,6 +68,7 @@ export function makeVariable(
       return type();
     },
     line: entry.declarationLine,
+    file: entry.unit.root.name,
     isShadowed,
     locate(state) {
       try {
