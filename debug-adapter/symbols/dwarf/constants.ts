@@ -59,6 +59,7 @@ export const At = {
   frameBase: 0x40,
   specification: 0x47,
   type: 0x49,
+  signature: 0x69,
   ranges: 0x55,
   entryPc: 0x52,
   callColumn: 0x57,

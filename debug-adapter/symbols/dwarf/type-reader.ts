@@ -38,7 +38,8 @@ export class TypeReader {
   read(entry: Entry): Type {
     const known = this.known.get(entry);
     if (known) return known;
-    const type = this.make(entry);
+    // A unit has only a declaration of what stands in a type unit (section 5.7.1).
+    const type = this.make(entry.target(At.signature) ?? entry);
     this.known.set(entry, type);
     return type;
   }
