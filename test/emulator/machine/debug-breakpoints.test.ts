@@ -241,6 +241,15 @@ describe.each(TIERS)("data breakpoints, %s", (tier) => {
     expect(seen).toEqual(["3: 1 step"]);
   });
 
+  test("an access that meets several says all; the next instruction's own breakpoint is not among them", () => {
+    const rig = prepare("48 89 07 90 90", tier);
+    const seen = log(rig);
+    const next: Breakpoint = { kind: "instruction", at: BigInt(CODE + 3) };
+    set(rig, { kind: "write", at: DATA }, next, { kind: "write", at: DATA + 4n, length: 4 });
+    rig.run(1 + 6 + 1);
+    expect(seen).toEqual(["3: 101"]);
+  });
+
   test("an instruction that faults after its access is not trapped for it", () => {
     // push [rdi] with a stack that is not there
     const rig = prepare("ff 37", tier);
