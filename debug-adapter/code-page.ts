@@ -14,7 +14,7 @@ import { worldOf } from "./translation.ts";
 
 const LONGEST = 15;
 /** How far before a page decoding starts that is to fall into step with its code. */
-const RUN_UP = 128;
+const RUN_UP = 512;
 /** A function is decoded from its start if that is not farther. */
 const FUNCTION_RUN_UP = 2048;
 const PAGE = BigInt(PAGE_SIZE);
@@ -44,9 +44,9 @@ interface PageContents {
 }
 
 /**
- * Decodes page by page. Instructions begin at anchors: the reference, rip, what the CPU has decoded
- * to execute, the starts of functions; between them where decoding leads, and at a page's start where
- * a run-up through the page before leads.
+ * Decodes page by page. Instructions begin at the reference and at anchors: rip, what the CPU has
+ * decoded to execute, the starts of functions; between them where decoding leads, and at a page's
+ * start where a run-up through the page before leads.
  */
 export class CodePageView {
   private readonly debuggee: Debuggee;
@@ -69,14 +69,14 @@ export class CodePageView {
   /** The rows that begin in a page: they leave no byte out, and the next page's go on behind them. */
   rows(page: bigint): CodeRow[] {
     const { bytes, anchors, reason } = this.page(page);
-    const start = page * PAGE;
+    const inside = this.referenceIn(page);
     if (bytes.length === 0) {
-      const inside = this.reference.address - start;
-      const offsets = inside > 0n && inside < PAGE ? [0n, inside] : [0n];
-      return offsets.map((offset) => unreadable(start + offset, reason));
+      const offsets = inside === undefined || inside === 0 ? [0] : [0, inside];
+      return offsets.map((offset) => unreadable(page * PAGE + BigInt(offset), reason));
     }
     const first = this.firstStart(page);
-    const cuts = [first, ...anchors.map(({ offset }) => offset).filter((each) => each > first)];
+    const begins = new Set(anchors.map(({ offset }) => offset)).add(inside ?? first).add(first);
+    const cuts = [...begins].filter((each) => each >= first).sort((x, y) => x - y);
     const rows: CodeRow[] = [];
     cuts.forEach((from, i) => {
       const to = cuts[i + 1] ?? PAGE_SIZE;
@@ -102,9 +102,19 @@ export class CodePageView {
     return rows;
   }
 
-  /** Offset of the first instruction that begins in a page: not 0 where one reaches in. */
+  /** Offset of the reference, if it lies in the page. */
+  private referenceIn(page: bigint): number | undefined {
+    const { address } = this.reference;
+    return address / PAGE === page ? Number(address % PAGE) : undefined;
+  }
+
+  /**
+   * Offset of the first instruction that begins in a page: not 0 where one reaches in. The reference
+   * has no part in the run-up, so that every reference on a row sees the same rows.
+   */
   private firstStart(page: bigint): number {
-    const known = this.page(page).anchors[0]?.offset ?? PAGE_SIZE;
+    const anchor = this.page(page).anchors[0]?.offset ?? PAGE_SIZE;
+    const known = Math.min(anchor, this.referenceIn(page) ?? PAGE_SIZE);
     if (known === 0 || page === 0n) return 0;
     const { bytes, anchors } = this.page(page - 1n);
     if (bytes.length === 0) return 0;
@@ -183,7 +193,6 @@ export class CodePageView {
     const bytes = spaces.read(place, PAGE_SIZE + LONGEST - 1);
     const sizes = new Map<number, CodeBits | undefined>();
     for (const offset of this.functionStarts(page)) sizes.set(offset, undefined);
-    this.mark(sizes, page, this.reference.address, undefined);
     const { codePages } = machine.cpu.engine;
     for (const { offset, code } of codePages.starts(machine.memory.canonical(found.physical))) {
       sizes.set(offset, code);
@@ -203,11 +212,9 @@ export class CodePageView {
     sizes: Map<number, CodeBits | undefined>,
     page: bigint,
     address: bigint,
-    bits: CodeBits | undefined,
+    bits: CodeBits,
   ): void {
-    if (address / PAGE !== page) return;
-    const offset = Number(address % PAGE);
-    sizes.set(offset, bits ?? sizes.get(offset));
+    if (address / PAGE === page) sizes.set(Number(address % PAGE), bits);
   }
 
   private functionAt(address: bigint) {
