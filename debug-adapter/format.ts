@@ -21,6 +21,7 @@ export const showNumber = (format: NumberFormat): ShowNumber =>
   format === "decimal" ? decimal : hexadecimal;
 
 export function formatTerm(term: Term, show: ShowNumber = hexadecimal): string {
+  if (term.show !== undefined) return term.show({ hex: show.format === "hexadecimal" });
   if (term.shown !== undefined) return term.shown;
   if (term.number !== undefined) return show(term.number);
   if (term.text !== undefined) return term.text;

@@ -1,218 +1,182 @@
-/** What names in expressions stand for: fields of an exit, registers, VMCB fields, C variables, symbols. */
-import { decodeBits, VMCB_FIELDS, type VmcbFieldName, type VmcbView } from "../emulator/index.ts";
+/** What names in expressions stand for, in a frame and at an exit. */
 import type { Debuggee } from "./debuggee.ts";
-import { type ExitRecord, fieldsOf } from "./exit-log.ts";
-import { type NamedTerm, type Names, numberTerm, type Term } from "./expression/evaluate.ts";
-import { formatReference, parseSpace, type SpaceName } from "./memory-reference.ts";
-import { registerByName, type World } from "./register-file.ts";
+import type { ExitRecord } from "./exit-log.ts";
+import type { TypeSource } from "./expression/base-types.ts";
+import type { Home } from "./expression/home.ts";
+import type { Names, Term } from "./expression/term.ts";
+import { ExitFieldNames } from "./names/exit.ts";
+import {
+  isRegisterName,
+  memoryTerm,
+  msrsTerm,
+  type RegisterView,
+  registerTerm,
+  vmcbTerm,
+  withFields,
+  worldTerm,
+} from "./names/machine.ts";
+import { homeOf, programName, qualifiedName, typeSource } from "./names/program.ts";
+import { writePlace } from "./place-access.ts";
+import type { World } from "./register-file.ts";
 import type { CodeFrame } from "./stack.ts";
-import { fromBytes } from "./symbols/location.ts";
-import { readValue, type Value } from "./symbols/value.ts";
-import { hex, UserError } from "./text.ts";
+import { UserError } from "./text.ts";
+
+export { spaceOf } from "./names/program.ts";
 
 /** Names in the condition of an exit breakpoint: the exit's fields and the guest's registers first. */
 export function exitNames(debuggee: Debuggee, exit: ExitRecord): Names {
-  const fields: Record<string, unknown> = { ...fieldsOf(exit, debuggee.machine) };
-  const registers = debuggee.registers("guest");
-  const own: Readonly<Record<string, bigint | undefined>> = {
-    number: BigInt(exit.number),
-    exitinfo1: exit.info1,
-    exitinfo2: exit.info2,
-    rip: exit.guestRip,
-    leaf: BigInt.asUintN(32, exit.registers.get("rax") ?? 0n),
-    // Fields that this exit does not have compare as 0, so that one condition serves all exits.
-    ...{ port: 0n, size: 0n, in: 0n, msr: 0n, write: 0n, gpa: 0n, vector: 0n },
-  };
-  const register = (name: string): Term | undefined =>
-    numeric(registers && registerByName(registers, name));
-  return {
-    name(name) {
-      const field = fields[name];
-      if (typeof field === "string") return { text: field };
-      if (typeof field === "number" || typeof field === "bigint" || typeof field === "boolean") {
-        return numberTerm(field);
-      }
-      const mine = own[name];
-      if (mine !== undefined) return { number: mine };
-      return register(name) ?? programName(debuggee, "host", undefined, name);
-    },
-    register,
-    memory: (space, address, size) => memoryTerm(debuggee, space, address, size),
-  };
+  return new ExitNames(debuggee, exit);
 }
 
 /** Names where the machine is, or in a frame of the stack: locals first, then globals and registers. */
 export function frameNames(debuggee: Debuggee, frame?: CodeFrame): Names {
-  const world = frame?.world ?? debuggee.world;
-  const registers = frame?.registers ?? debuggee.registers(world);
-  const register = (name: string): Term | undefined =>
-    numeric(registers && registerByName(registers, name));
-  return {
-    name(name) {
-      const found = programName(debuggee, world, frame, name) ?? register(name);
-      if (found !== undefined) return found;
-      const exit = debuggee.exits.last;
-      return exit && exitNames(debuggee, exit).name(name);
-    },
-    register,
-    memory: (space, address, size) => memoryTerm(debuggee, space, address, size),
+  return new FrameNames(debuggee, frame);
+}
+
+/** As frameNames, and expressions may assign. `changed` is told of what was written. */
+export function assigningNames(
+  debuggee: Debuggee,
+  frame: CodeFrame | undefined,
+  changed: (place: Parameters<typeof writePlace>[1]) => void,
+): Names {
+  const names = new FrameNames(debuggee, frame);
+  names.store = (place, value) => {
+    writePlace(debuggee, place, value);
+    changed(place);
   };
+  return names;
 }
 
-const numeric = (value: bigint | undefined): Term | undefined =>
-  value === undefined ? undefined : { number: value };
+/** What both have: made lazily, because conditions are asked at every exit. */
+abstract class MachineNames implements Names {
+  protected readonly debuggee: Debuggee;
+  protected readonly frame: CodeFrame | undefined;
+  private madeTypes: TypeSource | undefined;
+  private madeHome: Home | undefined;
+  store?: NonNullable<Names["store"]>;
 
-function programName(
-  debuggee: Debuggee,
-  world: World,
-  frame: CodeFrame | undefined,
-  name: string,
-): Term | undefined {
-  const space = spaceOf(debuggee, world);
-  const local = frame?.variables.find((each) => each.name === name && !each.isShadowed);
-  if (frame && local) {
-    return valueTerm(readValue(name, local.type, local.locate(frame.state), frame.state), space);
+  constructor(debuggee: Debuggee, frame: CodeFrame | undefined) {
+    this.debuggee = debuggee;
+    this.frame = frame;
   }
-  const found = globalTerm(debuggee, frame, name, world) ?? globalTerm(debuggee, frame, name);
-  if (name !== "vmcb") return found;
-  const vmcb = debuggee.spaces.vmcb;
-  if (vmcb === undefined) return found;
-  const fields = vmcbTerm(vmcb);
-  if (found === undefined) return fields;
-  return { ...found, member: (field) => found.member?.(field) ?? fields.member?.(field) };
-}
 
-/** A C global or an ELF symbol, of the images of one world or of any. */
-function globalTerm(
-  debuggee: Debuggee,
-  frame: CodeFrame | undefined,
-  name: string,
-  world?: World,
-): Term | undefined {
-  for (const image of debuggee.images.all) {
-    if (world !== undefined && image.world !== world) continue;
-    const space = spaceOf(debuggee, image.world);
-    if (space === undefined) continue;
-    const [global] = image.symbols.globalsNamed(name);
-    const state = frame?.image === image ? frame.state : memoryState(debuggee, image.world);
-    if (global) return valueTerm(readValue(name, global.type, global.locate(state), state), space);
-    const [symbol] = image.symbols.symbols.named(name);
-    if (symbol) {
-      const reference = formatReference({ space, address: symbol.address });
-      return { number: symbol.address, reference, shown: `${hex(symbol.address)} <${name}>` };
+  abstract name(name: string): Term | undefined;
+  protected abstract get view(): RegisterView;
+  /** Whose program names come first. */
+  protected abstract get programWorld(): World;
+
+  get types(): TypeSource {
+    this.madeTypes ??= typeSource(this.debuggee, this.programWorld, this.frame);
+    return this.madeTypes;
+  }
+
+  get home(): Home {
+    this.madeHome ??= homeOf(this.debuggee, this.programWorld, this.frame);
+    return this.madeHome;
+  }
+
+  register(name: string): Term | undefined {
+    const { debuggee } = this;
+    switch (name.toLowerCase()) {
+      case "vmcb":
+        return this.vmcb();
+      case "host":
+        return worldTerm(debuggee, "host");
+      case "guest":
+        return worldTerm(debuggee, "guest");
+      case "msr":
+        return msrsTerm(debuggee);
     }
+    const found = this.ownRegister(name);
+    if (found !== undefined || !isRegisterName(name)) return found;
+    throw new UserError(unknownRegister(name, this.view));
   }
-  return undefined;
-}
 
-function memoryState(debuggee: Debuggee, world: World) {
-  return {
-    register: () => undefined,
-    readMemory: (address: bigint, length: number) => {
-      const bytes = debuggee.readLinear(world, address, length);
-      return bytes.length === length ? bytes : undefined;
-    },
-  };
-}
-
-/** Virtual addresses of a world; undefined for the guest before there is one. */
-export function spaceOf(debuggee: Debuggee, world: World): SpaceName | undefined {
-  if (world === "guest" && debuggee.spaces.guest === undefined) return undefined;
-  return debuggee.spaces.resolve({ kind: world === "host" ? "hva" : "gva" });
-}
-
-/** A value of the program's source. */
-export function valueTerm(value: Value, space: SpaceName | undefined): Term {
-  const { address } = value;
-  const place = address ?? (value.type.includes("*") ? value.number : undefined);
-  const isPointer = value.type.includes("*") && value.childCount === 1;
-  const target = (): Term | undefined => {
-    const [child] = isPointer ? value.children(0, 1) : [];
-    return child && valueTerm(child, space);
-  };
-  return {
-    ...(value.number === undefined ? {} : { number: value.number }),
-    ...(place === undefined || space === undefined
-      ? {}
-      : { reference: formatReference({ space, address: place }) }),
-    shown: value.text,
-    type: value.type,
-    childCount: value.childCount,
-    member: (name) => (isPointer ? target()?.member?.(name) : memberOf(value, name, space)),
-    index: (index) => {
-      if (isPointer || index < 0n || index >= BigInt(value.childCount)) return undefined;
-      const [child] = value.children(Number(index), 1);
-      return child && valueTerm(child, space);
-    },
-    target,
-    children: (start, count) =>
-      value
-        .children(start, count)
-        .map((each) => ({ name: each.name, term: valueTerm(each, space) })),
-  };
-}
-
-/** A member by name, those of unnamed structs and unions included. */
-function memberOf(value: Value, name: string, space: SpaceName | undefined): Term | undefined {
-  for (const child of value.children()) {
-    if (child.name === name) return valueTerm(child, space);
-    const inner = child.name === "" ? memberOf(child, name, space) : undefined;
-    if (inner) return inner;
+  protected ownRegister(name: string): Term | undefined {
+    return registerTerm(this.debuggee, this.view, name);
   }
-  return undefined;
-}
 
-const plain = (name: string): string => name.toLowerCase().replaceAll("_", "");
-const FIELD_NAMES = Object.keys(VMCB_FIELDS) as VmcbFieldName[];
-const BY_PLAIN_NAME = new Map(FIELD_NAMES.map((name) => [plain(name), name]));
-
-/** The VMCB with its fields as members; case and underscores do not matter. */
-function vmcbTerm(vmcb: VmcbView): Term {
-  return {
-    number: BigInt(vmcb.address),
-    reference: `hpa:${hex(vmcb.address)}`,
-    type: "VMCB",
-    member: (name) => {
-      const field = BY_PLAIN_NAME.get(plain(name));
-      return field && fieldTerm(vmcb, field);
-    },
-  };
-}
-
-export function fieldTerm(vmcb: VmcbView, name: VmcbFieldName): Term {
-  const value = vmcb.read(name);
-  const reference = `hpa:${hex(vmcb.address + VMCB_FIELDS[name].offset)}`;
-  if (value instanceof Uint8Array) {
-    const text = Array.from(value, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
-    return { shown: text, reference };
+  private vmcb(): Term {
+    const { vmcb } = this.debuggee.spaces;
+    if (vmcb === undefined) throw new UserError("There is no VMCB yet: no VMRUN has happened.");
+    return vmcbTerm(vmcb);
   }
-  if (typeof value === "object") {
-    const parts: Record<string, bigint> = {
-      selector: BigInt(value.selector),
-      attributes: BigInt(value.attributes),
-      limit: BigInt(value.limit),
-      base: value.base,
-    };
-    const member = (part: string) => numeric(parts[part]);
-    return { shown: hex(value.selector), reference, member, ...partsOf(parts) };
+
+  protected program(name: string): Term | undefined {
+    const found = programName(this.debuggee, this.programWorld, this.frame, name);
+    const { vmcb } = this.debuggee.spaces;
+    if (name !== "vmcb" || vmcb === undefined) return found;
+    const fields = vmcbTerm(vmcb);
+    return found === undefined ? fields : withFields(found, fields);
   }
-  const number = BigInt(value);
-  const bits = Object.fromEntries(decodeBits(name, number).map((bit) => [bit.name, bit.value]));
-  const member = (bit: string) => numeric(bits[bit]);
-  return { number, reference, ...(Object.keys(bits).length > 0 ? { member } : {}) };
+
+  qualified(scope: string, name: string): Term | undefined {
+    return qualifiedName(this.debuggee, scope, name);
+  }
+
+  memory(space: string, address: bigint, size: number): Term {
+    return memoryTerm(this.debuggee, space, address, size);
+  }
 }
 
-function partsOf(parts: Readonly<Record<string, bigint>>) {
-  const children = (): NamedTerm[] =>
-    Object.entries(parts).map(([name, number]) => ({ name, term: { number } }));
-  return { children, childCount: Object.keys(parts).length };
+function unknownRegister(name: string, { world, fixedBecause }: RegisterView): string {
+  if (fixedBecause !== undefined) return `${name} is not known in this frame: it was not saved`;
+  return `${name} of the ${world} is not known now`;
 }
 
-function memoryTerm(debuggee: Debuggee, text: string, address: bigint, size: number): Term {
-  const space = debuggee.spaces.resolve(parseSpace(text));
-  const at = BigInt.asUintN(64, address);
-  const bytes = debuggee.spaces.read({ space, address: at }, size);
-  const reference = formatReference({ space, address: at });
-  if (bytes.length < size) throw new UserError(`Memory at ${reference} cannot be read.`);
-  return { number: fromBytes(bytes), reference };
+class ExitNames extends MachineNames {
+  private readonly fields: ExitFieldNames;
+  private madeView: RegisterView | undefined;
+
+  constructor(debuggee: Debuggee, exit: ExitRecord) {
+    super(debuggee, undefined);
+    this.fields = new ExitFieldNames(debuggee, exit);
+  }
+
+  protected get programWorld(): World {
+    return "host";
+  }
+
+  protected get view(): RegisterView {
+    this.madeView ??= { world: "guest", registers: this.debuggee.registers("guest") };
+    return this.madeView;
+  }
+
+  name(name: string): Term | undefined {
+    return this.fields.get(name) ?? this.ownRegister(name) ?? this.program(name);
+  }
+}
+
+class FrameNames extends MachineNames {
+  private readonly world: World;
+  private madeView: RegisterView | undefined;
+
+  constructor(debuggee: Debuggee, frame: CodeFrame | undefined) {
+    super(debuggee, frame);
+    this.world = frame?.world ?? debuggee.world;
+  }
+
+  protected get programWorld(): World {
+    return this.world;
+  }
+
+  protected get view(): RegisterView {
+    this.madeView ??= this.makeView();
+    return this.madeView;
+  }
+
+  private makeView(): RegisterView {
+    const { world, frame, debuggee } = this;
+    if (frame === undefined) return { world, registers: debuggee.registers(world) };
+    if (frame.depth === 0) return { world, registers: frame.registers };
+    const fixedBecause = "it belongs to a caller, and where the callee saved it is not known";
+    return { world, registers: frame.registers, fixedBecause };
+  }
+
+  name(name: string): Term | undefined {
+    const found = this.program(name) ?? this.ownRegister(name);
+    if (found !== undefined) return found;
+    const exit = this.debuggee.exits.last;
+    return exit && new ExitFieldNames(this.debuggee, exit).get(name);
+  }
 }

@@ -10,7 +10,7 @@ import {
   writeMsr,
 } from "../emulator/index.ts";
 import type { Debuggee } from "./debuggee.ts";
-import { formatReference } from "./memory-reference.ts";
+import { formatReference, type MemoryReference } from "./memory-reference.ts";
 import { bitsOf, fromBytes, toBytes } from "./symbols/location.ts";
 import { hex, UserError } from "./text.ts";
 import type { Bits, SegmentPart, ValuePlace } from "./value-place.ts";
@@ -58,6 +58,16 @@ export function placeName(place: ValuePlace): string {
     case "vmcb":
       return `VMCB field ${place.field}${place.part ? `.${place.part}` : ""}`;
   }
+}
+
+/** Where the place lies in memory; undefined for registers. */
+export function placeReference(
+  place: ValuePlace,
+): (MemoryReference & { readonly size: number }) | undefined {
+  if (place.kind === "memory") return place;
+  if (place.kind !== "vmcb") return undefined;
+  const { offset, size } = vmcbBytes(place);
+  return { space: { kind: "hpa" }, address: BigInt(place.vmcb + offset), size };
 }
 
 /** The value's bytes, little-endian. Throws a UserError where it cannot be read. */

@@ -1,7 +1,9 @@
 /** Splits an expression into tokens, each with its position. */
 import { UserError } from "../text.ts";
 
-export type TokenKind = "number" | "string" | "name" | "register" | "space" | "operator" | "end";
+export type TokenKind =
+  | ("integer" | "float" | "character" | "string" | "name" | "qualified")
+  | ("register" | "space" | "operator" | "end");
 
 export interface Token {
   readonly kind: TokenKind;
@@ -19,17 +21,30 @@ export class ExpressionError extends UserError {
   readonly at: number;
 }
 
+/** In the order in which they are tried. */
 const PATTERNS: readonly (readonly [TokenKind, RegExp])[] = [
-  ["space", /(?:hpa|hva|gpa|gva)(?:@[0-9A-Za-z/]+)?:/y],
+  ["space", /(?:hpa|hva|gpa|gva)(?:@[0-9A-Za-z/]+)?:(?!:)/y],
   ["space", /@(?:hpa|hva|gpa|gva)\b/y],
-  ["number", /0[xX][0-9a-fA-F_]+|[0-9][0-9_]*/y],
+  ["float", /(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?[fFlL]?|[0-9]+[eE][-+]?[0-9]+[fFlL]?/y],
+  [
+    "integer",
+    /(?:0[xX][0-9a-fA-F_]+|0[bB][01_]+|[0-9][0-9_]*)(?:[uU](?:ll?|LL?)?|(?:ll?|LL?)[uU]?)?/y,
+  ],
   ["register", /\$[A-Za-z_][A-Za-z0-9_]*/y],
+  ["qualified", /[A-Za-z_](?:[A-Za-z0-9_.+-]*[A-Za-z0-9_])?!(?!=)[A-Za-z_][A-Za-z0-9_]*/y],
   ["name", /[A-Za-z_][A-Za-z0-9_]*/y],
-  ["string", /"[^"]*"|'[^']*'/y],
-  ["operator", /->|&&|\|\||==|!=|<=|>=|<<|>>|[-+*/%&|^~!<>()[\].,]/y],
+  ["character", /'(?:[^'\\]|\\(?:x[0-9a-fA-F]{1,2}|[0-7]{1,3}|[^x0-7]))'/y],
+  ["string", /"(?:[^"\\]|\\.)*"|'[^'\\]*'/y],
+  ["operator", /<<=|>>=|->|\+\+|--|&&|\|\||::|<<|>>|[-=!<>+*/%&|^]=|[-+*/%&|^~!<>()[\].,?:=]/y],
 ];
 
+/** No expression that a person writes is longer. */
+const MAX_LENGTH = 10_000;
+
 export function tokenize(text: string): Token[] {
+  if (text.length > MAX_LENGTH) {
+    throw new ExpressionError(`an expression has at most ${MAX_LENGTH} characters`, MAX_LENGTH);
+  }
   const tokens: Token[] = [];
   let at = 0;
   for (;;) {
@@ -38,7 +53,8 @@ export function tokenize(text: string): Token[] {
     const token = tokenAt(text, at);
     tokens.push(token);
     at += token.text.length;
-    if (token.kind === "number" && /[A-Za-z_]/.test(text[at] ?? "")) {
+    const isNumber = token.kind === "integer" || token.kind === "float";
+    if (isNumber && /[A-Za-z0-9_]/.test(text[at] ?? "")) {
       throw new ExpressionError(`"${text[at]}" does not belong to a number`, at);
     }
   }

@@ -1,70 +1,101 @@
 /** Requests that work on expressions. */
-import { GENERAL_REGISTERS, VMCB_FIELDS } from "../../emulator/index.ts";
+import { CONSOLE_COMMANDS, runConsoleCommand } from "../console-commands.ts";
 import { type Context, stoppedIn } from "../context.ts";
-import { evaluate, numberOf, type Term } from "../expression/evaluate.ts";
+import { assignText } from "../expression/assign-text.ts";
+import { completionsAt } from "../expression/completion.ts";
+import { evaluate, type Term } from "../expression/evaluate.ts";
 import { parse } from "../expression/parser.ts";
-import { formatTerm } from "../format.ts";
-import { frameNames } from "../names.ts";
-import { setRegisterByName } from "../register-file.ts";
+import { formatTerm, type ShowNumber } from "../format.ts";
+import { completionSource } from "../names/completion.ts";
+import { assigningNames, frameNames } from "../names.ts";
+import type { DebugProtocol as DP } from "../protocol.ts";
 import { termNode } from "../scopes/locals.ts";
-import type { CodeFrame } from "../stack.ts";
-import { hex, UserError } from "../text.ts";
+import { stripped } from "../symbols/types.ts";
 import { codeFrameOf } from "./stack.ts";
 import type { Handlers } from "./types.ts";
-import { variableOf } from "./variables.ts";
+import { showIn, variableOf } from "./variables.ts";
+import { tellWritten } from "./written.ts";
 
-const ASSIGNMENT = /^\s*\$([A-Za-z][A-Za-z0-9]*)\s*=(?!=)(.*)$/s;
-
-/** "$rax = 1" in the debug console. */
-function assign(context: Context, frame: CodeFrame | undefined, name: string, text: string): Term {
-  const { debuggee } = stoppedIn(context);
-  const value = numberOf(evaluate(parse(text), frameNames(debuggee, frame)));
-  const registers = frame?.registers ?? debuggee.registers(debuggee.world);
-  if (registers === undefined || !setRegisterByName(registers, name, value)) {
-    throw new UserError(`$${name} cannot be set here.`);
-  }
-  context.changed();
-  return { number: value };
+/** A number in the debug console is shown in both ways. */
+function consoleText(term: Term, show: ShowNumber): string {
+  const text = formatTerm(term, show);
+  const { number, ctype } = term;
+  const type = ctype && stripped(ctype);
+  const isPlain = type === undefined ? term.shown === undefined : type.kind === "base";
+  if (number === undefined || !isPlain || (number >= -9n && number <= 9n)) return text;
+  return show.format === "decimal" || /^[tf']|'$/.test(text) ? text : `${text} (${number})`;
 }
 
-export const evaluateRequests: Handlers<"evaluate" | "completions"> = {
+function resultText(context: DP.EvaluateArguments["context"], term: Term, show: ShowNumber) {
+  if (context === "repl") return consoleText(term, show);
+  if (context !== "clipboard" || term.show === undefined) return formatTerm(term, show);
+  return term.show({ hex: show.format === "hexadecimal", whole: true });
+}
+
+/** What the answers of evaluate and setExpression have in common. */
+function described(context: Context, expression: string, term: Term, frameId?: number) {
+  const { debuggee } = stoppedIn(context);
+  const names = assigningNames(debuggee, codeFrameOf(context, frameId), () => undefined);
+  const node = termNode({ name: expression, term }, { expression, names });
+  const { variablesReference, type, memoryReference, indexedVariables, presentationHint } =
+    variableOf(context, node);
+  return {
+    variablesReference,
+    ...(type === undefined ? {} : { type }),
+    ...(memoryReference === undefined ? {} : { memoryReference }),
+    ...(indexedVariables === undefined ? {} : { indexedVariables }),
+    ...(presentationHint === undefined ? {} : { presentationHint }),
+  };
+}
+
+export const evaluateRequests: Handlers<"evaluate" | "setExpression" | "completions"> = {
   evaluate: (context, args) => {
     const { debuggee } = stoppedIn(context);
-    const frame = codeFrameOf(context, args.frameId);
-    const assignment = args.context === "repl" ? ASSIGNMENT.exec(args.expression) : null;
-    const term = assignment
-      ? assign(context, frame, assignment[1] ?? "", assignment[2] ?? "")
-      : evaluate(parse(args.expression), frameNames(debuggee, frame));
-    const node = variableOf(context, termNode(args.expression, term));
-    const { number, shown } = term;
-    const decimal = number !== undefined && shown === undefined && args.context === "repl";
-    return {
-      result: decimal && number > 9n ? `${hex(number)} (${number})` : formatTerm(term),
-      variablesReference: node.variablesReference,
-      ...(node.type === undefined ? {} : { type: node.type }),
-      ...(node.memoryReference === undefined ? {} : { memoryReference: node.memoryReference }),
-      ...(node.indexedVariables === undefined ? {} : { indexedVariables: node.indexedVariables }),
-    };
+    const { expression, frameId } = args;
+    const isConsole = args.context === "repl";
+    const answer = isConsole ? runConsoleCommand(context, expression) : undefined;
+    if (answer !== undefined) return { result: answer, variablesReference: 0 };
+    const frame = codeFrameOf(context, frameId);
+    const node = parse(expression, { assignment: isConsole });
+    const names = isConsole
+      ? assigningNames(debuggee, frame, (place) => tellWritten(context, place))
+      : frameNames(debuggee, frame);
+    const term = evaluate(node, names);
+    const result = resultText(args.context, term, showIn(context, args.format));
+    return { result, ...described(context, expression, term, frameId) };
+  },
+
+  setExpression: (context, args) => {
+    const { debuggee } = stoppedIn(context);
+    const { expression, frameId } = args;
+    const frame = codeFrameOf(context, frameId);
+    const names = assigningNames(debuggee, frame, (place) => tellWritten(context, place));
+    const node = parse(expression);
+    assignText(evaluate(node, names), args.value, names);
+    const term = evaluate(node, frameNames(debuggee, frame));
+    const value = formatTerm(term, showIn(context, args.format));
+    return { value, ...described(context, expression, term, frameId) };
   },
 
   completions: (context, args) => {
     const { debuggee } = stoppedIn(context);
-    const column = args.column - (context.client.columnsStartAt1 ? 1 : 0);
-    const before = args.text.slice(0, column);
-    const typed = /[$\w.]*$/.exec(before)?.[0] ?? "";
+    const base = context.client.columnsStartAt1 ? 1 : 0;
+    const lineBase = context.client.linesStartAt1 ? 1 : 0;
+    const line = args.text.split("\n")[(args.line ?? lineBase) - lineBase] ?? args.text;
+    const column = Math.max(0, args.column - base);
     const frame = codeFrameOf(context, args.frameId);
-    const names = [
-      ...[...GENERAL_REGISTERS, "rip", "rflags", "cr0", "cr2", "cr3", "cr4"].map((n) => `$${n}`),
-      ...Object.keys(VMCB_FIELDS).map((name) => `vmcb.${name}`),
-      ...(frame?.variables.map((each) => each.name) ?? []),
-      ...debuggee.images.all.flatMap((image) => [...image.symbols.symbols.names()]),
-    ];
-    const wanted = names.filter((name) => name.toLowerCase().startsWith(typed.toLowerCase()));
-    const start = column - typed.length + (context.client.columnsStartAt1 ? 1 : 0);
+    const source = completionSource(debuggee, frame, CONSOLE_COMMANDS);
+    const found = completionsAt(line.slice(0, column), source);
     return {
-      targets: [...new Set(wanted)]
-        .slice(0, 100)
-        .map((label) => ({ label, start, length: typed.length })),
+      targets: found.items.map(({ label, text, type, detail }, i) => ({
+        label,
+        ...(text === undefined ? {} : { text }),
+        type,
+        ...(detail === undefined ? {} : { detail }),
+        sortText: String(i).padStart(3, "0"),
+        start: found.start + base,
+        length: column - found.start,
+      })),
     };
   },
 };

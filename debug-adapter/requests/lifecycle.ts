@@ -63,6 +63,7 @@ const CAPABILITIES: DP.Capabilities = {
   supportsExceptionFilterOptions: true,
   supportsExceptionInfoRequest: true,
   supportsSetVariable: true,
+  supportsSetExpression: true,
   supportsValueFormattingOptions: true,
   supportsRestartRequest: true,
   supportsTerminateRequest: true,
@@ -89,7 +90,7 @@ const CAPABILITIES: DP.Capabilities = {
   additionalModuleColumns: MODULE_COLUMNS,
   supportsClipboardContext: true,
   supportsCompletionsRequest: true,
-  completionTriggerCharacters: ["$", "."],
+  completionTriggerCharacters: ["$", ".", ">", "@", "!", "("],
 };
 
 const NO_PARKING =

@@ -77,6 +77,10 @@ export interface Requests extends CustomRequests {
   };
   readonly modules: { arguments: DP.ModulesArguments; body: DP.ModulesResponse["body"] };
   readonly evaluate: { arguments: DP.EvaluateArguments; body: DP.EvaluateResponse["body"] };
+  readonly setExpression: {
+    arguments: DP.SetExpressionArguments;
+    body: DP.SetExpressionResponse["body"];
+  };
   readonly completions: {
     arguments: DP.CompletionsArguments;
     body: DP.CompletionsResponse["body"];

@@ -7,6 +7,7 @@ import { UserError } from "../text.ts";
 import type { Children, VariableNode } from "../variables.ts";
 import { frameOf, sourceOf } from "./stack.ts";
 import type { Handlers } from "./types.ts";
+import { tellWritten } from "./written.ts";
 
 /** The most variables in one answer. */
 const MOST = 10_000;
@@ -94,7 +95,7 @@ export const variableRequests: Handlers<"scopes" | "variables" | "setVariable" |
     if (node === undefined) throw new UserError(`There is no variable ${args.name} here.`);
     if (node.set === undefined) throw new UserError(`${args.name} cannot be set.`);
     const value = node.set(args.value);
-    context.changed();
+    tellWritten(context, node.place);
     return { value };
   },
 

@@ -1,4 +1,6 @@
 // The symbols and source of one program: what the debug adapter asks about an ELF image.
+
+import { CallSites } from "./call-sites.ts";
 import { At, Tag } from "./dwarf/constants.ts";
 import type { Entry } from "./dwarf/entry.ts";
 import { asNumber } from "./dwarf/forms.ts";
@@ -21,7 +23,7 @@ import { REGISTERS, type RegisterSet } from "./registers.ts";
 import { type ActiveFunction, ScopeIndex, variablesIn } from "./scopes.ts";
 import { SourceIndex, type SourceLocation } from "./source-index.ts";
 import { type SymbolHit, SymbolTable } from "./symbol-table.ts";
-import { sizeOf, type Type, typeName } from "./types.ts";
+import { sizeOf, stripped, type Type, typeName } from "./types.ts";
 import { Unwinder, type Unwound } from "./unwind.ts";
 import { makeVariable, type Variable, type VariableScope } from "./variable.ts";
 
@@ -43,6 +45,7 @@ export class ProgramSymbols implements ImageSymbols {
   private readonly info: DebugInfo;
   private readonly sources: SourceIndex;
   private readonly scopes: ScopeIndex;
+  private readonly callSites: CallSites;
   private readonly types = new TypeReader();
   private readonly ownProblems: string[] = [];
   private readonly addressSize: 4 | 8;
@@ -65,6 +68,11 @@ export class ProgramSymbols implements ImageSymbols {
     this.scopes = new ScopeIndex(this.info, isLoaded, (unit) => {
       return this.sources.tableOf(unit)?.ranges ?? [];
     });
+    this.callSites = new CallSites(
+      this.scopes,
+      () => this.callFrames().unwinder,
+      (pc, concrete) => this.variableScope(pc, concrete),
+    );
     if (elf.type === 1) this.ownProblems.push(`${file}: an object file that is not linked`);
     if (this.info.units.some((unit) => unit.header.unitType === 4 || isSkeleton(unit.root))) {
       this.ownProblems.push(`${file}: its debug information is split into .dwo files`);
@@ -267,6 +275,8 @@ export class ProgramSymbols implements ImageSymbols {
       function: concrete,
       body: low === undefined ? undefined : this.bodyOf(low),
       cfa: (state) => this.callFrames().unwinder.cfaAt(pc, state),
+      entryValue: (register, state) =>
+        concrete && this.callSites.valueAtEntry(register, pc, concrete, state),
       registerSize: (register) => this.registerSize(register),
     };
   }

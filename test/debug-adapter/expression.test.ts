@@ -3,9 +3,11 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { BreakpointOptions } from "../../debug-adapter/breakpoints/options.ts";
 import { evaluate, isTrue, type Names, numberOf } from "../../debug-adapter/expression/evaluate.ts";
+import { ExpressionError } from "../../debug-adapter/expression/lexer.ts";
 import { parse } from "../../debug-adapter/expression/parser.ts";
 import { moduleArguments } from "../../debug-adapter/launch-arguments.ts";
 import { formatReference, parseReference } from "../../debug-adapter/memory-reference.ts";
+import { UserError } from "../../debug-adapter/text.ts";
 
 const names: Names = {
   name: (name) =>
@@ -33,7 +35,8 @@ test("precedence is C's", () => {
   expect(value("1 | 2 ^ 3 & 4")).toBe(1n | (2n ^ (3n & 4n)));
   expect(value("1 << 2 + 1")).toBe(8n);
   expect(value("-1 - -1")).toBe(0n);
-  expect(value("!0 + ~0")).toBe(1n << 64n);
+  expect(value("!0 + ~0")).toBe(0n);
+  expect(value("1 ? 2 : 3 ? 4 : 5")).toBe(2n);
   expect(value("gpa:0x10 + @hpa(2, 4)")).toBe(0x10n * 100n + 8n + 204n);
 });
 
@@ -42,30 +45,75 @@ test.each([
   ["port ==", "the expression ends too early at position 8"],
   ["port == 0x3f8)", '")" is not expected at position 14'],
   ["(port", '")" expected instead of the end at position 6'],
-  ["port = 1", '"=" is unknown at position 6'],
+  [
+    "port = 1",
+    '"=" would assign, which only the debug console does; write == to compare, at position 6',
+  ],
+  ["port += 1", '"+=" would assign, which only the debug console does, at position 6'],
+  ["port++", '"++" would assign, which only the debug console does, at position 5'],
+  ["f(1)", "a function of the program cannot be called, at position 2"],
+  ["089", "a number that begins with 0 is octal and has digits up to 7 at position 1"],
+  ["0x10000000000000000", "a number of more than 64 bits at position 1"],
+  ["unsigned float", '"unsigned" is a type, not a value, at position 1'],
+  ["(unsigned float)1", '"unsigned float" is no type at position 2'],
+  ["a ? b", '":" expected instead of the end at position 6'],
   ['reason == "IOIO', "a string without an end at position 11"],
   ["1x", '"x" does not belong to a number at position 2'],
   ["@hpa 1", '"(" expected instead of "1" at position 6'],
-  ["a.1", "a member's name expected at position 3"],
+  ["a.(1)", "a member's name expected at position 3"],
 ])("%j does not parse, and the message names the position", (text, message) => {
   expect(() => parse(text)).toThrow(message);
 });
 
+const PIECES = [
+  ...["a", "->", ".", "[", "]", "(", ")", "*", "&", "sizeof", "struct", "x", "int", "unsigned"],
+  ...["1", "0x", "1e5", "'c'", "'", '"', "@gpa", "gpa:", "$rax", "?", ":", "=", "++", "<<=", ","],
+  ...["img!", "::", " ", "-", "!", "~", "||", "\\", "const", "long", "{", "0b1", "9", "ul", "."],
+];
+
 test("any text parses or fails with a position", () => {
   const seed = Date.now() & 0xffff;
+  const text = fc.oneof(
+    fc.stringMatching(/^[ -~]{0,30}$/),
+    fc.array(fc.constantFrom(...PIECES), { maxLength: 25 }).map((pieces) => pieces.join("")),
+    fc.string({ unit: "binary", maxLength: 20 }),
+  );
   fc.assert(
-    fc.property(fc.stringMatching(/^[ -~]{0,30}$/), (text) => {
+    fc.property(text, fc.boolean(), (text, assignment) => {
       try {
-        parse(text);
+        parse(text, { assignment });
       } catch (caught) {
+        expect(caught).toBeInstanceOf(ExpressionError);
         expect((caught as Error).message).toMatch(/ at position \d+$/);
       }
     }),
-    { seed, numRuns: 2000 },
+    { seed, numRuns: 100_000 },
   );
-});
+}, 60_000);
 
-test("deep nesting is refused, not followed", () => {
+test("what parses evaluates or fails with a sentence", () => {
+  const seed = Date.now() & 0xffff;
+  const text = fc.array(fc.constantFrom(...PIECES), { maxLength: 12 }).map((all) => all.join(""));
+  let values = 0;
+  fc.assert(
+    fc.property(text, (text) => {
+      try {
+        evaluate(parse(text, { assignment: true }), names);
+        values++;
+      } catch (caught) {
+        expect(caught).toBeInstanceOf(UserError);
+      }
+    }),
+    { seed, numRuns: 50_000 },
+  );
+  expect(values).toBeGreaterThan(500);
+}, 60_000);
+
+test("long texts and deep nesting are refused, not followed", () => {
+  expect(() => parse(" 1".repeat(6000))).toThrow(/at most 10000 characters at position/);
+  expect(() => parse("1?".repeat(4000))).toThrow(/nested too deeply at position/);
+  expect(() => parse("sizeof ".repeat(1000))).toThrow(/nested too deeply at position/);
+  expect(() => parse(`(int${"(".repeat(4000)}`)).toThrow(/nested too deeply at position/);
   expect(() => parse("(".repeat(5000))).toThrow(/nested too deeply at position/);
   expect(() => parse(`${"-".repeat(5000)}1`)).toThrow(/nested too deeply at position/);
 });
