@@ -1,13 +1,20 @@
 /** Finds the Linux kernel in the machine when it comes up, and makes an image of what it says of itself. */
 import type { Debuggee } from "./debuggee.ts";
 import type { KernelSource, Task } from "./guest-task.ts";
-import { Image } from "./images.ts";
+import { Image, kernelSegments } from "./images.ts";
 import { type KernelMemory, readImageAround } from "./kernel-memory.ts";
 import type { RegisterFile, World } from "./register-file.ts";
+import type { KernelBytes } from "./symbols/linux/kernel-bytes.ts";
+import {
+  isLinuxKernel,
+  otherBuild,
+  slideByBanner,
+  slideOf,
+  withKernelFile,
+} from "./symbols/linux/kernel-file.ts";
 import { type KernelInMemory, readKernel } from "./symbols/linux/read-kernel.ts";
 import { KERNEL_START } from "./symbols/linux/symbol-list.ts";
 import { TaskReader } from "./symbols/linux/task.ts";
-import { isLinuxKernel, otherBuild, slideOf, withKernelFile } from "./symbols/linux/with-file.ts";
 import { movedBy } from "./symbols/moved-symbols.ts";
 import { hex } from "./text.ts";
 
@@ -70,8 +77,25 @@ export class GuestKernel implements KernelSource {
     this.nextTry = icount + FIRST_PAUSE * 2 ** this.tries;
     this.tries++;
     const memory = readImageAround(this.memory(world), rip);
-    const kernel = memory && readKernel(memory);
+    if (memory === undefined) return;
+    const kernel = readKernel(memory);
     if (kernel !== undefined) this.cameUp(world, kernel);
+    else this.placeFiles(world, memory);
+  }
+
+  /** A kernel without a table of its symbols: the user's file alone names it. */
+  private placeFiles(world: World, memory: KernelBytes): void {
+    const { images } = this.debuggee;
+    for (const image of images.all) {
+      if (image.world !== world || image.slide !== undefined) continue;
+      const slide = slideByBanner(image.parts.symbols, memory);
+      if (slide === undefined) continue;
+      this.tries = MOST_TRIES;
+      this.tell(
+        `Guest kernel: ${image.name}, ${slideInWords(slide)}; it has no symbols of its own.`,
+      );
+      images.move(image, slide);
+    }
   }
 
   /** Another kernel came in its place. */
@@ -134,14 +158,8 @@ export class GuestKernel implements KernelSource {
   }
 }
 
-function imageOf(world: World, kernel: KernelInMemory): Image {
-  const { slide, symbols, parts } = kernel;
-  // What the kernel patches is compared with nothing: its bytes are those in memory.
-  const bytes = new Uint8Array(0);
-  const segments = parts.map(({ start, end, isExecutable }) => {
-    return { virtual: start, physical: 0n, size: end - start, isExecutable, bytes };
-  });
-  const name = "vmlinux";
+function imageOf(world: World, { slide, symbols, parts }: KernelInMemory): Image {
+  const [name, segments] = ["vmlinux", kernelSegments(parts)];
   return new Image({ name, path: name, world, symbols, segments, clientPaths: new Map(), slide });
 }
 
@@ -154,6 +172,9 @@ function gsBases({ machine, spaces }: Debuggee, registers: RegisterFile): (bigin
 
 function inWords({ symbols, slide, version }: KernelInMemory): string {
   const count = symbols.symbols.count.toLocaleString("en-US");
-  const moved = slide === 0n ? "no KASLR slide" : `KASLR slide ${hex(slide)}`;
-  return `Guest kernel: Linux${version ? ` ${version}` : ""}, ${count} symbols, ${moved}.`;
+  const name = version === undefined ? "Linux" : `Linux ${version}`;
+  return `Guest kernel: ${name}, ${count} symbols, ${slideInWords(slide)}.`;
 }
+
+const slideInWords = (slide: bigint): string =>
+  slide === 0n ? "no KASLR slide" : `KASLR slide ${hex(slide)}`;

@@ -4,6 +4,9 @@ import type { FileReader } from "./services.ts";
 import { findBuildIdNote } from "./symbols/build-id-note.ts";
 import { type Elf, readElf } from "./symbols/elf.ts";
 import type { ImageSymbols } from "./symbols/image-symbols.ts";
+import { isLinuxKernel } from "./symbols/linux/kernel-file.ts";
+import type { KernelPart } from "./symbols/linux/kernel-parts.ts";
+import { isSystemMap, readSystemMap } from "./symbols/linux/system-map.ts";
 import { movedBy } from "./symbols/moved-symbols.ts";
 import { ProgramSymbols } from "./symbols/program.ts";
 import type { SourceLocation } from "./symbols/source-index.ts";
@@ -204,7 +207,22 @@ export async function readImage(
   sources: SourceOptions,
   files: FileReader,
 ): Promise<Image> {
-  const symbols = new ProgramSymbols(file.bytes, file.path);
+  const { path, world } = file;
+  const name = path.split(/[\\/]/).at(-1) ?? path;
+  if (isSystemMap(file.bytes)) {
+    const { symbols, parts } = readSystemMap(file.bytes, path);
+    const segments = kernelSegments(parts);
+    return new Image({
+      name,
+      path,
+      world,
+      symbols,
+      segments,
+      clientPaths: new Map(),
+      slide: undefined,
+    });
+  }
+  const symbols = new ProgramSymbols(file.bytes, path);
   const elf = readElf(file.bytes, file.path);
   const segments = elf.segments
     .filter((segment) => segment.type === PT_LOAD)
@@ -219,10 +237,17 @@ export async function readImage(
   for (const path of symbols.sourceFiles()) {
     clientPaths.set(path, await clientPath(path, file.path, sources, files));
   }
-  const name = file.path.split(/[\\/]/).at(-1) ?? file.path;
-  const { path, world } = file;
   const buildIdNote = buildIdNoteOf(elf);
-  return new Image({ name, path, world, symbols, segments, clientPaths, buildIdNote, slide: 0n });
+  const slide = isLinuxKernel(symbols) ? undefined : 0n;
+  return new Image({ name, path, world, symbols, segments, clientPaths, buildIdNote, slide });
+}
+
+/** A kernel known by its symbols alone: it patches its code, so its bytes are compared with nothing. */
+export function kernelSegments(parts: readonly KernelPart[]): ImageSegment[] {
+  const bytes = new Uint8Array(0);
+  return parts.map(({ start, end, isExecutable }) => {
+    return { virtual: start, physical: 0n, size: end - start, isExecutable, bytes };
+  });
 }
 
 function buildIdNoteOf({ segments, bytes }: Elf): ImageParts["buildIdNote"] {

@@ -1,22 +1,16 @@
 /** Makes a kernel's symbols from its memory: table of symbols, types, unwind tables, version. */
+import { findBuildIdNote, parseBuildIdNote } from "../build-id-note.ts";
 import { readBtf } from "./btf.ts";
 import { findKallsyms } from "./kallsyms.ts";
 import type { KernelBytes } from "./kernel-bytes.ts";
+import { type KernelPart, partsOf } from "./kernel-parts.ts";
 import { KernelSymbols } from "./kernel-symbols.ts";
 import { OrcUnwinder } from "./orc.ts";
 import { KERNEL_START, type SymbolColumns, SymbolList } from "./symbol-list.ts";
 
 /** Where _text is linked: __START_KERNEL_map and CONFIG_PHYSICAL_START, which no distribution changes. */
-export const LINKED_TEXT = 0xffffffff_81000000n;
-const NT_GNU_BUILD_ID = 3;
+const LINKED_TEXT = 0xffffffff_81000000n;
 const LONGEST_BANNER = 512;
-
-/** A part of the image, in link addresses. */
-export interface KernelPart {
-  readonly start: bigint;
-  readonly end: bigint;
-  readonly isExecutable: boolean;
-}
 
 export interface KernelInMemory {
   readonly symbols: KernelSymbols;
@@ -49,24 +43,7 @@ export function readKernel(memory: KernelBytes): KernelInMemory | undefined {
     unwinder: unwinderOf(memory, running, slide),
   });
   const version = versionOf(memory, running);
-  return { symbols, slide, start, end, parts: partsOf(list, end - slide), version };
-}
-
-/** Text and initialisation code are executed; what lies between and behind them is not. */
-function partsOf(symbols: SymbolList, end: bigint): KernelPart[] {
-  const bounds = ["_text", "_etext", "_sinittext", "_einittext"].map((each) =>
-    symbols.address(each),
-  );
-  const [text, textEnd, init, initEnd] = bounds;
-  if (text === undefined || textEnd === undefined || init === undefined || initEnd === undefined) {
-    return [{ start: LINKED_TEXT, end, isExecutable: true }];
-  }
-  return [
-    { start: text, end: textEnd, isExecutable: true },
-    { start: textEnd, end: init, isExecutable: false },
-    { start: init, end: initEnd, isExecutable: true },
-    { start: initEnd, end, isExecutable: false },
-  ];
+  return { symbols, slide, start, end, parts: partsOf(list), version };
 }
 
 function linked({ addresses, names, types }: SymbolColumns, slide: bigint): SymbolColumns {
@@ -105,19 +82,8 @@ function versionOf(memory: KernelBytes, symbols: SymbolList): string | undefined
   return /^Linux version (\S+)/.exec(text)?.[1];
 }
 
-/** The build id among ELF notes (u32 name size, u32 size, u32 type; then name and contents, padded to 4). */
 function buildIdIn(notes: Uint8Array | undefined): string | undefined {
-  if (notes === undefined) return undefined;
-  const view = new DataView(notes.buffer, notes.byteOffset, notes.byteLength);
-  for (let at = 0; at + 12 <= notes.length; ) {
-    const [nameSize, size] = [view.getUint32(at, true), view.getUint32(at + 4, true)];
-    const from = at + 12 + ((nameSize + 3) & ~3);
-    const name = String.fromCharCode(...notes.subarray(at + 12, at + 12 + Math.min(nameSize, 4)));
-    if (view.getUint32(at + 8, true) === NT_GNU_BUILD_ID && name === "GNU\0") {
-      const id = notes.subarray(from, from + size);
-      return Array.from(id, (byte) => byte.toString(16).padStart(2, "0")).join("");
-    }
-    at = from + ((size + 3) & ~3);
-  }
-  return undefined;
+  const found = notes && findBuildIdNote(notes);
+  if (notes === undefined || found === undefined) return undefined;
+  return parseBuildIdNote(notes.subarray(found.offset, found.offset + found.size))?.id;
 }

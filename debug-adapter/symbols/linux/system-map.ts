@@ -1,5 +1,6 @@
 /** Reads a kernel's System.map: a line a symbol, "ffffffff81000000 T _text", as nm prints it. */
 import { FormatError } from "../dwarf/reader.ts";
+import { type KernelPart, partsOf } from "./kernel-parts.ts";
 import { KernelSymbols } from "./kernel-symbols.ts";
 import { type SymbolColumns, SymbolList } from "./symbol-list.ts";
 
@@ -12,7 +13,10 @@ export function isSystemMap(bytes: Uint8Array): boolean {
 }
 
 /** Throws a FormatError of one sentence for a line that is no symbol. */
-export function readSystemMap(bytes: Uint8Array, file: string): KernelSymbols {
+export function readSystemMap(
+  bytes: Uint8Array,
+  file: string,
+): { symbols: KernelSymbols; parts: KernelPart[] } {
   const lines = new TextDecoder("latin1").decode(bytes).trimEnd().split("\n");
   const symbols = lines.map((line, i) => {
     const [, address, type, name] = LINE.exec(line) ?? [];
@@ -30,5 +34,6 @@ export function readSystemMap(bytes: Uint8Array, file: string): KernelSymbols {
     names: symbols.map((each) => each.name),
     types: symbols.map((each) => each.type).join(""),
   };
-  return new KernelSymbols({ symbols: new SymbolList(columns) });
+  const list = new SymbolList(columns);
+  return { symbols: new KernelSymbols({ symbols: list }), parts: partsOf(list) };
 }

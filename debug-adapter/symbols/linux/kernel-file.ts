@@ -1,10 +1,13 @@
 /** A kernel's symbols from a file that the user gave, completed by what the kernel says of itself. */
 import type { ImageSymbols } from "../image-symbols.ts";
+import type { KernelBytes } from "./kernel-bytes.ts";
 import type { KernelInMemory } from "./read-kernel.ts";
 
 /** Symbols that every x86-64 kernel has, spread over its image. */
 const LANDMARKS = ["start_kernel", "entry_SYSCALL_64", "init_task", "_end"];
 const START = "_text";
+/** A kernel is moved by multiples of this at least (CONFIG_PHYSICAL_ALIGN). */
+const SLIDE_STEP = 0x20_0000n;
 
 /** Whether a file's symbols are those of a Linux kernel, which decides itself where it runs. */
 export function isLinuxKernel({ symbols }: ImageSymbols): boolean {
@@ -15,6 +18,20 @@ export function isLinuxKernel({ symbols }: ImageSymbols): boolean {
 export function slideOf(file: ImageSymbols, kernel: KernelInMemory): bigint | undefined {
   const start = file.symbols.named(START)[0]?.address;
   return start === undefined ? undefined : kernel.start - start;
+}
+
+/** The slide at which the text of linux_banner is where the file says; the smallest if there are two. */
+export function slideByBanner(file: ImageSymbols, memory: KernelBytes): bigint | undefined {
+  const [banner] = file.symbols.named("linux_banner");
+  if (banner === undefined || !isLinuxKernel(file)) return undefined;
+  const text = new TextEncoder().encode("Linux version ");
+  const ahead = BigInt.asUintN(64, banner.address - memory.start) % SLIDE_STEP;
+  for (let at = Number(ahead); at < memory.bytes.length; at += Number(SLIDE_STEP)) {
+    if (text.every((byte, i) => memory.bytes[at + i] === byte)) {
+      return memory.start + BigInt(at) - banner.address;
+    }
+  }
+  return undefined;
 }
 
 /** How the file shows that it is of another build than the kernel in memory; undefined if it is not. */
