@@ -122,7 +122,6 @@ export const breakpointRequests: Handlers<
   | "setInstructionBreakpoints"
   | "setExceptionBreakpoints"
   | "breakpointLocations"
-  | "exceptionInfo"
   | "dataBreakpointInfo"
   | "setDataBreakpoints"
   | "minvisor/setEventBreakpoints"
@@ -223,22 +222,6 @@ export const breakpointRequests: Handlers<
     }
     return {
       breakpoints: [...lines].sort((a, b) => a - b).map((line) => ({ line: line - base })),
-    };
-  },
-
-  exceptionInfo: (context) => {
-    stoppedIn(context);
-    const { stop } = context;
-    const exception = stop?.exception;
-    if (stop === undefined || exception === undefined) {
-      throw new UserError("The machine did not stop on an exit, shutdown or violation.");
-    }
-    return {
-      exceptionId: exception.id,
-      description:
-        stop.text === undefined ? exception.details : `${exception.details}: ${stop.text}`,
-      breakMode: "always",
-      details: { message: exception.details, typeName: exception.id },
     };
   },
 };

@@ -3,6 +3,7 @@ import { addressRequests } from "./addresses.ts";
 import { breakpointRequests } from "./breakpoints.ts";
 import { customRequests } from "./custom.ts";
 import { evaluateRequests } from "./evaluate.ts";
+import { exceptionRequests } from "./exception-info.ts";
 import { executionRequests } from "./execution.ts";
 import { gotoRequests } from "./goto.ts";
 import { lifecycleRequests } from "./lifecycle.ts";
@@ -17,6 +18,7 @@ export const REQUESTS: RequestTable = {
   ...executionRequests,
   ...gotoRequests,
   ...breakpointRequests,
+  ...exceptionRequests,
   ...stackRequests,
   ...variableRequests,
   ...sourceRequests,

@@ -7,7 +7,8 @@ function normalised(text: string): string {
   return text
     .replaceAll(repository, "<repository>")
     .replace(/0x10[0-9a-f]{6}\b/g, "<minvisor>")
-    .replace(/("?icount"?(?:",)?[:=] *"?)\d+/g, "$1<icount>");
+    .replace(/("?icount"?(?:",)?[:=] *"?)\d+/g, "$1<icount>")
+    .replace(/("name":"icount",[^}]*},"value":")\d+/g, "$1<icount>");
 }
 
 const sorted = (_key: string, value: unknown): unknown =>
