@@ -1,7 +1,8 @@
 // Data accesses to watched linear pages, and reads and writes of watched physical pages, as events.
 import { describe, expect, test } from "vitest";
 import type { ObserverEvents } from "../../../emulator/observers.ts";
-import { CODE, GDT, HANDLERS, IDT, Rig, STACK } from "./rig.ts";
+import { GuestRig } from "./guest-rig.ts";
+import { CODE, GDT, HANDLERS, IDT, Rig, STACK, WINDOW } from "./rig.ts";
 
 const TIERS = ["compiled", "evaluated"] as const;
 const DATA = 0x2_0000n;
@@ -163,6 +164,26 @@ describe.each(TIERS)("accesses to a watched linear page, %s", (tier) => {
     const log = accesses(rig);
     rig.run(2);
     expect(log).toEqual(["w 40002000+1 at 30000 1 -> 2"]);
+  });
+
+  test("a guest's under nested paging: its linear address, the host's physical one", () => {
+    const rig = new GuestRig(tier);
+    // mov [rdi], eax; nop
+    rig.guestCode("89 07 90");
+    const linear = rig.map(1, 0x3_0000);
+    Object.assign(rig.state, { rdi: linear });
+    // The guest-physical page 40030000h of the nested tables is the window's page 48.
+    const entry = BigInt(Number(WINDOW) + 0x3_0000) | 7n;
+    rig.map(0x30, 0x5_0000);
+    rig.vmcb.write("NP_ENABLE", 1n);
+    rig.vmcb.write("nCR3", rig.state.cr3);
+    rig.write(0x1_5008, 8, entry);
+    rig.machine.cpu.mmu.watchLinear(linear);
+    const log = accesses(rig);
+    rig.vmcb.write("RAX", 9n);
+    rig.enter(2);
+    expect(rig.inGuest).toBe(true);
+    expect(log).toEqual(["guest w 40001000+4 at 50000 0 -> 9"]);
   });
 
   test("a store that faults on its second page is no access", () => {
