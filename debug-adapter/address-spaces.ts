@@ -143,6 +143,12 @@ export class AddressSpaces {
     return this.guests.length;
   }
 
+  /** The privilege level of a world's code; VMRUN leaves the host at 0. */
+  cpl(world: "host" | "guest"): number {
+    if ((world === "guest") === this.inGuest) return this.machine.state.cpl;
+    return world === "host" ? 0 : (this.vmcb?.read("CPL") ?? 0);
+  }
+
   /** The PAT register of a world. */
   pat(world: "host" | "guest"): bigint {
     const { state, memory } = this.machine;

@@ -1,6 +1,6 @@
 /** What a session remembers of addresses: numbers of spaces, and what the client has read. */
 import type { MemoryReference, SpaceKind, SpaceName } from "./memory-reference.ts";
-import { formatSpace, parseReference } from "./memory-reference.ts";
+import { formatReference, formatSpace, parseReference } from "./memory-reference.ts";
 import { hex, parseInteger } from "./text.ts";
 
 /** Last digit of a space's number. */
@@ -43,11 +43,19 @@ export class SessionAddresses {
 
   /** A reference as the client may give it: by the grammar, or a row's number. Throws a UserError. */
   parse(text: string, otherwise: SpaceKind): MemoryReference {
-    const number = parseInteger(text);
-    if (number === undefined || number <= MASK) return parseReference(text, otherwise);
+    return this.ofRow(text) ?? parseReference(text, otherwise);
+  }
+
+  /** A row's number as a reference of the grammar; any other text as it is. */
+  spelled(text: string): string {
+    const row = this.ofRow(text);
+    return row === undefined ? text : formatReference(row);
+  }
+
+  private ofRow(text: string): MemoryReference | undefined {
+    const number = parseInteger(text) ?? 0n;
     const space = this.spaces.get(number >> NUMBER_SHIFT);
-    // Not a row: refused in the grammar's words.
-    if (space === undefined || (number >> 64n) & 15n) return parseReference(text, otherwise);
+    if (space === undefined || ((number >> 64n) & 15n) !== 0n) return undefined;
     return { space, address: number & MASK };
   }
 

@@ -78,12 +78,9 @@ const gpaText = (space: SpaceName, address: bigint): string =>
     address,
   });
 
-/** Whether the world's code is at CPL 3. */
-function isUser(debuggee: Debuggee, space: SpaceName): boolean {
-  if (space.kind === "gpa") return true;
-  const selector = debuggee.registers(worldOf(space))?.segment("cs")?.selector ?? 0;
-  return (selector & 3) === 3;
-}
+/** Whether the world's code is at CPL 3; the nested tables see user accesses only. */
+const isUser = ({ spaces }: Debuggee, space: SpaceName): boolean =>
+  space.kind === "gpa" || spaces.cpl(worldOf(space)) === 3;
 
 /** An access as the CPU would make it with the world's registers. */
 function accessOf(

@@ -152,7 +152,7 @@ export const breakpointRequests: Handlers<
     const made = args.breakpoints.map((each) => {
       const { instructionReference: reference, offset = 0 } = each;
       return makeBreakpoint(context, each, `instruction ${reference}`, (target) =>
-        placeOfInstruction(target, reference, offset),
+        placeOfInstruction(target, context.addresses.spelled(reference), offset),
       );
     });
     context.breakpoints.set("instruction", made);

@@ -192,6 +192,24 @@ test("a row's number is a reference: memory, disassembly, translation", async ()
   expect(translated.body.memoryReference).toBe("gva@g1/0x0:0x7c00");
 });
 
+test("a breakpoint is set on a row as the view does, or by the row's number", async () => {
+  const [reference = ""] = await pointers();
+  const rows = await view.open(reference);
+  const [home, next] = [rows[200] as ViewRow, rows[201] as ViewRow];
+  const byOffset = { instructionReference: reference, offset: Number(next.address - home.address) };
+  const byNumber = { instructionReference: next.instruction.address };
+  for (const breakpoint of [byOffset, byNumber]) {
+    const { body } = await client.customRequest("setInstructionBreakpoints", {
+      breakpoints: [breakpoint],
+    });
+    const [set] = body.breakpoints;
+    expect(set).toMatchObject({ verified: true });
+    const linear = BigInt.asUintN(64, next.address).toString(16);
+    expect(set?.instructionReference).toMatch(new RegExp(`^hva.*:0x${linear}$`));
+  }
+  await client.customRequest("setInstructionBreakpoints", { breakpoints: [] });
+});
+
 test("functions can be opened by name, before they run (vscode#129762)", async () => {
   const { memoryReference } = (await client.evaluateRequest({ expression: "run_guest" })).body;
   const rows = await view.open(memoryReference ?? "");
