@@ -19,5 +19,12 @@ export function withFields(fields: Fields, base: () => Names): Names {
     name: (name) => own(name) ?? rest().name(name),
     register: (name) => rest().register(name),
     memory: (space, address, size) => rest().memory(space, address, size),
+    qualified: (scope, name) => rest().qualified?.(scope, name),
+    get types() {
+      return rest().types;
+    },
+    get home() {
+      return rest().home;
+    },
   };
 }

@@ -132,7 +132,7 @@ export function numberOf(term: Term): bigint {
 }
 
 function noNumber(term: Term): UserError {
-  if (term.unavailable !== undefined) return new UserError(`this is ${term.unavailable}`);
+  if (term.unavailable !== undefined) return new UserError(`not available: ${term.unavailable}`);
   if (term.text !== undefined) return new UserError(`"${term.text}" is not a number`);
   if (term.real !== undefined) return new UserError(`${term.real} is not a whole number`);
   return new UserError(`${term.type ?? term.shown ?? "this value"} is not a number`);

@@ -46,7 +46,7 @@ function encoded(target: Term, value: Term, isPlain: boolean, names: Names): big
     const number = numberOf(value);
     const place = target.place;
     const bits = place?.bits?.width ?? (target.size ?? 8) * 8;
-    if (isPlain) checkFit(number, bits, "it");
+    if (isPlain) checkFit(number, bits);
     return number;
   }
   switch (type.kind) {
@@ -56,7 +56,7 @@ function encoded(target: Term, value: Term, isPlain: boolean, names: Names): big
       if (real !== undefined) return floatBits(real, type.size) ?? 0n;
       const width = target.bitWidth ?? type.size * 8;
       if (isPlain && value.number !== undefined && type.base !== "boolean") {
-        checkFit(value.number, width, width % 8 === 0 ? type.name : `${width} bits`);
+        checkFit(value.number, width, target.bitWidth === undefined ? type.name : undefined);
       }
       return number ?? 0n;
     }
@@ -79,11 +79,12 @@ function encoded(target: Term, value: Term, isPlain: boolean, names: Names): big
   throw new UserError(`A value of type ${target.type} cannot be assigned.`);
 }
 
-function checkFit(value: bigint, bits: number, what: string): void {
+function checkFit(value: bigint, bits: number, what?: string): void {
   const limit = 1n << BigInt(bits);
   if (value < limit && value >= -(limit >> 1n)) return;
   const shown = value < 0n ? `-${hex(-value)}` : hex(value);
-  throw new UserError(`${shown} does not fit: ${what} has ${bits} bits.`);
+  const where = what === undefined ? `${bits} bits` : `${what} (${bits} bits)`;
+  throw new UserError(`${shown} does not fit in ${where}.`);
 }
 
 /** Only an object of the same type can be copied. */

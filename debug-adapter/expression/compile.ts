@@ -119,6 +119,7 @@ function integer(value: bigint, literal: IntegerLiteral): Compiled {
   const [narrow, wide] = ([4, 8] as const).map((word) =>
     typedNumber(value, literalType(value, literal, longOf(word))),
   ) as [Term, Term];
+  if (narrow.ctype === wide.ctype) return constant(wide);
   return (names) => (names.types?.wordSize === 4 ? narrow : wide);
 }
 
@@ -169,7 +170,7 @@ function unary(operator: UnaryOperator, operand: Compiled): Compiled {
 function dereferenced(term: Term): Term {
   const target = term.target?.();
   if (target !== undefined) return target;
-  if (term.unavailable !== undefined) throw new UserError(`this is ${term.unavailable}`);
+  if (term.unavailable !== undefined) throw new UserError(`not available: ${term.unavailable}`);
   const hint = term.number === undefined ? "" : "; cast it, as in *(int *)address";
   throw new UserError(`${term.type ?? "this"} is not a pointer${hint}`);
 }
@@ -238,7 +239,7 @@ function conditional(holds: boolean, a: Compiled, b: Compiled, names: Names): Te
 function member(object: Term, name: string): Term {
   const found = object.member?.(name);
   if (found !== undefined) return found;
-  if (object.unavailable !== undefined) throw new UserError(`this is ${object.unavailable}`);
+  if (object.unavailable !== undefined) throw new UserError(`not available: ${object.unavailable}`);
   const where = object.type === undefined ? "" : ` in ${object.type}`;
   throw new UserError(`there is no member ${name}${where}`);
 }
@@ -246,7 +247,7 @@ function member(object: Term, name: string): Term {
 function indexed(object: Term, index: Term): Term {
   const found = object.index?.(numberOf(index));
   if (found !== undefined) return found;
-  if (object.unavailable !== undefined) throw new UserError(`this is ${object.unavailable}`);
+  if (object.unavailable !== undefined) throw new UserError(`not available: ${object.unavailable}`);
   throw new UserError(`${object.type ?? "this"} cannot be indexed so`);
 }
 

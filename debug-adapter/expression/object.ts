@@ -34,6 +34,12 @@ export function valueTerm(home: Home, type: Type, bits: bigint): Term {
   return new ObjectTerm(home, type, { kind: "value", bytes }, 0);
 }
 
+/** Characters of a structure that are shown where there is no room for all of it. */
+const PREVIEW = 60;
+
+const isAggregate = ({ kind }: { readonly kind: string }): boolean =>
+  kind === "struct" || kind === "union" || kind === "array";
+
 class ObjectTerm implements Term {
   readonly home: Home;
   readonly ctype: Type;
@@ -171,6 +177,9 @@ class ObjectTerm implements Term {
     if (options.whole) return wholeText(this, options);
     const { number } = this;
     const type = stripped(this.ctype);
+    if (isAggregate(type) && this.unavailable === undefined && !this.isText()) {
+      return wholeText(this, options, PREVIEW);
+    }
     const text = readValue("", this.ctype, this.shownLocation(), this.home.state, {
       hex: options.hex ?? true,
     }).text;
@@ -178,6 +187,13 @@ class ObjectTerm implements Term {
     const target = stripped(type.target);
     const name = target.kind === "function" ? this.home.nameOf?.(number) : undefined;
     return name === undefined ? text : `${text} <${name}>`;
+  }
+
+  /** Whether it is an array of characters, which is shown as text. */
+  private isText(): boolean {
+    const type = stripped(this.ctype);
+    const element = type.kind === "array" ? stripped(type.element) : undefined;
+    return element?.kind === "base" && element.base === "char" && element.size === 1;
   }
 
   /** Where a reader of whole values finds this one. */

@@ -1,5 +1,5 @@
 /** Values written out in full, for the clipboard. */
-import { stripped } from "../symbols/types.ts";
+import { stripped, type Type } from "../symbols/types.ts";
 import type { Home } from "./home.ts";
 import type { ShowOptions, Term } from "./term.ts";
 
@@ -44,44 +44,65 @@ function shortRead(home: Home, address: bigint, length: number): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
-/** "{x = 0x3, list = {0x1, 0x2}}"; strings are not cut, pointers not followed but to text. */
-export function wholeText(term: Term, options: ShowOptions): string {
-  const left = { characters: MAX_WHOLE };
-  return written(term, { ...options, whole: false }, left, 0);
+/**
+ * "{x = 0x3, list = {0x1, 0x2}}", up to about `limit` characters. Strings are not cut where there
+ * is room, pointers are followed to text only.
+ */
+export function wholeText(term: Term, options: ShowOptions, limit = MAX_WHOLE): string {
+  return written(term, { ...options, whole: false }, { characters: limit }, 0);
 }
 
-function written(
+interface Left {
+  characters: number;
+}
+
+function written(term: Term, options: ShowOptions, left: Left, depth: number): string {
+  const type = term.ctype && stripped(term.ctype);
+  if (type?.kind === "struct" || type?.kind === "union" || type?.kind === "array") {
+    const isKnown = term.unavailable === undefined && (term.childCount ?? 0) > 0;
+    const string = type.kind === "array" && isCharacter(type.element);
+    if (isKnown && !string) return members(term, type.kind === "array", options, left, depth);
+    if (type.kind === "array" && !string) return `[${type.count ?? ""}]`;
+  }
+  const brief = term.show?.(options) ?? term.shown ?? "";
+  left.characters -= brief.length;
+  return type?.kind === "pointer" ? pointerText(term, brief, left) : brief;
+}
+
+function isCharacter(type: Type): boolean {
+  const plain = stripped(type);
+  return plain.kind === "base" && plain.base === "char" && plain.size === 1;
+}
+
+function members(
   term: Term,
+  isArray: boolean,
   options: ShowOptions,
-  left: { characters: number },
+  left: Left,
   depth: number,
 ): string {
-  const type = term.ctype && stripped(term.ctype);
-  const brief = term.show?.(options) ?? term.shown ?? "";
-  if (left.characters <= 0 || depth > MAX_DEPTH) return "...";
-  left.characters -= brief.length;
-  if (term.unavailable !== undefined || type === undefined) return brief;
-  if (type.kind === "pointer") return pointerText(term, brief, left);
-  const isText = type.kind === "array" && brief.startsWith('"');
-  if (isText && !brief.endsWith("...")) return brief;
-  if (type.kind !== "struct" && type.kind !== "union" && type.kind !== "array") return brief;
   const parts: string[] = [];
-  const count = term.childCount ?? 0;
-  for (let i = 0; i < count; i++) {
-    if (left.characters <= 0) {
+  for (let i = 0; i < (term.childCount ?? 0); i++) {
+    const child = left.characters > 0 && depth < MAX_DEPTH ? term.children?.(i, 1)[0] : undefined;
+    if (child === undefined) {
       parts.push("...");
       break;
     }
-    const child = term.children?.(i, 1)[0];
-    if (child === undefined) break;
-    const text = written(child.term, options, left, depth + 1);
-    parts.push(type.kind === "array" || child.name === "" ? text : `${child.name} = ${text}`);
+    const label = isArray || child.name === "" ? "" : `${child.name} = `;
+    left.characters -= label.length + 2;
+    parts.push(label + written(child.term, options, left, depth + 1));
   }
   return `{${parts.join(", ")}}`;
 }
 
-function pointerText(term: Term, brief: string, left: { characters: number }): string {
-  if (!brief.endsWith('"...') || term.home === undefined || term.number === undefined) return brief;
+function pointerText(term: Term, brief: string, left: Left): string {
+  if (
+    left.characters <= 0 ||
+    !brief.endsWith('"...') ||
+    term.home === undefined ||
+    term.number === undefined
+  )
+    return brief;
   const found = stringAt(term.home, term.number, left.characters);
   if (found === undefined) return brief;
   const address = brief.slice(0, brief.indexOf(" "));

@@ -14,6 +14,7 @@ const GROUPS: readonly (readonly [string, string])[] = [
   ["guest", "registers of the guest"],
   ["host", "registers of the host"],
   ["msr", "model-specific registers"],
+  ["current", "task that the Linux kernel runs"],
 ];
 
 /** "struct vmcb" of the images, and C's own. */
@@ -110,7 +111,14 @@ function* imageNames({ symbols, name }: Image): Iterable<Completion> {
     };
   }
   for (const label of symbols.symbols.names()) {
-    if (/^[A-Za-z_]\w*$/.test(label)) yield { label, type: "function", detail: name };
+    if (!/^[A-Za-z_]\w*$/.test(label)) continue;
+    yield {
+      label,
+      get type() {
+        return symbols.symbols.named(label)[0]?.kind === "object" ? "variable" : "function";
+      },
+      detail: name,
+    };
   }
   for (const label of symbols.enumeratorNames?.() ?? []) {
     yield { label, type: "enum", detail: name };

@@ -65,10 +65,16 @@ export class ExitFieldNames {
   }
 
   private fields(): ExitFields {
-    if (this.decoded === undefined) {
-      const { code, info1, info2, registers } = this.exit;
-      this.decoded = exitFields({ code, info1, info2, rcx: registers.get("rcx") ?? 0n });
-    }
+    const { exit } = this;
+    this.decoded ??= exitFields({
+      code: exit.code,
+      info1: exit.info1,
+      info2: exit.info2,
+      // Only exits for MSRs look at it: the registers are collected when they are asked for.
+      get rcx() {
+        return exit.registers.get("rcx") ?? 0n;
+      },
+    });
     return this.decoded;
   }
 }

@@ -6,7 +6,10 @@ import { formatTerm, type ShowNumber } from "../format.ts";
 import { homeOf, variableTerm } from "../names/program.ts";
 import { assigningNames } from "../names.ts";
 import type { CodeFrame } from "../stack.ts";
+import { sizeOf, stripped } from "../symbols/types.ts";
+import type { Variable } from "../symbols/variable.ts";
 import type { VariableNode } from "../variables.ts";
+import { codeSource } from "./code-source.ts";
 
 export function localVariables(
   debuggee: Debuggee,
@@ -19,11 +22,30 @@ export function localVariables(
     const term = variableTerm(home, variable);
     // A shadowed variable has no name of its own in an expression.
     const expression = variable.isShadowed ? undefined : variable.name;
-    const node = termNode({ name: variable.name, term }, { expression, names, show });
+    const node = {
+      ...termNode({ name: variable.name, term }, { expression, names, show }),
+      ...sourceLines(debuggee, frame, variable, term),
+    };
     if (term.unavailable === undefined) return node;
     const { evaluateName: _, ...rest } = node;
     return { ...rest, value: unavailableText(term.unavailable) };
   });
+}
+
+/** Where the variable is declared, and the function that a pointer to one points at. */
+function sourceLines(
+  debuggee: Debuggee,
+  { location, world }: CodeFrame,
+  { line }: Variable,
+  { type = "", number }: Term,
+): Pick<VariableNode, "declaration" | "target"> {
+  const isFunction = type.includes("(*") && number !== undefined;
+  const target = isFunction ? codeSource(debuggee, world, number) : undefined;
+  const path = location?.path;
+  return {
+    ...(line === undefined || path === undefined ? {} : { declaration: { path, line } }),
+    ...(target === undefined ? {} : { target }),
+  };
 }
 
 export interface NodeOptions {
@@ -53,11 +75,12 @@ export function termNode({ name, term }: NamedTerm, options: NodeOptions): Varia
   };
 }
 
-/** Structures are set member by member. */
-const isRecord = ({ ctype, number, real, text, shown }: Term): boolean =>
-  ctype !== undefined && number === undefined && real === undefined && text === undefined
-    ? !shown?.startsWith('"')
-    : false;
+/** Structures and arrays are set part by part, but text as a whole. */
+function isRecord({ ctype }: Term): boolean {
+  const type = ctype && stripped(ctype);
+  if (type?.kind === "array") return sizeOf(type.element) !== 1;
+  return type?.kind === "struct" || type?.kind === "union";
+}
 
 function valueText(term: Term, show: ShowNumber | undefined): string {
   try {
