@@ -1,6 +1,6 @@
 /** Finds the Linux kernel in the machine when it comes up, and makes an image of what it says of itself. */
 import type { Debuggee } from "./debuggee.ts";
-import type { KernelSource, Task } from "./guest-task.ts";
+import type { CurrentTask, KernelSource, Task } from "./guest-task.ts";
 import { Image, kernelSegments } from "./images.ts";
 import { type KernelMemory, readImageAround } from "./kernel-memory.ts";
 import type { RegisterFile, World } from "./register-file.ts";
@@ -14,7 +14,7 @@ import {
 } from "./symbols/linux/kernel-file.ts";
 import { type KernelInMemory, readKernel } from "./symbols/linux/read-kernel.ts";
 import { KERNEL_START } from "./symbols/linux/symbol-list.ts";
-import { TaskReader } from "./symbols/linux/task.ts";
+import { type RunningTask, TaskReader } from "./symbols/linux/task.ts";
 import { movedBy } from "./symbols/moved-symbols.ts";
 import { hex } from "./text.ts";
 
@@ -137,7 +137,19 @@ export class GuestKernel implements KernelSource {
     return undefined;
   }
 
+  current(): CurrentTask | undefined {
+    const { found } = this;
+    const address = this.running()?.address;
+    const type = found?.image.symbols.typeNamed("struct task_struct");
+    if (found === undefined || address === undefined || type === undefined) return undefined;
+    return { world: found.world, address, type };
+  }
+
   task(): Task | undefined {
+    return this.running();
+  }
+
+  private running(): RunningTask | undefined {
     const { found, debuggee } = this;
     if (found?.tasks === undefined) return undefined;
     const registers = debuggee.registers(found.world);

@@ -16,6 +16,7 @@ import {
   worldTerm,
 } from "./names/machine.ts";
 import { homeOf, programName, qualifiedName, typeSource } from "./names/program.ts";
+import { currentTaskTerm } from "./names/task.ts";
 import { writePlace } from "./place-access.ts";
 import type { World } from "./register-file.ts";
 import type { CodeFrame } from "./stack.ts";
@@ -86,6 +87,8 @@ abstract class MachineNames implements Names {
         return worldTerm(debuggee, "guest");
       case "msr":
         return msrsTerm(debuggee);
+      case "current":
+        return currentTaskTerm(debuggee);
     }
     const found = this.ownRegister(name);
     if (found !== undefined || !isRegisterName(name)) return found;

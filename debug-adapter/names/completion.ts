@@ -15,6 +15,7 @@ const GROUPS: readonly (readonly [string, string])[] = [
   ["host", "registers of the host"],
   ["msr", "model-specific registers"],
   ["current", "task that the Linux kernel runs"],
+  ["current", "task that the Linux kernel runs"],
 ];
 
 /** "struct vmcb" of the images, and C's own. */

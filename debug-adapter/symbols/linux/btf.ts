@@ -108,10 +108,10 @@ export class Btf {
     return id === undefined ? undefined : this.type(id);
   }
 
-  /** All names under which types are found. */
-  names(): IterableIterator<string> {
+  /** Names of types as they stand in C without "struct", "union" or "enum". */
+  *untaggedNames(): Generator<string> {
     this.ids ??= this.indexNames();
-    return this.ids.keys();
+    for (const name of this.ids.keys()) yield name.replace(/^(?:struct|union|enum) /, "");
   }
 
   /** The parameters of a function; undefined where it is not described, or not as one thing. */

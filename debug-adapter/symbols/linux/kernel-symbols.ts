@@ -77,6 +77,10 @@ export class KernelSymbols implements ImageSymbols {
     return this.types?.named(name);
   }
 
+  typeNames(): Iterable<string> {
+    return this.types?.untaggedNames() ?? [];
+  }
+
   unwind(pc: bigint, state: FrameState): Unwound {
     const unwound = this.tables.unwinder?.()?.unwind(pc, state);
     if (unwound === undefined) return unavailable("this kernel carries no unwind tables");

@@ -2,7 +2,7 @@
 import { findBuildIdNote, parseBuildIdNote } from "../build-id-note.ts";
 import { readBtf } from "./btf.ts";
 import { findKallsyms } from "./kallsyms.ts";
-import type { KernelBytes } from "./kernel-bytes.ts";
+import { KernelBytes } from "./kernel-bytes.ts";
 import { type KernelPart, partsOf } from "./kernel-parts.ts";
 import { KernelSymbols } from "./kernel-symbols.ts";
 import { OrcUnwinder } from "./orc.ts";
@@ -28,22 +28,23 @@ export interface KernelInMemory {
 export function readKernel(memory: KernelBytes): KernelInMemory | undefined {
   const columns = findKallsyms(memory);
   if (columns === undefined) return undefined;
-  const running = new SymbolList(columns);
-  const start = running.address("_text");
-  const end = running.address("_end");
-  if (start === undefined || end === undefined) return undefined;
+  const start = columns.addresses[columns.names.indexOf("_text")];
+  if (start === undefined) return undefined;
   const slide = start - LINKED_TEXT;
-  const part = (from: string, to: string) => partBetween(memory, running, from, to);
-  const btf = part("__start_BTF", "__stop_BTF")?.slice();
   const list = new SymbolList(linked(columns, slide));
+  const end = list.address("_end");
+  if (end === undefined) return undefined;
+  const image = new KernelBytes(memory.start - slide, memory.bytes);
+  const part = (from: string, to: string) => partBetween(image, list, from, to);
+  const btf = part("__start_BTF", "__stop_BTF")?.slice();
   const symbols = new KernelSymbols({
     symbols: list,
     buildId: buildIdIn(part("__start_notes", "__stop_notes")),
     types: once(() => btf && readBtf(btf)),
-    unwinder: unwinderOf(memory, running, slide),
+    unwinder: unwinderOf(image, list),
   });
-  const version = versionOf(memory, running);
-  return { symbols, slide, start, end, parts: partsOf(list), version };
+  const version = versionOf(image, list);
+  return { symbols, slide, start, end: end + slide, parts: partsOf(list), version };
 }
 
 function linked({ addresses, names, types }: SymbolColumns, slide: bigint): SymbolColumns {
@@ -58,13 +59,13 @@ function partBetween(memory: KernelBytes, symbols: SymbolList, from: string, to:
   return bytes.length === 0 ? undefined : bytes;
 }
 
-function unwinderOf(memory: KernelBytes, symbols: SymbolList, slide: bigint) {
+function unwinderOf(memory: KernelBytes, symbols: SymbolList) {
   const part = (name: string) =>
     partBetween(memory, symbols, `__start_${name}`, `__stop_${name}`)?.slice();
   const [ips, entries] = [part("orc_unwind_ip"), part("orc_unwind")];
   const at = symbols.address("__start_orc_unwind_ip");
   if (ips === undefined || entries === undefined || at === undefined) return undefined;
-  return once(() => new OrcUnwinder({ ipStart: at - slide, ips, entries }));
+  return once(() => new OrcUnwinder({ ipStart: at, ips, entries }));
 }
 
 function once<T>(make: () => T): () => T {
