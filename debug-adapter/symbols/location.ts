@@ -69,18 +69,38 @@ export function readLocation(
       }
       return { bytes: location.bytes.subarray(offset, offset + length) };
     case "pieces":
-      return readPieces(location.pieces, offset, length, state);
+      return readPieces(location.pieces, offset * 8, length * 8, state);
   }
 }
 
-/** Joins the pieces that overlap the wanted bytes; others may be unavailable. */
+/**
+ * Reads a value of `size` bits at bit `offset` of the object: of bytes that other values share
+ * only its own bits must be there.
+ */
+export function readLocationBits(
+  location: Location,
+  offset: number,
+  size: number,
+  state: FrameState,
+): { readonly bits: bigint } | { readonly bits?: never; readonly unavailable: string } {
+  if (location.kind === "pieces") {
+    const read = readPieces(location.pieces, offset, size, state);
+    return read.bytes ? { bits: bitsOf(read.bytes, 0, size) } : read;
+  }
+  const first = Math.floor(offset / 8);
+  const read = readLocation(location, first, Math.ceil((offset + size) / 8) - first, state);
+  return read.bytes ? { bits: bitsOf(read.bytes, offset - first * 8, size) } : read;
+}
+
+/** Joins the pieces that overlap the wanted bits; others may be unavailable. */
 function readPieces(
   pieces: readonly Piece[],
-  offset: number,
-  length: number,
+  wantedStart: number,
+  size: number,
   state: FrameState,
 ): Bytes {
-  const [wantedStart, wantedEnd] = [offset * 8, (offset + length) * 8];
+  if (size > MAX_READ * 8) return { unavailable: `too large to read (${size / 8} bytes)` };
+  const wantedEnd = wantedStart + size;
   let value = 0n;
   let start = 0;
   for (const piece of pieces) {
@@ -99,7 +119,7 @@ function readPieces(
     start = end;
   }
   if (start < wantedEnd) return { unavailable: "the debug information gives only a part of it" };
-  return { bytes: toBytes(value, length) };
+  return { bytes: toBytes(value, Math.ceil(size / 8)) };
 }
 
 /** The little-endian integer of all bytes. */

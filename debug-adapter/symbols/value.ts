@@ -1,5 +1,11 @@
 // Reads typed values into trees for the Locals view; children are read when they are asked for.
-import { bitsOf, type FrameState, type Location, readLocation, toBytes } from "./location.ts";
+import {
+  type FrameState,
+  type Location,
+  readLocation,
+  readLocationBits,
+  toBytes,
+} from "./location.ts";
 import { type BaseType, type Member, sizeOf, stripped, type Type, typeName } from "./types.ts";
 
 export interface FormatOptions {
@@ -111,13 +117,9 @@ class ValueReader {
   ) {
     const width = place.bitSize ?? size * 8;
     const start = place.bitOffset ?? 0;
-    const read = readLocation(
-      place.location,
-      place.offset,
-      Math.ceil((start + width) / 8),
-      this.state,
-    );
-    return read.bytes ? show(bitsOf(read.bytes, start, width), width) : missing(read.unavailable);
+    const offset = place.offset * 8 + start;
+    const read = readLocationBits(place.location, offset, width, this.state);
+    return read.bits === undefined ? missing(read.unavailable) : show(read.bits, width);
   }
 
   private base(type: BaseType, place: Place, bits: bigint): { text: string; number?: bigint } {

@@ -34,6 +34,8 @@ export interface VariableScope {
   /** Addresses before this one belong to the function's prologue. */
   readonly body: bigint | undefined;
   readonly cfa: (state: FrameState) => Location;
+  /** What a register held at the entry of the function; undefined where nobody says it. */
+  readonly entryValue: (register: number, state: FrameState) => bigint | undefined;
   /** Bytes of a register by its DWARF number; undefined for one whose contents are not plain. */
   readonly registerSize: (register: number) => number | undefined;
 }
@@ -134,7 +136,11 @@ function checkRegister(location: Location, scope: VariableScope, type: Type): Lo
   return { kind: "unavailable", reason: "larger than the register that holds it" };
 }
 
-function contextOf(entry: Entry, scope: VariableScope, state: FrameState): ExpressionContext {
+export function contextOf(
+  entry: Entry,
+  scope: VariableScope,
+  state: FrameState,
+): ExpressionContext {
   const { unit } = entry;
   const { addressSize, offsetSize, unitOffset } = unit.header;
   return {
@@ -144,6 +150,7 @@ function contextOf(entry: Entry, scope: VariableScope, state: FrameState): Expre
     cfa: () => scope.cfa(state),
     frameBase: () => frameBase(scope, state),
     addressAt: (index) => unit.addressAt(index),
+    entryValue: (register) => scope.entryValue(register, state),
     baseType: (offset) => {
       const target = unit.entries.get(unitOffset + offset);
       if (target?.tag !== Tag.baseType) return undefined;

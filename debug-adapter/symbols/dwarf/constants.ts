@@ -28,7 +28,11 @@ export const Tag = {
   unspecifiedType: 0x3b,
   partialUnit: 0x3c,
   rvalueReferenceType: 0x42,
+  callSite: 0x48,
+  callSiteParameter: 0x49,
   atomicType: 0x47,
+  gnuCallSite: 0x4109,
+  gnuCallSiteParameter: 0x410a,
 } as const;
 
 export const At = {
@@ -72,6 +76,12 @@ export const At = {
   dwoName: 0x76,
   loclistsBase: 0x8c,
   linkageName: 0x6e,
+  callReturnPc: 0x7d,
+  callValue: 0x7e,
+  callOrigin: 0x7f,
+  callTailCall: 0x82,
+  gnuCallSiteValue: 0x2111,
+  gnuTailCall: 0x2115,
   gnuDwoName: 0x2130,
 } as const;
 

@@ -13,6 +13,8 @@ export interface ExpressionContext {
   frameBase?(): Location;
   /** The canonical frame address, or why there is none. */
   cfa?(): Location;
+  /** What a register held when the function was entered. */
+  entryValue?(register: number): bigint | undefined;
   /** An entry of the unit's part of .debug_addr. */
   addressAt?(index: number): bigint;
   /** The base type at an offset within the unit. */
@@ -207,7 +209,7 @@ class Evaluation {
     else if (op === 0x9d)
       this.piece(reader.uleb(), reader.uleb()); // bit_piece
     else if (op === 0xa3 || op === 0xf3) {
-      throw new Unavailable("not available yet: location uses DW_OP_entry_value");
+      this.push(this.entryValue(new Reader(reader.block(reader.uleb()), "entry value")));
     } else if (op === 0xa0 || op === 0xf2) {
       reader.offset(this.context.offsetSize); // implicit_pointer
       reader.sleb64();
@@ -253,6 +255,15 @@ class Evaluation {
     const value = this.context.state.register(number);
     if (value === undefined) throw new Unavailable("a register of its location is not known here");
     return value;
+  }
+
+  /** Of the operand only registers are supported: compilers write hardly anything else. */
+  private entryValue(operand: Reader): bigint {
+    const op = operand.u8();
+    const register = op === 0x90 ? operand.uleb() : op >= 0x50 && op <= 0x6f ? op - 0x50 : -1;
+    const value = register < 0 || !operand.atEnd ? undefined : this.context.entryValue?.(register);
+    if (value !== undefined) return value;
+    throw new Unavailable("optimised out: what it was at the function's entry is not known here");
   }
 
   private frameBase(): bigint {
