@@ -20,6 +20,14 @@ const decimal: ShowNumber = Object.assign((value: bigint | number) => String(val
 export const showNumber = (format: NumberFormat): ShowNumber =>
   format === "decimal" ? decimal : hexadecimal;
 
+/** Numbers as a request wants them, else as the session does. */
+export function showIn(
+  { client }: { readonly client: { readonly numberFormat: NumberFormat } },
+  format: { readonly hex?: boolean } | undefined,
+): ShowNumber {
+  return showNumber(format?.hex ? "hexadecimal" : client.numberFormat);
+}
+
 export function formatTerm(term: Term, show: ShowNumber = hexadecimal): string {
   if (term.show !== undefined) return term.show({ hex: show.format === "hexadecimal" });
   if (term.shown !== undefined) return term.shown;

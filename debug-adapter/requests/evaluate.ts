@@ -5,7 +5,7 @@ import { assignText } from "../expression/assign-text.ts";
 import { completionsAt } from "../expression/completion.ts";
 import { evaluate, type Term } from "../expression/evaluate.ts";
 import { parse } from "../expression/parser.ts";
-import { formatTerm, type ShowNumber } from "../format.ts";
+import { formatTerm, type ShowNumber, showIn } from "../format.ts";
 import { completionSource } from "../names/completion.ts";
 import { assigningNames, frameNames } from "../names.ts";
 import type { DebugProtocol as DP } from "../protocol.ts";
@@ -13,7 +13,7 @@ import { termNode } from "../scopes/locals.ts";
 import { stripped } from "../symbols/types.ts";
 import { codeFrameOf } from "./stack.ts";
 import type { Handlers } from "./types.ts";
-import { showIn, variableOf } from "./variables.ts";
+import { variableOf } from "./variables.ts";
 import { tellWritten } from "./written.ts";
 
 /** A number in the debug console is shown in both ways. */

@@ -1,5 +1,7 @@
 /** Requests for the call stack. */
 import { type Context, checkThread, stoppedIn } from "../context.ts";
+import { showIn } from "../format.ts";
+import { frameName } from "../frame-name.ts";
 import { formatReference } from "../memory-reference.ts";
 import { spaceOf } from "../names.ts";
 import type { CertainStackFrame, DebugProtocol as DP } from "../protocol.ts";
@@ -20,7 +22,12 @@ export function codeFrameOf(context: Context, id: number | undefined): CodeFrame
   return frame?.kind === "code" ? frame : undefined;
 }
 
-function stackFrame(context: Context, frame: Frame, id: number): CertainStackFrame {
+function stackFrame(
+  context: Context,
+  frame: Frame,
+  id: number,
+  format: DP.StackFrameFormat | undefined,
+): CertainStackFrame {
   const { debuggee } = stoppedIn(context);
   const { linesStartAt1, columnsStartAt1 } = context.client;
   const lineBase = linesStartAt1 ? 0 : 1;
@@ -42,7 +49,7 @@ function stackFrame(context: Context, frame: Frame, id: number): CertainStackFra
       : { instructionPointerReference: formatReference({ space, address: frame.pc }) };
   return {
     id,
-    name: `${frame.world} · ${frame.name}${frame.certainty === "scanned" ? " (scanned)" : ""}`,
+    name: frameName(debuggee, frame, format, showIn(context, format)),
     certainty: frame.certainty,
     ...(frame.certainty === "scanned" ? { presentationHint: "subtle" as const } : {}),
     line: location === undefined ? 0 : location.line - lineBase,
@@ -71,7 +78,7 @@ export const stackRequests: Handlers<"stackTrace"> = {
     const levels = args.levels && args.levels > 0 ? args.levels : DEFAULT_FRAMES;
     const frames = stack.slice(start, start + levels);
     return {
-      stackFrames: frames.map((frame, i) => stackFrame(context, frame, start + i + 1)),
+      stackFrames: frames.map((frame, i) => stackFrame(context, frame, start + i + 1, args.format)),
       // How many more there are is not known before they are asked for: a page, for now.
       totalFrames: stack.isComplete ? stack.known : Math.max(stack.known, start + levels) + PAGE,
     };

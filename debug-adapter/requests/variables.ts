@@ -1,6 +1,6 @@
 /** Requests for scopes and the variables in them. */
 import { type Context, stoppedIn } from "../context.ts";
-import { type ShowNumber, showNumber } from "../format.ts";
+import { type ShowNumber, showIn } from "../format.ts";
 import type { DebugProtocol as DP } from "../protocol.ts";
 import { scopesOf } from "../scopes/index.ts";
 import { UserError } from "../text.ts";
@@ -11,11 +11,6 @@ import { tellWritten } from "./written.ts";
 
 /** The most variables in one answer. */
 const MOST = 10_000;
-
-/** Numbers as the request wants them, else as the session does. */
-export function showIn(context: Context, format: DP.ValueFormat | undefined): ShowNumber {
-  return showNumber(format?.hex ? "hexadecimal" : context.client.numberFormat);
-}
 
 export function variableOf(context: Context, node: VariableNode): DP.Variable {
   const { name, value, type, memoryReference, evaluateName, children, set } = node;

@@ -1,7 +1,13 @@
 // Scopes, variables, locations, exceptionInfo and number formats over the wire: happy paths and errors.
+import { readFileSync } from "node:fs";
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type AdapterClient, SAMPLE, startClient } from "../../harness/dap-adapter.ts";
+import {
+  type AdapterClient,
+  inRepository,
+  SAMPLE,
+  startClient,
+} from "../../harness/dap-adapter.ts";
 import { Transcript } from "../../harness/dap-transcript.ts";
 
 let client: AdapterClient;
@@ -160,4 +166,51 @@ test("every register of the running world is set and read back", async () => {
   expect((await client.children(host)).get("rbx")?.value).toBe("0x77");
   expect(await set(guest, "rax", "0x55")).toBe("0x55");
   expect((await client.scope(1, "VMCB save")).get("RAX")?.value).toMatch(/-> 0x55$/);
+});
+
+test("a local names the line of its declaration, a pointer to a function that function's", async () => {
+  await client.begin();
+  await client.setFunctionBreakpointsRequest({ breakpoints: [{ name: "set_gate" }] });
+  await client.configurationDoneRequest();
+  await client.nextStop();
+  const locals = await client.scope(1, "Locals");
+  const source = readFileSync(inRepository("test/guests/sample/main.c"), "utf8").split("\n");
+  const lineOf = async (locationReference: number | undefined) => {
+    const { body } = await client.send("locations", { locationReference });
+    expect(body.source.path).toBe(inRepository("test/guests/sample/main.c"));
+    return source[body.line - 1];
+  };
+  const vector = locals.get("vector");
+  expect(await lineOf(vector?.declarationLocationReference)).toMatch(/set_gate\(u32 vector/);
+  expect(vector?.valueLocationReference).toBeUndefined();
+  const entry = locals.get("entry")?.valueLocationReference;
+  const { body } = await client.send("locations", { locationReference: entry });
+  expect(body.source.path).toBe(inRepository("test/guests/sample/faults.S"));
+});
+
+test("frames are named as the client's format asks", async () => {
+  await client.begin();
+  await client.setFunctionBreakpointsRequest({ breakpoints: [{ name: "set_gate" }] });
+  await client.configurationDoneRequest();
+  await client.nextStop();
+  const named = async (format: DebugProtocol.StackFrameFormat) => {
+    const args = { threadId: 1, levels: 1, format };
+    return (await client.stackTraceRequest(args)).body.stackFrames[0]?.name;
+  };
+  const set = { parameters: true };
+  expect(await named({})).toBe("guest · set_gate");
+  expect(await named({ module: true, line: true })).toMatch(
+    /^guest · sample\.elf!set_gate, line \d+$/,
+  );
+  expect(await named(set)).toMatch(
+    /^guest · set_gate\(vector = 0x0, entry = 0x[0-9a-f]+ <unexpected_entry>\)$/,
+  );
+  expect(await named({ ...set, parameterTypes: true })).toBe(
+    "guest · set_gate(u32, void (*)(void))",
+  );
+  expect(await named({ ...set, parameterTypes: true, parameterNames: true })).toMatch(
+    /^guest · set_gate\(u32 vector, /,
+  );
+  await client.customRequest("minvisor/setNumberFormat", { format: "decimal" });
+  expect(await named({ ...set, parameterValues: true })).toMatch(/^guest · set_gate\(0, /);
 });
