@@ -6,6 +6,7 @@ import type { Term } from "../expression/term.ts";
 
 type Read = (exit: ExitRecord) => Term;
 
+const MSR_EXIT = 0x7cn;
 const ZERO: Term = { number: 0n };
 const reasons = new Map<bigint, Term>();
 
@@ -65,16 +66,13 @@ export class ExitFieldNames {
   }
 
   private fields(): ExitFields {
-    const { exit } = this;
-    this.decoded ??= exitFields({
-      code: exit.code,
-      info1: exit.info1,
-      info2: exit.info2,
-      // Only exits for MSRs look at it: the registers are collected when they are asked for.
-      get rcx() {
-        return exit.registers.get("rcx") ?? 0n;
-      },
-    });
+    if (this.decoded === undefined) {
+      const { exit } = this;
+      const { code, info1, info2 } = exit;
+      // Only exits for MSRs look at RCX: the registers are collected when they are asked for.
+      const rcx = code === MSR_EXIT ? (exit.registers.get("rcx") ?? 0n) : 0n;
+      this.decoded = exitFields({ code, info1, info2, rcx });
+    }
     return this.decoded;
   }
 }

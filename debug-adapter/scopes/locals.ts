@@ -69,17 +69,18 @@ export function termNode({ name, term }: NamedTerm, options: NodeOptions): Varia
     ...(expression === undefined || name === "" ? {} : { evaluateName: expression }),
     ...(place === undefined ? {} : { place }),
     ...(children === undefined ? {} : { children }),
-    ...(names?.store === undefined || place === undefined || isRecord(term)
-      ? {}
-      : { set: (text: string) => formatTerm(assignText(term, text, names), show) }),
+    ...(names?.store !== undefined && isSettable(term)
+      ? { set: (text: string) => formatTerm(assignText(term, text, names), show) }
+      : {}),
   };
 }
 
 /** Structures and arrays are set part by part, but text as a whole. */
-function isRecord({ ctype }: Term): boolean {
+function isSettable({ ctype, place, unavailable }: Term): boolean {
   const type = ctype && stripped(ctype);
-  if (type?.kind === "array") return sizeOf(type.element) !== 1;
-  return type?.kind === "struct" || type?.kind === "union";
+  if (place === undefined || unavailable !== undefined) return false;
+  if (type?.kind === "array") return sizeOf(type.element) === 1;
+  return type?.kind !== "struct" && type?.kind !== "union";
 }
 
 function valueText(term: Term, show: ShowNumber | undefined): string {

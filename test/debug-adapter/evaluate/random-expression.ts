@@ -33,6 +33,25 @@ const TYPES = [
   ...["long", "unsigned long", "long long", "unsigned long long", "u8", "word", "unsigned"],
 ];
 
+/** What can be assigned, with the type or mask that makes any number fit. */
+const TARGETS: readonly (readonly [target: string, cut: (value: string) => string])[] = [
+  ["counter", (value) => `(int)${value}`],
+  ["local.at.y", (value) => `(int)${value}`],
+  ["nodes[1].bits.level", (value) => `(${value} & 3)`],
+  ["nodes[1].bits.frame", (value) => `(${value} & 0xffffffffffull)`],
+  ["local.bits.tail", (value) => `(${value} & 0x7f)`],
+  ["local.bits.present", (value) => `(${value} & 1)`],
+  ["nodes[1].mixed.bytes[2]", (value) => `(u8)${value}`],
+  ["nodes[0].mixed.halves.low", (value) => `(unsigned short)${value}`],
+  ["nodes[1].grid[1][1]", (value) => `(int)${value}`],
+  ["wide", (value) => `(unsigned long long)${value}`],
+  ["total", (value) => `(long)${value}`],
+  ["local.tag[1]", (value) => `(char)${value}`],
+  ["nodes[1].is_set", (value) => `(${value} & 1)`],
+  ["*&nodes[1].at.x", (value) => `(int)${value}`],
+  ["cursor->at.x", (value) => `(int)${value}`],
+];
+
 export class RandomExpressions {
   private readonly below: (limit: number) => number;
 
@@ -46,6 +65,26 @@ export class RandomExpressions {
     const kind = this.below(10);
     if (kind === 0) return this.pointer(depth);
     return kind < 3 ? this.real(depth) : this.integer(depth);
+  }
+
+  /** An assignment whose value fits, plain or compound. */
+  assignment(): string {
+    switch (this.below(8)) {
+      case 0:
+        return `ratio = (double)(${this.real(2)})`;
+      case 1:
+        return `halves[${this.below(2)}] = (float)(${this.real(1)})`;
+      case 2:
+        return `cursor = ${this.pick(["&nodes[0]", "&nodes[1]", "nodes[1].next", "&local"])}`;
+      case 3:
+        return `nodes[1].color = ${this.pick(["BLUE", "RED", "GREEN"])}`;
+      case 4:
+        return `${this.pick(["counter", "total", "wide", "nodes[1].mixed.bytes[3]"])} ${this.pick(["+=", "-=", "*=", "|=", "^="])} ${this.integer(1)}`;
+      default: {
+        const [target, cut] = TARGETS[this.below(TARGETS.length)] as (typeof TARGETS)[number];
+        return `${target} = ${cut(`(${this.integer(2)})`)}`;
+      }
+    }
   }
 
   private pick(from: readonly string[]): string {
