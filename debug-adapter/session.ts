@@ -22,6 +22,8 @@ import { threadName } from "./threads.ts";
 import { UndefinedOpcodes } from "./undefined-opcodes.ts";
 import { VariableHandles } from "./variables.ts";
 
+/** The client writes their errors where the expression stands: no message of its own is needed. */
+const SHOWN_IN_PLACE: ReadonlySet<string> = new Set(["evaluate", "completions"]);
 const CONSOLE_PORTS = ["com1", "com2"] as const;
 
 export class DebugSession implements Context {
@@ -109,7 +111,8 @@ export class DebugSession implements Context {
       this.respond(request, { success: true, ...(body === undefined ? {} : { body }) });
     } catch (caught) {
       const text = caught instanceof CancelledError ? caught.message : sentence(caught);
-      const showUser = !(caught instanceof RunningError || caught instanceof CancelledError);
+      const isQuiet = caught instanceof RunningError || caught instanceof CancelledError;
+      const showUser = !isQuiet && !SHOWN_IN_PLACE.has(command);
       const error = { id: 1, format: text.replace(/[{}]/g, "'"), showUser };
       this.respond(request, { success: false, message: text, body: { error } });
       this.afterwards = [];
