@@ -266,6 +266,7 @@ export class Breakpoints implements StopSources {
     const { reached } = this;
     if (reached.length === 0) return undefined;
     this.reached = [];
+    reached.sort((a, b) => a.breakpoint.id - b.breakpoint.id);
     return reached.map(stopOf).reduce(joinStops);
   }
 

@@ -1,6 +1,6 @@
 /** Data breakpoints: what a client may watch, and the trigger for each kind of place. */
 import type { Debuggee } from "../debuggee.ts";
-import { placeName } from "../place-access.ts";
+import { placeName, readPlace } from "../place-access.ts";
 import { UserError } from "../text.ts";
 import type { ValuePlace } from "../value-place.ts";
 import type { Found, Trigger } from "./breakpoint.ts";
@@ -40,10 +40,17 @@ export function findData(debuggee: Debuggee, place: ValuePlace, type: AccessType
         "A register can be watched for changes only: choose the access type write.",
       );
     }
+    if (
+      place.kind === "register" &&
+      place.world === "guest" &&
+      debuggee.spaces.guest === undefined
+    ) {
+      return { pending: "Waits for the first VMRUN of a guest." };
+    }
+    readPlace(debuggee, place);
     return needsEveryInstruction(place) ? { note: SLOWER_NOTE } : {};
   }
-  if (place.kind === "memory") checkMemory(debuggee, place);
-  return {};
+  return place.kind === "memory" ? memoryFound(debuggee, place) : {};
 }
 
 export function dataTrigger(place: ValuePlace, type: AccessType): Trigger {
@@ -61,7 +68,8 @@ export function dataTrigger(place: ValuePlace, type: AccessType): Trigger {
   }
 }
 
-function checkMemory({ spaces }: Debuggee, place: Extract<ValuePlace, { kind: "memory" }>): void {
+/** A guest's memory is watched from its first VMRUN on. */
+function memoryFound({ spaces }: Debuggee, place: Extract<ValuePlace, { kind: "memory" }>): Found {
   const bytes = watchedBytes(place.size, place.bits);
   if (bytes < 1 || bytes > MAX_WATCHED_BYTES) {
     throw new UserError(
@@ -69,8 +77,8 @@ function checkMemory({ spaces }: Debuggee, place: Extract<ValuePlace, { kind: "m
     );
   }
   const { kind, guest } = place.space;
-  if ((kind === "gpa" || kind === "gva") && guest === undefined) {
-    throw new UserError("There is no guest yet: no VMRUN has happened.");
-  }
-  spaces.resolve(place.space);
+  if (kind === "hpa" || kind === "hva") return {};
+  if (guest === undefined) throw new UserError("There is no guest yet: no VMRUN has happened.");
+  if (guest <= spaces.guestCount) return {};
+  return { pending: `Waits for the first VMRUN of guest ${guest}.` };
 }

@@ -122,8 +122,11 @@ export function linearTrigger(place: MemoryPlace, type: AccessType): Trigger {
     arm: (debuggee, reach) => {
       const { machine } = debuggee;
       const releases: (() => void)[] = [];
+      const armed = new Map<bigint, number>();
       for (let page = first & PAGE_MASK; page < first + BigInt(watched); page += PAGE) {
         releases.push(machine.cpu.mmu.watchLinear(page));
+        const now = debuggee.spaces.translate({ space, address: page });
+        if (now.kind === "page") armed.set(page, now.physical);
       }
       const detach = machine.observe({
         name: "data breakpoint",
@@ -134,10 +137,13 @@ export function linearTrigger(place: MemoryPlace, type: AccessType): Trigger {
               return undefined;
             const distance = linear - first;
             if (distance >= BigInt(watched) || -distance >= BigInt(size)) return undefined;
-            if (!meansTheSame(debuggee, space, linear, event.physical)) return undefined;
+            if (!meansTheSame(debuggee, space, event, armed)) return undefined;
             const access = { ...event, offset: Number(distance) };
             const values = valuesOf(access, watched, place.bits, (offset, length) =>
-              debuggee.spaces.read({ space, address: first + BigInt(offset) }, length),
+              debuggee.spaces.read(
+                { space: debuggee.spaces.here(), address: first + BigInt(offset) },
+                length,
+              ),
             );
             return values && reach(dataHit(place, { ...values, write, size, address: linear }));
           },
@@ -148,18 +154,21 @@ export function linearTrigger(place: MemoryPlace, type: AccessType): Trigger {
   };
 }
 
+/** `armed`: where the pages were when the breakpoint was set, for a CR3 whose tables are gone since. */
 function meansTheSame(
   { machine, spaces }: Debuggee,
   space: SpaceName,
-  linear: bigint,
-  physical: number,
+  { linear, physical }: { readonly linear: bigint; readonly physical: number },
+  armed: ReadonlyMap<bigint, number>,
 ): boolean {
-  if (space.kind === "gva" && space.guest !== undefined && space.guest !== spaces.guest)
+  if (space.kind === "gva" && space.guest !== undefined && space.guest !== spaces.guest) {
     return false;
+  }
   const { root } = space;
   if (root === undefined || root >> 12n === machine.state.cr3 >> 12n) return true;
   const named = spaces.translate({ space, address: linear });
-  return named.kind === "page" && named.physical === physical;
+  if (named.kind === "page") return named.physical === physical;
+  return armed.get(linear & PAGE_MASK) === physical - Number(linear & (PAGE - 1n));
 }
 
 /**

@@ -35,9 +35,10 @@ export function watchTarget(context: Context, args: DP.DataBreakpointInfoArgumen
   }
   const frame = codeFrameOf(context, frameId);
   const { debuggee } = stoppedIn(context);
-  const { place } = evaluate(parse(name), frameNames(debuggee, frame));
-  if (place === undefined) throw new UserError(`${name} lives nowhere that can be watched.`);
-  return sized(place, bytes);
+  const { place, reference } = evaluate(parse(name), frameNames(debuggee, frame));
+  if (place !== undefined) return sized(place, bytes);
+  if (reference === undefined) throw new UserError(`${name} lives nowhere that can be watched.`);
+  return memoryAt(context, reference, bytes ?? DEFAULT_BYTES);
 }
 
 function sized(place: ValuePlace, bytes: number | undefined): ValuePlace {
