@@ -1,5 +1,4 @@
 /** Requests that set breakpoints of every kind and ask about them. */
-import { EXITS, type Exit } from "../../emulator/index.ts";
 import { type Breakpoint, bind, type Found, type Mode } from "../breakpoints/breakpoint.ts";
 import { accessTypesOf, canPersist, dataTrigger, findData } from "../breakpoints/data.ts";
 import { formatDataId, parseDataId } from "../breakpoints/data-id.ts";
@@ -10,24 +9,12 @@ import { placeOfInstruction, placesOfFunction, placesOfLine } from "../breakpoin
 import { watchTarget } from "../breakpoints/watch-target.ts";
 import type { Target } from "../breakpoints.ts";
 import { type Context, loadedIn, stoppedIn } from "../context.ts";
+import { EXIT_CODES } from "../exit-codes.ts";
 import { placeName } from "../place-access.ts";
 import type { DebugProtocol as DP } from "../protocol.ts";
 import { messageOf, UserError } from "../text.ts";
 import { sourceOf } from "./stack.ts";
 import type { Handlers } from "./types.ts";
-
-const EXIT_GROUPS: Record<Exit["kind"], string> = {
-  controlRegister: "Control registers",
-  debugRegister: "Debug registers",
-  exception: "Exceptions",
-  event: "Events",
-  instruction: "Instructions",
-  io: "I/O ports",
-  msr: "MSRs",
-  taskSwitch: "Task switches",
-  nestedPageFault: "Nested paging",
-  invalid: "Refused VMRUN",
-};
 
 const MODES: readonly Mode[] = ["any", "host", "guest"];
 
@@ -201,14 +188,7 @@ export const breakpointRequests: Handlers<
     return { breakpoints: made.map((each) => answer(context, each)) };
   },
 
-  "minvisor/exitCodes": () => ({
-    exits: EXITS.map(({ name, code, kind, doc }) => ({
-      name,
-      code,
-      group: EXIT_GROUPS[kind],
-      doc,
-    })),
-  }),
+  "minvisor/exitCodes": () => ({ exits: [...EXIT_CODES] }),
 
   breakpointLocations: (context, args) => {
     const { images } = loadedIn(context).debuggee;
