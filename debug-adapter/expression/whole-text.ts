@@ -4,7 +4,7 @@ import type { Home } from "./home.ts";
 import type { ShowOptions, Term } from "./term.ts";
 
 /** Characters; what is longer ends in "...". */
-const MAX_WHOLE = 1 << 20;
+const MAX_WHOLE = 1 << 18;
 const MAX_DEPTH = 32;
 
 /** A C string in memory, read in short steps so that it may end just before a hole. */
