@@ -15,6 +15,8 @@ export interface Build {
   readonly dwarf: number;
   readonly optimise: string;
   readonly flags: readonly string[];
+  /** In fixtures/; main.c if it does not say. */
+  readonly source?: string;
 }
 
 export interface Built extends Build {
@@ -25,6 +27,11 @@ export interface Built extends Build {
 export function build(bits: 32 | 64, dwarf: number, optimise: string, ...flags: string[]): Build {
   const name = [`m${bits}`, `dwarf${dwarf}`, optimise, ...flags].join(" ");
   return { name, bits, dwarf, optimise, flags };
+}
+
+/** The same build of another fixture. */
+export function buildOf(source: string, wanted: Build): Build {
+  return { ...wanted, name: `${source} ${wanted.name}`, source };
 }
 
 /** MinVisor's: call frame information in .debug_frame only. */
@@ -53,7 +60,7 @@ afterAll(() => {
   if (folder) rmSync(folder, { recursive: true, force: true });
 });
 
-/** Builds main.c and entry.S into a static program without a C library; each build once. */
+/** Builds a fixture and entry.S into a static program without a C library; each build once. */
 export function compile(wanted: Build): Built {
   const known = made.get(wanted.name);
   if (known) return known;
@@ -67,7 +74,7 @@ export function compile(wanted: Build): Built {
     ...["-ffreestanding", "-fno-stack-protector", "-fno-pie", "-no-pie", "-nostdlib", "-static"],
     ...["-Wl,--build-id"],
     ...wanted.flags,
-    ...["-o", path, join(fixtures, "entry.S"), join(fixtures, "main.c")],
+    ...["-o", path, join(fixtures, "entry.S"), join(fixtures, wanted.source ?? "main.c")],
   ]);
   const built = { ...wanted, path, bytes: new Uint8Array(readFileSync(path)) };
   made.set(wanted.name, built);
