@@ -1,5 +1,7 @@
 /** The MSRs scope: every MSR of the CPU as it is now, whichever world set it. */
 import { type BitFields, MSRS, VMCB_FIELDS, type VmcbField } from "../../emulator/index.ts";
+import type { Debuggee } from "../debuggee.ts";
+import { formatReference } from "../memory-reference.ts";
 import { readPlace, writePlace } from "../place-access.ts";
 import { fromBytes } from "../symbols/location.ts";
 import { hex } from "../text.ts";
@@ -26,6 +28,11 @@ const BITS: Readonly<Record<string, BitFields | undefined>> = {
   HWCR: { SMMLOCK: 0, TlbCacheDis: 3, INVD_WBINVD: 4, MonMwaitDis: 9, MonMwaitUserEn: 10 },
   VM_CR: { DPD: 0, R_INIT: 1, DIS_A20M: 2, LOCK: 3, SVMDIS: 4 },
 };
+/** MSRs that hold a virtual address, and those with the physical address of a page. */
+const POINTERS: ReadonlySet<string> = new Set([
+  ...["LSTAR", "CSTAR", "SYSENTER_ESP", "SYSENTER_EIP", "FS_BASE", "GS_BASE", "KERNEL_GS_BASE"],
+]);
+const PAGES: ReadonlySet<string> = new Set(["APIC_BASE", "VM_HSAVE_PA"]);
 const CODE: ReadonlySet<string> = new Set(["LSTAR", "CSTAR", "SYSENTER_EIP"]);
 
 export const msrScope: Scope = {
@@ -37,6 +44,7 @@ export const msrScope: Scope = {
         const { name, number } = msr;
         const place: ValuePlace = { kind: "msr", index: number };
         const value = msr.read(debuggee.machine.cpu);
+        const reference = referenceOf(debuggee, name, value);
         const target = CODE.has(name) ? codeSource(debuggee, debuggee.world, value) : undefined;
         return wordNode(
           {
@@ -52,10 +60,15 @@ export const msrScope: Scope = {
           {
             type: `MSR ${hex(number)}`,
             evaluateName: `$msr.${name}`,
-            ...(name === "VM_HSAVE_PA" ? { memoryReference: `hpa:${hex(value)}` } : {}),
+            ...(reference === undefined ? {} : { memoryReference: reference }),
             ...(target === undefined ? {} : { target }),
           },
         );
       }),
     ),
 };
+
+function referenceOf({ spaces }: Debuggee, name: string, value: bigint): string | undefined {
+  if (PAGES.has(name)) return `hpa:${hex(value & ~0xfffn)}`;
+  return POINTERS.has(name) ? formatReference({ space: spaces.here(), address: value }) : undefined;
+}

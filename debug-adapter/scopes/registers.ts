@@ -14,7 +14,10 @@ import { mmxAndX87, sseRegisters } from "./vector-registers.ts";
 import type { Scope, ScopeView } from "./view.ts";
 import { bitNodes, wordNode } from "./words.ts";
 
-const POINTERS: ReadonlySet<string> = new Set([...GENERAL_REGISTERS, "rip"]);
+/** Registers that can hold a virtual address. */
+const POINTERS: ReadonlySet<string> = new Set([
+  ...[...GENERAL_REGISTERS, "rip", "cr2", "dr0", "dr1", "dr2", "dr3"],
+]);
 const SEGMENTS = ["cs", "ss", "ds", "es", "fs", "gs", "gdtr", "idtr", "ldtr", "tr"] as const;
 const CONTROL = ["cr0", "cr2", "cr3", "cr4", "efer"] as const;
 const DEBUG = ["dr0", "dr1", "dr2", "dr3", "dr6", "dr7"] as const;
@@ -67,11 +70,23 @@ function named(shown: RegisterView, names: readonly string[], show: ShowNumber):
   return names.map((name) => registerNode(shown, name, show));
 }
 
+/** The memory that a register's value names: CR3 has a physical address of its world. */
+function referenceOf(
+  { refer, world, view }: RegisterView,
+  name: string,
+  value: bigint,
+): string | undefined {
+  if (POINTERS.has(name)) return refer(value);
+  if (name !== "cr3") return undefined;
+  const space = view.debuggee.spaces.resolve({ kind: world === "host" ? "hpa" : "gpa" });
+  return formatReference({ space, address: value & ~0xfffn });
+}
+
 function registerNode(shown: RegisterView, name: string, show: ShowNumber): VariableNode {
   const word = registerWord(shown, name);
   if (word === undefined) return { name, value: missing(shown) };
-  const { refer, world, view } = shown;
-  const reference = POINTERS.has(name) ? refer(word.value) : undefined;
+  const { world, view } = shown;
+  const reference = referenceOf(shown, name, word.value);
   const target = name === "rip" ? codeSource(view.debuggee, world, word.value) : undefined;
   return wordNode(word, show, {
     evaluateName: evaluateName(shown, name),

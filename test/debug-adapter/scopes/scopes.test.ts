@@ -160,6 +160,15 @@ test("every register of the running world is set and read back", async () => {
     }),
   ).toMatch(/cannot be set/);
 
+  const model = await client.children(msrs);
+  expect(model.get("LSTAR")?.memoryReference).toMatch(/^hva@0x[0-9a-f]+:0xffffffff81000000$/);
+  expect(model.get("APIC_BASE")).toMatchObject({
+    value: "0xfee00900 (BSC AE ABA=0xfee00)",
+    memoryReference: "hpa:0xfee00000",
+  });
+  const cr3 = (await client.children(await group("control"))).get("cr3");
+  expect(cr3?.memoryReference).toBe(`hpa:${cr3?.value}`);
+
   // At an exit, what #VMEXIT does not switch is still the guest's.
   const guest = scope("Guest registers");
   expect(await set(guest, "rbx", "0x77")).toBe("0x77");
