@@ -1,5 +1,6 @@
 // Reads ELF32 and ELF64 little-endian files: header, sections, program headers and symbols.
 import { FormatError, hex, Reader } from "./dwarf/reader.ts";
+import { inflate } from "./inflate.ts";
 
 export type Machine = "x86_64" | "i386";
 
@@ -39,6 +40,7 @@ const SHT_NOBITS = 8;
 const SHT_DYNSYM = 11;
 const SHT_NOTE = 7;
 const SHF_COMPRESSED = 0x800n;
+const ELFCOMPRESS_ZLIB = 1;
 const NT_GNU_BUILD_ID = 3;
 const MACHINES: Readonly<Record<number, Machine>> = { 3: "i386", 62: "x86_64" };
 const KINDS: readonly ElfSymbol["kind"][] = [
@@ -94,22 +96,35 @@ export function sectionNamed(elf: Elf, name: string): ElfSection | undefined {
 }
 
 /**
- * The bytes of a section (none for NOBITS). Throws where it lies outside the file or is compressed.
+ * The bytes of a section (none for NOBITS), inflated where it is compressed. Throws a FormatError
+ * where it lies outside the file or cannot be inflated.
  */
 export function sectionBytes(elf: Elf, section: ElfSection): Uint8Array {
   if (section.type === SHT_NOBITS) return new Uint8Array(0);
-  if (section.flags & SHF_COMPRESSED) {
-    throw new FormatError(
-      `${elf.file}: section ${section.name} is compressed; link without --compress-debug-sections`,
-    );
-  }
   const end = section.offset + section.size;
   if (end > elf.bytes.length) {
     throw new FormatError(
       `${elf.file}: truncated: section ${section.name} ends at ${hex(end)}, the file at ${hex(elf.bytes.length)}`,
     );
   }
-  return elf.bytes.subarray(section.offset, end);
+  const bytes = elf.bytes.subarray(section.offset, end);
+  return section.flags & SHF_COMPRESSED ? inflated(elf, section, bytes) : bytes;
+}
+
+/** Elf32_Chdr: type, size, alignment; Elf64_Chdr: type, 4 bytes, size, alignment. */
+function inflated(elf: Elf, section: ElfSection, bytes: Uint8Array): Uint8Array {
+  const name = `${elf.file}: section ${section.name}`;
+  const reader = new Reader(bytes, name);
+  const type = reader.u32();
+  if (elf.is64) reader.skip(4);
+  const size = reader.offset(elf.is64 ? 8 : 4);
+  reader.skip(elf.is64 ? 8 : 4);
+  if (type !== ELFCOMPRESS_ZLIB) {
+    throw new FormatError(
+      `${name} is compressed with method ${type}, and only zlib (1) is supported; use objcopy --decompress-debug-sections`,
+    );
+  }
+  return inflate(reader.block(reader.remaining), size, name);
 }
 
 /** The symbols of .symtab, or of .dynsym in a stripped file; the null symbol is left out. */

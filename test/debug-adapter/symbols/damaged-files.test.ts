@@ -8,10 +8,10 @@ import { typeName } from "../../../debug-adapter/symbols/types.ts";
 import { readValue } from "../../../debug-adapter/symbols/value.ts";
 import type { Variable } from "../../../debug-adapter/symbols/variable.ts";
 import { generator, MUTATIONS, type Random, type Region } from "./mutations.ts";
-import { type Built, build, compile } from "./toolchain.ts";
+import { type Built, build, buildOf, compile } from "./toolchain.ts";
 
-/** Files a program; there are four programs. */
-const ROUNDS = Number(process.env.SYMBOLS_MUTATIONS ?? 2600);
+/** Files a program; there are five programs. */
+const ROUNDS = Number(process.env.SYMBOLS_MUTATIONS ?? 2000);
 const SEED = Number(process.env.SYMBOLS_SEED ?? 20_240_601);
 /** What reading one file and asking everything of it may take of the CPU. */
 const MAX_CPU_MS = 250;
@@ -21,6 +21,7 @@ const PROGRAMS = [
   build(64, 4, "-Og", "-fdebug-types-section"),
   build(32, 5, "-O2"),
   build(32, 4, "-O0", "-fno-asynchronous-unwind-tables"),
+  buildOf("optimised.c", build(64, 4, "-O2")),
 ];
 
 describe.each(PROGRAMS)(`${ROUNDS} mutations of $name (seed ${SEED})`, (wanted) => {
@@ -115,6 +116,7 @@ function askAll(symbols: ProgramSymbols, offsets: readonly bigint[]): void {
   }
   symbols.functionsNamed("helper");
   symbols.functionsNamed("clamp");
+  symbols.enumeratorNamed("BLUE");
   const type = symbols.typeNamed("struct node");
   if (type) typeName(type);
 }

@@ -47,7 +47,7 @@ export const BUILDS: readonly Build[] = [
   build(64, 4, "-Og"),
   build(64, 4, "-O2"),
   build(64, 4, "-O2", "-fdebug-types-section"),
-  build(64, 5, "-Og", "-fdebug-types-section"),
+  build(64, 5, "-Og", "-fdebug-types-section", "-gz=zlib"),
   build(32, 5, "-O2"),
   build(32, 4, "-O2", "-fomit-frame-pointer"),
   build(32, 4, "-O0"),

@@ -1,6 +1,7 @@
 // Files that cannot be used, or only in part, say why in one sentence.
 import { describe, expect, test } from "vitest";
 import { FormatError } from "../../../debug-adapter/symbols/dwarf/reader.ts";
+import { readElf } from "../../../debug-adapter/symbols/elf.ts";
 import { ProgramSymbols } from "../../../debug-adapter/symbols/program.ts";
 import { build, compile } from "./toolchain.ts";
 
@@ -40,9 +41,25 @@ test("without debug information symbols still answer", () => {
   expect(symbols.problems).toEqual([]);
 });
 
-test("compressed debug sections are named as a problem", () => {
+describe("compressed debug sections", () => {
   const built = compile(build(64, 5, "-O0", "-gz=zlib"));
-  const symbols = new ProgramSymbols(built.bytes, "x.elf");
-  expect(symbols.problems.join("\n")).toContain("x.elf: section .debug_info is compressed");
-  expect(symbols.functionsNamed("helper")).toHaveLength(1);
+  const { offset } = readElf(built.bytes, "x.elf").sections.find(
+    ({ name }) => name === ".debug_info",
+  )!;
+
+  test("of an unknown method, or damaged, are named as a problem", () => {
+    for (const [at, value, problem] of [
+      [offset, 2, "is compressed with method 2, and only zlib (1) is supported; use objcopy"],
+      [offset + 24, 0, ": not a zlib stream"],
+      [offset + 8, 0x55, ": damaged zlib stream: "],
+    ] as const) {
+      const bytes = built.bytes.slice();
+      bytes[at] = value;
+      const symbols = new ProgramSymbols(bytes, "x.elf");
+      expect(symbols.problems.join("\n")).toContain(
+        `x.elf: section .debug_info${problem.startsWith(":") ? "" : " "}${problem}`,
+      );
+      expect(symbols.functionsNamed("helper")).toHaveLength(1);
+    }
+  });
 });
