@@ -66,7 +66,10 @@ describe("an expression gives", () => {
 describe("an expression that has no value says why", () => {
   test.each<[string, number[]]>([
     ["optimised out at this pc", []],
-    ["not available yet: location uses DW_OP_entry_value", [0xa3, 1, 0x55, STACK_VALUE]],
+    [
+      "optimised out: what it was at the function's entry is not known here",
+      [0xa3, 1, 0x55, STACK_VALUE],
+    ],
     ["a register of its location is not known here", [0x71, 0]],
     ["memory at 0x2000 cannot be read", [0x91, 0, 0x06]],
     ["optimised out: a pointer to a variable that has no address here", [0xa0, 1, 0, 0, 0, 0]],
