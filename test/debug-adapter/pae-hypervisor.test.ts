@@ -150,3 +150,16 @@ test("invariants over its memory are checked, and one that is broken is found", 
   const stop = await client.runTo({ filters: ["invariant"] }, guest);
   expect(stop.text).toContain("0x200000");
 });
+
+test("a breakpoint on code that runs at its physical address before it is mapped where it is linked", async () => {
+  await client.begin(WARDEN);
+  await breakAt(client, "boot.S", "mov %eax, %cr3", "mov $stack_top, %esp");
+  await client.configurationDoneRequest();
+  await client.nextStop();
+  expect(await client.value("$cr0 & 0x80000000")).toBe("0x0");
+  expect((await client.frames())[0]).toMatchObject({ line: lineOf("boot.S", "mov %eax, %cr3") });
+  await client.go("continue");
+  expect(await client.value("$cr0 & 0x80000000")).toBe("0x80000000");
+  const frame = (await client.frames())[0];
+  expect(frame).toMatchObject({ line: lineOf("boot.S", "mov $stack_top, %esp") });
+});
