@@ -85,6 +85,8 @@ export class Btf {
   private readonly textsAt: number;
   private readonly offsets: readonly number[];
   private readonly types = new Map<number, Type>();
+  /** Since 2022 kind_flag tells that enumerators are signed; before, they are without being marked. */
+  private readonly areEnumsMarked: boolean;
   private ids: Map<string, number> | undefined;
   private prototypes: Map<string, number> | undefined;
 
@@ -94,6 +96,13 @@ export class Btf {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.offsets = offsets;
     this.textsAt = textsAt;
+    this.areEnumsMarked = offsets.some((_, id) => id > 0 && this.isMarkedEnum(id));
+  }
+
+  private isMarkedEnum(id: number): boolean {
+    const kind = this.kindOf(id);
+    if (kind === KIND.enum64) return true;
+    return kind === KIND.enum && this.u32(this.offsets[id]! + 4) >>> 31 !== 0;
   }
 
   /** Types there are, void included. */
@@ -186,12 +195,13 @@ export class Btf {
       case KIND.int:
         return this.integer(name, sizeOrTarget, this.u32(at + 12));
       case KIND.float:
-        return { kind: "base", name, size: sizeOrTarget, base: "float", isSigned: true };
+        return { kind: "base", name, size: sizeOrTarget, base: "float", isSigned: false };
       case KIND.pointer:
         return lazily({ kind: "pointer", size: POINTER_SIZE }, { target });
       case KIND.array: {
         const element = () => this.type(this.u32(at + 12));
-        return lazily({ kind: "array", count: this.u32(at + 20) }, { element });
+        // A flexible array member has no elements either.
+        return lazily({ kind: "array", count: this.u32(at + 20) || undefined }, { element });
       }
       case KIND.struct:
       case KIND.union:
@@ -267,7 +277,7 @@ export class Btf {
   private enumeration(id: number, name: string | undefined): Type {
     const at = this.offsets[id]!;
     const info = this.u32(at + 4);
-    const isSigned = info >>> 31 !== 0;
+    const isSigned = !this.areEnumsMarked || info >>> 31 !== 0;
     const is64 = this.kindOf(id) === KIND.enum64;
     const enumerators = () =>
       Array.from({ length: info & 0xffff }, (_, i) => {
