@@ -1,4 +1,5 @@
 /** Requests that read, write and disassemble memory. */
+import { fromBase64, toBase64 } from "../base64.ts";
 import { type Context, stoppedIn } from "../context.ts";
 import { type DisassembledRow, disassemble } from "../disassembly.ts";
 import { formatReference, type MemoryReference } from "../memory-reference.ts";
@@ -101,6 +102,7 @@ export const memoryRequests: Handlers<"readMemory" | "writeMemory" | "disassembl
     const { reference, isInside } = moved(context, memoryReference, offset);
     const { spaces } = stoppedIn(context).debuggee;
     const bytes = fromBase64(args.data);
+    if (bytes === undefined) throw new UserError("The data to write is not base64.");
     const where = formatReference(reference);
     if (!isInside) throw new UserError(`${memoryReference} with offset ${offset} is no address.`);
     const writable = spaces.writable(reference, clipped(reference, bytes.length));
@@ -163,19 +165,3 @@ function rowText({ text, symbol, target }: DisassembledRow, resolveSymbols: bool
 
 const bytesText = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
-
-function toBase64(bytes: Uint8Array): string {
-  let text = "";
-  for (let at = 0; at < bytes.length; at += 0x8000) {
-    text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
-  }
-  return btoa(text);
-}
-
-function fromBase64(text: string): Uint8Array {
-  try {
-    return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-  } catch {
-    throw new UserError("The data to write is not base64.");
-  }
-}
