@@ -50,22 +50,23 @@ void interrupts_init(void)
   asm volatile("lidt %0" : : "m"(pointer));
 }
 
-// Called by the stubs with the vector and what the CPU pushed: an error code for some exceptions,
-// then RIP, CS and RFLAGS. Answers how many bytes of error code the stub has to drop.
-u64 host_interrupt(u64 vector, u64 *frame)
+// Called by the stubs with the vector and what is on the stack: the error code or 0, then RIP, CS,
+// RFLAGS, RSP and SS as the CPU pushed them.
+void host_interrupt(u64 vector, struct interrupt_frame *frame)
 {
   if (accepting) {
     accepted = vector;
     accepting = false;
-    frame[2] &= ~RFLAGS_IF; // one at a time: the next waits for the next exit
-    return 0;
+    frame->rflags &= ~RFLAGS_IF; // one at a time: the next waits for the next exit
+    return;
   }
-  if (vector == EXCEPTION_GP &&
-      (frame[1] == (u64)read_msr_instruction || frame[1] == (u64)write_msr_instruction)) {
-    frame[1] = (u64)msr_access_fault;
-    return sizeof frame[0];
+  if (vector == EXCEPTION_GP && (frame->rip == (u64)read_msr_instruction ||
+                                 frame->rip == (u64)write_msr_instruction)) {
+    frame->rip = (u64)msr_access_fault;
+    return;
   }
-  panic("exception %lu in MinVisor itself; the CPU pushed 0x%lx 0x%lx", vector, frame[0], frame[1]);
+  panic("exception %lu in MinVisor itself at rip 0x%lx; its error code is 0x%lx", vector,
+        frame->rip, frame->error_code);
 }
 
 static bool guest_takes_interrupts(void)

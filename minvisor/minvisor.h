@@ -121,7 +121,11 @@ extern u8 interrupt_stubs[];
 
 // interrupts.c
 void interrupts_init(void);
-u64 host_interrupt(u64 vector, u64 *frame);
+struct interrupt_frame {
+  u64 error_code; // 0 for vectors without one
+  u64 rip, cs, rflags, rsp, ss;
+};
+void host_interrupt(u64 vector, struct interrupt_frame *frame);
 void forward_interrupt(void);
 void sleep_for_guest(void);
 
