@@ -119,7 +119,7 @@ test("breakpoints that cannot be: unverified, with the reason", async () => {
     [false, expect.stringContaining("has no code at line 100000")],
     [false, 'The condition "a +" does not parse: the expression ends too early at position 4.'],
     [false, expect.stringContaining('The hit count "often" does not parse')],
-    [false, 'The log expression "1 ?" does not parse: "?" is unknown at position 3.'],
+    [false, 'The log expression "1 ?" does not parse: the expression ends too early at position 4.'],
   ]);
   const filters = await client.setExceptionBreakpointsRequest({
     filters: ["exit:NPF", "exit:nonesuch"],
