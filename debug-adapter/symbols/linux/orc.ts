@@ -38,10 +38,9 @@ const ORC_REGISTER = {
 const OLD_TYPES: readonly EntryType[] = ["call", "regs", "partialRegs", "undefined"];
 const TYPES: readonly EntryType[] = ["undefined", "end", "call", "regs", "partialRegs"];
 
-/** struct pt_regs, in its order; one u64 each. orig_ax, cs, rflags and ss are no registers here. */
-const PT_REGS = "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi - rip - - rsp".split(
-  " ",
-);
+/** struct pt_regs, in its order; one u64 each. orig_ax is no register. */
+const PT_REGS =
+  "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi - rip cs rflags rsp ss".split(" ");
 const PT_REGS_RIP = 16;
 /** What the CPU pushes: rip, cs, rflags, rsp, ss. */
 const IRET_FRAME = ["rip", "cs", "rflags", "rsp", "ss"];
