@@ -3,13 +3,15 @@ import type { Translation, TranslationLevel } from "../../emulator/index.ts";
 import type { Debuggee } from "../debuggee.ts";
 import { type ExitRecord, exitInfoInWords } from "../exit-log.ts";
 import type { ShowNumber } from "../format.ts";
+import { guestInstruction } from "../guest-instruction.ts";
+import { operandAddresses } from "../guest-operands.ts";
 import { guestWalk, nestedWalk } from "../nested-walk.ts";
 import { entryBits, entryText } from "../page-entry.ts";
-import { codeBits, copiedRegisters, linearOf } from "../register-file.ts";
+import { codeBits, linearOf } from "../register-file.ts";
 import { hex } from "../text.ts";
 import { branch, type VariableNode } from "../variables.ts";
 import type { VmcbCopy } from "../vmcb-history.ts";
-import type { Scope } from "./view.ts";
+import type { Scope, ScopeView } from "./view.ts";
 import { wordNode } from "./words.ts";
 
 const TABLE_WALK = 1n << 33n;
@@ -17,7 +19,8 @@ const FETCH = 1n << 4n;
 
 export const nestedPagingScope: Scope = {
   name: "Nested paging",
-  children: ({ debuggee }) => {
+  children: (view) => {
+    const { debuggee } = view;
     const { vmcb } = debuggee.spaces;
     if (vmcb === undefined || (vmcb.read("NP_ENABLE") & 1n) === 0n) return undefined;
     return branch((show) => [
@@ -27,13 +30,14 @@ export const nestedPagingScope: Scope = {
         memoryReference: `hpa:${hex(vmcb.read("nCR3") & ~0xfffn)}`,
         evaluateName: "vmcb.nCR3",
       },
-      ...lastFault(debuggee, show),
+      ...lastFault(view, show),
       ...guestPlaces(debuggee),
     ]);
   },
 };
 
-function lastFault(debuggee: Debuggee, show: ShowNumber): VariableNode[] {
+function lastFault(view: ScopeView, show: ShowNumber): VariableNode[] {
+  const { debuggee } = view;
   const exit = debuggee.exits.lastNestedFault;
   const left = exit && debuggee.exits.history.atExit(exit.vmcb);
   if (exit === undefined || left === undefined) return [];
@@ -45,20 +49,30 @@ function lastFault(debuggee: Debuggee, show: ShowNumber): VariableNode[] {
     },
     walkNode(`walk of gpa ${show(exit.info2)}`, walk),
   ];
-  if ((exit.info1 & (FETCH | TABLE_WALK)) === 0n) return rows;
-  return [...rows, guestPart(debuggee, exit, left)];
+  return [...rows, ...guestPart(view, exit, left)];
 }
 
-/** The guest's own walk, where it is known what the guest translated: an instruction's address. */
-function guestPart(debuggee: Debuggee, exit: ExitRecord, left: VmcbCopy): VariableNode {
+/**
+ * The guest's own walk, where it is known what the guest translated: its instruction, or an operand
+ * whose walk leads to the address of the fault.
+ */
+function guestPart(
+  { debuggee, disassembler }: ScopeView,
+  exit: ExitRecord,
+  left: VmcbCopy,
+): VariableNode[] {
   const { machine } = debuggee;
-  const name = "guest's own walk";
-  if ((exit.info1 & FETCH) === 0n) {
-    const value = `an entry of the guest's tables lies at gpa ${hex(exit.info2)}`;
-    return { name, value, memoryReference: `gpa:${hex(exit.info2)}` };
+  const { linear, text = "" } = guestInstruction(machine, disassembler, exit, left);
+  const isFetch = (exit.info1 & FETCH) !== 0n;
+  const candidates = isFetch ? [linear] : operandAddresses(text, exit, left);
+  for (const address of candidates) {
+    const walk = guestWalk(machine, address, left, isFetch ? { fetch: true } : undefined);
+    const reached = walk.kind === "page" ? (walk.guestPhysical ?? address) : walk.address;
+    if (reached === exit.info2) return [walkNode(`guest's walk of gva ${hex(address)}`, walk)];
   }
-  const linear = linearOf(copiedRegisters(left), exit.guestRip);
-  return walkNode(name, guestWalk(machine, linear, left, { fetch: true }));
+  if ((exit.info1 & TABLE_WALK) === 0n) return [];
+  const value = `an entry of the guest's tables lies at gpa ${hex(exit.info2)}`;
+  return [{ name: "guest's own walk", value, memoryReference: `gpa:${hex(exit.info2)}` }];
 }
 
 /** Both stages for the guest's code and stack as they are now. */

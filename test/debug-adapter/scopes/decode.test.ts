@@ -1,6 +1,9 @@
 // Decoders of the scopes against raw values worked out from the manual.
 import { describe, expect, test } from "vitest";
 import { interceptOf } from "../../../debug-adapter/exit-cause.ts";
+import type { ExitRecord } from "../../../debug-adapter/exit-log.ts";
+import { operandAddresses } from "../../../debug-adapter/guest-operands.ts";
+import { IcedDisassembler } from "../../../debug-adapter/node/iced-disassembler.ts";
 import { entryAddress, entryText } from "../../../debug-adapter/page-entry.ts";
 import { eventText } from "../../../debug-adapter/scopes/exit.ts";
 import { extendedText } from "../../../debug-adapter/scopes/vector-registers.ts";
@@ -100,4 +103,34 @@ test("80-bit numbers", () => {
   expect(extendedText(make(1n, 0x7fffn, one | 1n))).toBe("NaN");
   // Beyond doubles.
   expect(extendedText(make(0n, 0x7ffen, one))).toBe("1 * 2^16383");
+});
+
+test("operands of the disassembler's text as linear addresses", () => {
+  const { memory } = new Machine({ ramBytes: 0x10_0000 });
+  const vmcb = new VmcbView(memory, 0x1000);
+  vmcb.write("EFER", 0x500n);
+  vmcb.write("RSP", 0x8000n);
+  vmcb.write("CS", { selector: 8, attributes: 0x29b, limit: 0xffff_ffff, base: 0n });
+  vmcb.write("DS", { selector: 16, attributes: 0xc93, limit: 0xffff_ffff, base: 0x5000n });
+  vmcb.write("FS", { selector: 0, attributes: 0x93, limit: 0, base: 0x7_0000_0000n });
+  const registers = new Map([
+    ["rbx", 0x1000n],
+    ["rcx", 3n],
+    ["rsp", 0x8000n],
+  ] as const);
+  const exit = { registers } as Pick<ExitRecord, "registers">;
+  const disassembler = new IcedDisassembler();
+  const first = (bits: 16 | 64, ...bytes: number[]) => {
+    const [instruction] = disassembler.decode(Uint8Array.from(bytes), 0n, bits, 1);
+    return operandAddresses(instruction?.text ?? "", exit, vmcb)[0];
+  };
+  // mov %fs:0x10(%rbx,%rcx,4),%eax; mov -8(%rbx),%eax; mov (%rsp),%eax: segments but FS are flat.
+  expect(first(64, 0x64, 0x8b, 0x44, 0x8b, 0x10)).toBe(0x7_0000_101cn);
+  expect(first(64, 0x8b, 0x43, 0xf8)).toBe(0xff8n);
+  expect(first(64, 0x8b, 0x04, 0x24)).toBe(0x8000n);
+  // Real mode: mov 0x20(%bx),%al, and the absolute mov 0x1234,%al, through DS.
+  vmcb.write("EFER", 0n);
+  vmcb.write("CS", { selector: 0, attributes: 0x9b, limit: 0xffff, base: 0n });
+  expect(first(16, 0x8a, 0x47, 0x20)).toBe(0x6020n);
+  expect(first(16, 0xa0, 0x34, 0x12)).toBe(0x6234n);
 });

@@ -66,6 +66,12 @@ test.each([
   const walk = [...nested.values()].find((each) => each.name.startsWith("walk of gpa"));
   const levels = [...(await client.children(walk?.variablesReference ?? 0)).values()];
   expect(levels.at(-1)?.value).toMatch(/refuses the access/);
+  // The guest has no paging yet, so that its address is the gpa of the fault.
+  const gpa = walk?.name.replace("walk of gpa ", "");
+  expect(
+    nested.get(`guest's walk of gva ${gpa}`)?.value,
+    exit.get("guest instruction")?.value,
+  ).toBeDefined();
   expect((await client.exceptionInfoRequest({ threadId: 1 })).body.description).toMatch(reason);
   await writeEntry(memoryReference, good);
   const mended = (await client.scope(1, "Exit")).get("cause")?.value;
