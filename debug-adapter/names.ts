@@ -4,7 +4,7 @@ import type { ExitRecord } from "./exit-log.ts";
 import type { TypeSource } from "./expression/base-types.ts";
 import type { Home } from "./expression/home.ts";
 import type { Names, Term } from "./expression/term.ts";
-import { ExitFieldNames } from "./names/exit.ts";
+import { ExitFieldNames, lastExitTerm } from "./names/exit.ts";
 import {
   isRegisterName,
   memoryTerm,
@@ -87,6 +87,8 @@ abstract class MachineNames implements Names {
         return worldTerm(debuggee, "guest");
       case "msr":
         return msrsTerm(debuggee);
+      case "exit":
+        return lastExitTerm(debuggee);
       case "current":
         return currentTaskTerm(debuggee);
     }

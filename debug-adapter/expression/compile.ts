@@ -116,6 +116,8 @@ function unknownName(name: string, names: Names): never {
 }
 
 function integer(value: bigint, literal: IntegerLiteral): Compiled {
+  // C has no such literals; they are for registers of 128 bits.
+  if (value >= 1n << 64n) return constant({ number: value, size: 16 });
   const [narrow, wide] = ([4, 8] as const).map((word) =>
     typedNumber(value, literalType(value, literal, longOf(word))),
   ) as [Term, Term];

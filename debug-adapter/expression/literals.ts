@@ -15,7 +15,7 @@ export function integerOf({ text, at }: Token): Node {
   }
   if (/^0[xXbB]$/.test(plain)) throw new ExpressionError("a number without digits", at);
   const value = BigInt(isOctal ? `0o${plain}` : plain);
-  if (value >= 1n << 64n) throw new ExpressionError("a number of more than 64 bits", at);
+  if (value >= 1n << 128n) throw new ExpressionError("a number of more than 128 bits", at);
   const isDecimal = /^[1-9]/.test(plain);
   const longs = suffix.replaceAll(/[uU]/g, "").length;
   const isUnsigned = /u/i.test(suffix);

@@ -14,7 +14,7 @@ const GROUPS: readonly (readonly [string, string])[] = [
   ["guest", "registers of the guest"],
   ["host", "registers of the host"],
   ["msr", "model-specific registers"],
-  ["current", "task that the Linux kernel runs"],
+  ["exit", "fields of the last exit"],
   ["current", "task that the Linux kernel runs"],
 ];
 

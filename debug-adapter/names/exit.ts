@@ -3,6 +3,7 @@ import { type ExitFields, exitFields } from "../../emulator/index.ts";
 import type { Debuggee } from "../debuggee.ts";
 import { type ExitRecord, exitReason, fieldsOf } from "../exit-log.ts";
 import type { Term } from "../expression/term.ts";
+import { UserError } from "../text.ts";
 
 type Read = (exit: ExitRecord) => Term;
 
@@ -75,4 +76,14 @@ export class ExitFieldNames {
     }
     return this.decoded;
   }
+}
+
+/** $exit: the fields of the last exit as members, which no variable hides. */
+export function lastExitTerm(debuggee: Debuggee): Term {
+  const exit = debuggee.exits.last;
+  if (exit === undefined) throw new UserError("There was no exit yet.");
+  const fields = new ExitFieldNames(debuggee, exit);
+  const memberNames = () => EXIT_FIELD_NAMES.map((name) => ({ name }));
+  const shown = `exit ${exit.number}, ${exitReason(exit)}`;
+  return { shown, type: "exit", member: (name) => fields.get(name), memberNames };
 }

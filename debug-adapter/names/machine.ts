@@ -32,6 +32,9 @@ export interface RegisterView {
 const isField = (name: string): name is VmcbFieldName => Object.hasOwn(VMCB_FIELDS, name);
 const SEGMENT_PARTS: readonly SegmentPart[] = ["selector", "attributes", "limit", "base"];
 
+/** Registers that calls do not save: every frame has the CPU's. */
+const SHARED = /^(?:[cd]r\d+|efer|[c-gs]s|[gil]dtr|tr)$/;
+
 /** A register by its assembler name, without the $; undefined where there is none. */
 export function registerTerm(
   debuggee: Debuggee,
@@ -40,7 +43,8 @@ export function registerTerm(
 ): Term | undefined {
   const lower = name.toLowerCase();
   if (lower === "pc") return registerTerm(debuggee, view, "rip");
-  const { world, registers, fixedBecause } = view;
+  const { world, registers } = view;
+  const fixedBecause = SHARED.test(lower) ? undefined : view.fixedBecause;
   const value = registers?.get(lower);
   if (value !== undefined) {
     const size = lower.startsWith("xmm") ? 16 : 8;

@@ -53,7 +53,7 @@ test.each([
   ["port++", '"++" would assign, which only the debug console does, at position 5'],
   ["f(1)", "a function of the program cannot be called, at position 2"],
   ["089", "a number that begins with 0 is octal and has digits up to 7 at position 1"],
-  ["0x10000000000000000", "a number of more than 64 bits at position 1"],
+  [`0x1${"0".repeat(32)}`, "a number of more than 128 bits at position 1"],
   ["unsigned float", '"unsigned" is a type, not a value, at position 1'],
   ["(unsigned float)1", '"unsigned float" is no type at position 2'],
   ["a ? b", '":" expected instead of the end at position 6'],

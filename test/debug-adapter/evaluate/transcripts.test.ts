@@ -35,7 +35,16 @@ test("values of expressions", async () => {
     ...["vmcb", "vmcb.control.exit_code", "vmcb.EXITCODE", "$vmcb.exitcode", "vmcb.CS.base"],
     ...["$vmcb.INTERCEPT_MISC1.CPUID", "vmcb.save.cs", "vmcb.save.rip == $vmcb.rip ? 1 : 2"],
     ...["$cs", "$cs.base", "$rflags.ZF", "$cr0.PG", "$al", "$msr.EFER", "$msr[0xc0000080].SVME"],
-    ...["$guest.rax", "$guest.rip", "$host.cr3 == $cr3", "reason", "leaf", "minvisor!guest.rdx"],
+    ...[
+      "$guest.rax",
+      "$guest.rip",
+      "$host.cr3 == $cr3",
+      "reason",
+      "leaf",
+      "$exit.code",
+      "$exit",
+      "minvisor!guest.rdx",
+    ],
     ...["'exit.c'::exit_table[4].name", "@hpa(0x7c00)", "@gpa(0x7c00, 2)", "gva:0x7c00"],
     ...["(u16)@hpa(0x7c00)", "((u8 *)@hpa(0x7c00))[1]", "(struct range)@hpa(&minvisor_region)"],
     ...["'A' + 1", "$xmm0", "options.intercept_hlt", "EXIT_NPF", "(enum verdict)1"],
@@ -77,7 +86,14 @@ test("what has no value says why", async () => {
       "&$rip",
       "$guest.r99",
     ],
-    ...["exit_table[0].name == 3.5", "(u8)300.5", "minvisor!nonesuch", "*(void *)0", "guest.rcx."],
+    ...[
+      "exit_table[0].name == 3.5",
+      "(u8)300.5",
+      "minvisor!nonesuch",
+      "*(void *)0",
+      "$exit.nonesuch",
+      "guest.rcx.",
+    ],
   ];
   for (const expression of expressions) {
     await transcript.ask("evaluate", { expression, frameId, context: "watch" });
@@ -141,6 +157,8 @@ test("assignments in the debug console", async () => {
       "$rflags.CF = 1",
       "$rflags.CF",
       "$xmm3 = 0x1ffffffffffffffff",
+      "$xmm3 >> 64",
+      "$xmm3 + 1",
       "$cs.selector",
       "$ds.limit = 5",
     ],
