@@ -1,7 +1,7 @@
 /** All breakpoints of the session: set by the client, placed in the machine, asked at events. */
 import { type Breakpoint, bind, type Hit } from "./breakpoints/breakpoint.ts";
 import { instructionName } from "./breakpoints/data-access.ts";
-import { withFields } from "./breakpoints/event-names.ts";
+import { EventNames } from "./breakpoints/event-names.ts";
 import type { Outcome } from "./breakpoints/options.ts";
 import { Placement } from "./breakpoints/placement.ts";
 import type { Debuggee } from "./debuggee.ts";
@@ -49,7 +49,7 @@ interface Reached {
 
 export class Breakpoints implements StopSources {
   private readonly groups = new Map<BreakpointGroup, readonly Breakpoint[]>();
-  private byExit = new Map<string, Breakpoint[]>();
+  private readonly byExit = new Map<string, readonly Breakpoint[]>();
   private reached: Reached[] = [];
   private attached: Attached | undefined;
   private readonly warned = new Set<string>();
@@ -146,14 +146,8 @@ export class Breakpoints implements StopSources {
   }
 
   private place(): void {
-    const { all } = this;
-    this.byExit = new Map();
-    for (const breakpoint of all) {
-      for (const name of breakpoint.exits ?? []) {
-        this.byExit.set(name, [...(this.byExit.get(name) ?? []), breakpoint]);
-      }
-    }
-    this.attached?.placement.place(all, (breakpoint, hit) => this.reachEvent(breakpoint, hit));
+    this.byExit.clear();
+    this.attached?.placement.place(this.all, (breakpoint, hit) => this.reachEvent(breakpoint, hit));
   }
 
   onExecute(place: ExecutePlace): Stop | undefined {
@@ -179,14 +173,14 @@ export class Breakpoints implements StopSources {
     const debuggee = this.attached?.debuggee;
     const exit = debuggee?.exits.last;
     if (debuggee === undefined || exit === undefined) return undefined;
-    this.nameExitAsWriter(exitTitle(exit, debuggee.machine));
+    if (this.reached.length > 0) this.nameExitAsWriter(exitTitle(exit, debuggee.machine));
     const reason = exitReason(exit);
     if (reason === "SHUTDOWN" && this.stopsAtShutdown) {
       const chain = debuggee.exits.faultChain;
       const guest = this.onShutdown(chain.length > 0 ? chain : ["the guest's triple fault"]);
       if (guest) return guest;
     }
-    const wanted = [...(this.byExit.get("*") ?? []), ...(this.byExit.get(reason) ?? [])];
+    const wanted = this.atExit(reason);
     if (wanted.length === 0) return undefined;
     let names: Names | undefined;
     const hit = this.reach(wanted, () => {
@@ -204,6 +198,16 @@ export class Breakpoints implements StopSources {
       exception: { id: filter ?? "exit", details: exitTitle(exit, debuggee.machine) },
       ...problemText(hit),
     };
+  }
+
+  /** The breakpoints that want exits of that name; listed once, because exits come often. */
+  private atExit(reason: string): readonly Breakpoint[] {
+    let wanted = this.byExit.get(reason);
+    if (wanted === undefined) {
+      wanted = this.all.filter(({ exits }) => exits?.includes("*") || exits?.includes(reason));
+      this.byExit.set(reason, wanted);
+    }
+    return wanted;
   }
 
   onShutdown(faults: readonly string[]): Stop | undefined {
@@ -234,7 +238,7 @@ export class Breakpoints implements StopSources {
   ): "ignored" | Pick<Stop, "hitBreakpointIds"> {
     const filter = this.all.find((each) => each.filter === id);
     if (filter === undefined) return {};
-    const [hit] = this.reach([filter], () => withFields(fields, () => this.namesHere()));
+    const [hit] = this.reach([filter], () => new EventNames(fields, () => this.namesHere()));
     return hit === undefined ? "ignored" : { hitBreakpointIds: [filter.id] };
   }
 
@@ -243,8 +247,9 @@ export class Breakpoints implements StopSources {
     const { attached } = this;
     if (attached === undefined) return undefined;
     const { debuggee } = attached;
-    const [found] = this.reach([breakpoint], () =>
-      withFields(hit.fields, () => frameNames(debuggee)),
+    const [found] = this.reach(
+      [breakpoint],
+      () => new EventNames(hit.fields, () => frameNames(debuggee)),
     );
     if (found === undefined) return undefined;
     const { icount } = debuggee.machine;

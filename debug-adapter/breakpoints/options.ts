@@ -1,6 +1,6 @@
 /** Conditions, hit counts and log messages of breakpoints. */
-import { evaluate, isTrue, type Names } from "../expression/evaluate.ts";
-import { type Node, parse } from "../expression/parser.ts";
+import { type Compiled, compile, isTrue, type Names } from "../expression/evaluate.ts";
+import { parse } from "../expression/parser.ts";
 import { formatTerm } from "../format.ts";
 import { messageOf, UserError } from "../text.ts";
 
@@ -11,7 +11,7 @@ export interface OptionTexts {
 }
 
 type HitTest = (hits: number) => boolean;
-type LogPart = { readonly text: string } | { readonly node: Node };
+type LogPart = { readonly text: string } | { readonly value: Compiled };
 
 /** What a breakpoint does when its place is reached. */
 export type Outcome =
@@ -22,7 +22,7 @@ export type Outcome =
 
 /** Throws a UserError that names what does not parse and where. */
 export class BreakpointOptions {
-  private readonly condition: Node | undefined;
+  private readonly condition: Compiled | undefined;
   private readonly hitTest: HitTest | undefined;
   private readonly log: readonly LogPart[] | undefined;
   hits = 0;
@@ -37,7 +37,7 @@ export class BreakpointOptions {
   /** Counts the hit where the condition holds. */
   reach(names: () => Names): Outcome {
     try {
-      if (this.condition && !isTrue(evaluate(this.condition, names()))) return { kind: "ignore" };
+      if (this.condition && !isTrue(this.condition(names()))) return { kind: "ignore" };
       this.hits++;
       if (this.hitTest && !this.hitTest(this.hits)) return { kind: "ignore" };
       if (this.log === undefined) return { kind: "stop" };
@@ -52,9 +52,9 @@ function isBlank(text: string | undefined): text is undefined {
   return text === undefined || text.trim() === "";
 }
 
-function parsed(text: string, what: string): Node {
+function parsed(text: string, what: string): Compiled {
   try {
-    return parse(text);
+    return compile(parse(text));
   } catch (caught) {
     throw new UserError(`The ${what} "${text}" does not parse: ${messageOf(caught)}.`);
   }
@@ -95,7 +95,7 @@ function parseLogMessage(text: string): LogPart[] {
     const found = /\{([^{}]*)\}/.exec(rest);
     if (!found) break;
     parts.push({ text: rest.slice(0, found.index) });
-    parts.push({ node: parsed(found[1] ?? "", "log expression") });
+    parts.push({ value: parsed(found[1] ?? "", "log expression") });
     rest = rest.slice(found.index + found[0].length);
   }
   parts.push({ text: rest });
@@ -105,7 +105,7 @@ function parseLogMessage(text: string): LogPart[] {
 function logText(part: LogPart, names: Names): string {
   if ("text" in part) return part.text;
   try {
-    return formatTerm(evaluate(part.node, names));
+    return formatTerm(part.value(names));
   } catch (caught) {
     return `<${messageOf(caught)}>`;
   }
