@@ -213,7 +213,8 @@ test("completions", async () => {
     });
   for (const text of [
     "$rf",
-    "$rflags.C",
+    "$cr0.P",
+    "$exit.exitinfo",
     "$cs.",
     "$msr.st",
     "$guest.ra",
