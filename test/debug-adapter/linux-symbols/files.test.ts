@@ -141,6 +141,13 @@ test("without a table of symbols in the kernel a file is placed by its version t
   expect(slideByBanner(file.parts.symbols, new KernelBytes(start, only))).toBe(slide);
 });
 
+test("looking for the kernel leaves no trace in the machine", () => {
+  const alone = new KernelBoot({ isWatched: false });
+  alone.booted.runToEnd(boot.machine.icount);
+  expect(alone.machine.icount).toBe(boot.machine.icount);
+  expect(alone.machine.stateHash()).toBe(boot.machine.stateHash());
+}, 120_000);
+
 test("a line that is no symbol is named", async () => {
   const path = join(folder, "System.map");
   writeFileSync(path, "ffffffff81000000 T _text\nwhat is this\n");

@@ -16,6 +16,8 @@ export const ARGUMENTS = "console=ttyS0,115200 cryptomgr.notests=1 panic=-1";
 export interface KernelBootOptions {
   readonly arguments?: string;
   readonly underMinVisor?: boolean;
+  /** False: nobody looks for the kernel. */
+  readonly isWatched?: boolean;
   /** A script for busybox's sh; without it the guest's usual one. */
   readonly init?: string;
   readonly images?: readonly Image[];
@@ -38,7 +40,7 @@ const minvisor = () => ({ name: MINVISOR_ELF, bytes: new Uint8Array(readFileSync
 export class KernelBoot {
   readonly booted: Booted;
   readonly debuggee: Debuggee;
-  readonly kernel: GuestKernel;
+  readonly kernel: GuestKernel | undefined;
   /** What the user is told. */
   readonly told: string[] = [];
 
@@ -53,6 +55,7 @@ export class KernelBoot {
     this.booted = new Booted(image, MEMORY);
     const configuration = readLaunchArguments({ kernel: "vmlinuz" });
     this.debuggee = new Debuggee(this.machine, new Images(options.images ?? []), configuration);
+    if (options.isWatched === false) return;
     this.kernel = new GuestKernel(this.debuggee);
     this.kernel.tell = (text) => this.told.push(text);
     this.debuggee.kernel = this.kernel;

@@ -68,11 +68,11 @@ beforeAll(() => {
   boot = new KernelBoot({ init: INIT, arguments: `${ARGUMENTS} slab_nomerge` });
   boot.runToKernel();
   boot.runTo(boot.address("rest_init"));
-  firstTask = boot.kernel.task();
+  firstTask = boot.kernel?.task();
   samples = Array.from({ length: SAMPLES }, (_, i) => sample(i));
   boot.runTo(boot.address("dump_stack_lvl"), 4e9);
   atDump = worldFrames(boot.debuggee, boot.world, MOST_FRAMES);
-  taskAtDump = boot.kernel.task();
+  taskAtDump = boot.kernel?.task();
   boot.booted.runToEnd(500_000_000);
 }, 600_000);
 
@@ -157,6 +157,7 @@ test("our stack is the one that the kernel prints at the same instant", () => {
   const user = /RIP: 0033:0x([0-9a-f]+)/.exec(boot.booted.console)?.[1];
   const interrupted = atDump[kernelFrames.length];
   expect(interrupted?.pc.toString(16)).toBe(user);
+  expect(interrupted?.ring).toBe(3);
 });
 
 test("the current task is the one that the kernel names at the same instant", () => {
