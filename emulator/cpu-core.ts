@@ -2,11 +2,13 @@
 
 import type { EngineOptions } from "./engine.ts";
 import { Engine } from "./engine.ts";
+import type { StateRun } from "./inputs.ts";
 import { CpuPorts, type PortAccess } from "./memory/cpu-ports.ts";
 import { LinearMemory } from "./memory/mmu.ts";
 import type { MachineMemory } from "./memory/physical-memory.ts";
 import type { Observers } from "./observers.ts";
 import { type CpuState, createCpuState } from "./state/cpu-state.ts";
+import { readFieldBytes, writeFieldBytes } from "./state/field-bytes.ts";
 import { setRflags } from "./state/flags.ts";
 import { CPU_BASE, CPU_STRIDE } from "./state/memory-map.ts";
 import { svmHooks } from "./svm/exception-intercept.ts";
@@ -118,6 +120,17 @@ export class CpuCore implements Vcpu {
 
   recheckInterrupts(): void {
     this.engine.endSlice();
+  }
+
+  /** Puts bytes into the state as saved, as a debugger's change: no translation made before stays. */
+  patch(runs: readonly StateRun[]): void {
+    const { memory } = this.physical;
+    const bytes = readFieldBytes(memory, this.state.base);
+    for (const { offset, bytes: changed } of runs) bytes.set(changed, offset);
+    writeFieldBytes(memory, this.state.base, bytes);
+    this.state.nextRip = this.state.rip;
+    this.mmu.flushAll();
+    this.restored();
   }
 
   /** Everything derived is made anew after state came back from a snapshot. */

@@ -73,6 +73,8 @@ export class Engine {
   private readonly breakpoints = new ExecuteBreakpoints((offset) =>
     this.codePages.dropOffset(offset),
   );
+  /** Faults, interrupts and exits so far: what takes the place of an instruction or comes between two. */
+  events = 0;
   /** Deterministic counts of work outside generated code; not machine state. */
   readonly counters = {
     returns: 0,
@@ -251,6 +253,7 @@ export class Engine {
   /** What ended an instruction is delivered or becomes an exit; generated code then returns. */
   private abort(caught: unknown): void {
     this.counters.aborts++;
+    this.events++;
     const { state } = this.cpu;
     state.exitRequest = ExitRequest.aborted;
     try {
@@ -278,6 +281,7 @@ export class Engine {
       body();
     } catch (caught) {
       this.counters.aborts++;
+      this.events++;
       this.handleAbort(caught);
     }
   }

@@ -6,6 +6,7 @@
  * with one clear sentence; reading never throws and never changes the machine.
  */
 export type { DeviceRegisters } from "./devices/device.ts";
+export type { Input } from "./inputs.ts";
 export { CONDITIONS } from "./instructions/context.ts";
 export type { BootImage, ImageFile, LoadOptions, ModuleFile } from "./loader/boot-image.ts";
 export { LoadError } from "./loader/load-error.ts";
@@ -99,3 +100,7 @@ export {
 export { VMRUN_CHECKS } from "./svm/vmrun-checks.ts";
 export { EXCEPTIONS, type ExceptionName, exceptionName, GuestFault } from "./system/exceptions.ts";
 export { MSRS, unknownMsrAccesses, writeMsr } from "./system/msrs.ts";
+export type { LoggedInput } from "./time/input-log.ts";
+export { compareInstants, type Instant, RESET } from "./time/instant.ts";
+export type { Follower } from "./time/snapshot-store.ts";
+export { DivergedError, type Met, type SeekProgress, Timeline } from "./time/timeline.ts";

@@ -3,6 +3,7 @@
 import { CpuCore } from "./cpu-core.ts";
 import type { DeviceState } from "./devices/device.ts";
 import type { Tier } from "./engine.ts";
+import { differences, ENTER, type Input } from "./inputs.ts";
 import { ROWS } from "./instructions/index.ts";
 import { hotForms } from "./interpreter/hot-forms.ts";
 import type { BootImage, MemoryWrite, SegmentState } from "./loader/boot-image.ts";
@@ -22,6 +23,7 @@ import { hashState } from "./state-hash.ts";
 import { interruptPossible, interruptWaits, takePendingInterrupt } from "./svm/interrupts.ts";
 import { DebugCause } from "./system/delivery.ts";
 import { GuestFault } from "./system/exceptions.ts";
+import type { Instant } from "./time/instant.ts";
 import type { Clock, StopCause } from "./vcpu.ts";
 
 export interface MachineOptions {
@@ -62,13 +64,16 @@ export interface RunLimits {
 }
 
 /** A whole machine at one instant. Opaque; good for the machine that made it. */
-export interface Snapshot {
-  readonly icount: number;
-  readonly idleTicks: number;
+export interface Snapshot extends Instant {
   readonly pages: PageSet;
   readonly cpu: Uint8Array;
   readonly tlb: Uint8Array;
   readonly devices: DeviceState;
+}
+
+/** Memory that a snapshot holds beside those before it, nearly: what devices hold is left out. */
+export function snapshotBytes({ pages, cpu, tlb }: Snapshot): number {
+  return pages.bytes + cpu.length + tlb.length;
 }
 
 const MINUTE = 60_000_000_000;
@@ -158,6 +163,11 @@ export class Machine {
     return this.cpu.state;
   }
 
+  /** The present instant. */
+  get instant(): Instant {
+    return { icount: this.icount, idleTicks: this.idle, events: this.cpu.engine.events };
+  }
+
   /** Attaches an observer; returns what detaches it. */
   observe(observer: Observer): () => void {
     // The choice of what runs (one instruction at a time for "retire") is made between slices.
@@ -245,11 +255,9 @@ export class Machine {
         throw new GuestFault("DB", cause);
       });
     }
-    let taken = true;
-    while (taken && this.stop === undefined) {
-      engine.guard(() => {
-        taken = takePendingInterrupt(this.cpu);
-      });
+    while (this.stop === undefined && interruptPossible(this.cpu)) {
+      engine.events++;
+      engine.guard(() => takePendingInterrupt(this.cpu));
     }
   }
 
@@ -320,11 +328,27 @@ export class Machine {
     this.cpu.engine.endSlice();
   }
 
+  // ---- from outside ----
+  /** The one way in for what a run depends on beside its image; observers are told. */
+  enter(input: Input): void {
+    (ENTER[input.kind] as (machine: Machine, input: Input) => void)(this, input);
+    this.observers.emit("input", { input });
+  }
+
+  /** Lets `change` set CPU state as a debugger does: translations and all that is derived are made anew. */
+  edit(change: (state: CpuState) => void): void {
+    const before = readFieldBytes(this.memory.memory, this.state.base);
+    change(this.state);
+    const after = readFieldBytes(this.memory.memory, this.state.base);
+    this.enter({ kind: "cpu", runs: differences(before, after) });
+  }
+
   // ---- snapshots ----
   snapshot(): Snapshot {
     return {
       icount: this.icount,
       idleTicks: this.idle,
+      events: this.cpu.engine.events,
       pages: this.history.take(),
       cpu: readFieldBytes(this.memory.memory, this.state.base),
       tlb: this.tlbBytes().slice(),
@@ -336,10 +360,16 @@ export class Machine {
     this.history.restore(snapshot.pages);
     this.retired = snapshot.icount;
     this.idle = snapshot.idleTicks;
+    this.cpu.engine.events = snapshot.events;
     writeFieldBytes(this.memory.memory, this.state.base, snapshot.cpu);
     this.tlbBytes().set(snapshot.tlb);
     this.cpu.restored();
     this.platform.restore(snapshot.devices);
+  }
+
+  /** The snapshot is not restored any more: what only it holds is let go. */
+  forget(snapshot: Snapshot): void {
+    this.history.forget(snapshot.pages);
   }
 
   private tlbBytes(): Uint8Array {
@@ -358,7 +388,7 @@ export class Machine {
       cpu: this.state,
       tlb: this.tlbBytes(),
       devices: this.platform.save(),
-      time: [this.icount, this.idle],
+      time: [this.icount, this.idle, this.cpu.engine.events],
       ram: this.history.hash(),
     });
   }

@@ -1,5 +1,6 @@
 /** The one way to watch the machine: typed events for observers that never change its state. */
 
+import type { Input } from "./inputs.ts";
 import type { ExceptionName } from "./system/exceptions.ts";
 
 /** Everything an observer can be told. "before"/"after" is relative to the event's effect. */
@@ -97,6 +98,8 @@ export interface ObserverEvents {
     /** Name of the VMRUN consistency check that failed, for VMEXIT_INVALID. */
     readonly failedCheck: string | undefined;
   };
+  /** After something entered the machine from outside (inputs.ts). */
+  input: { readonly input: Input };
   /** After a byte left a serial port or the debug console. */
   console: { readonly source: string; readonly byte: number };
   /** After an opcode that the machine does not implement raised #UD. */

@@ -6,10 +6,35 @@ import type { MachineMemory } from "./memory/physical-memory.ts";
 import { PAGE_SIZE, PageReason, RAM_BASE } from "./state/memory-map.ts";
 
 /** RAM at one instant: the pages that changed since the parent. */
-export interface PageSet {
-  readonly parent: PageSet | undefined;
-  readonly pages: ReadonlyMap<number, Uint8Array>;
+export class PageSet {
+  parent: PageSet | undefined;
+  readonly pages: Map<number, Uint8Array>;
   readonly depth: number;
+  readonly children = new Set<PageSet>();
+  isForgotten = false;
+
+  constructor(parent: PageSet | undefined, pages: Map<number, Uint8Array>) {
+    this.parent = parent;
+    this.pages = pages;
+    this.depth = (parent?.depth ?? 0) + 1;
+    parent?.children.add(this);
+  }
+
+  get bytes(): number {
+    return this.pages.size * PAGE_SIZE;
+  }
+
+  /** Goes out of the tree; its children take over what they do not have themselves. */
+  leave(): void {
+    this.parent?.children.delete(this);
+    for (const child of this.children) {
+      for (const [page, bytes] of this.pages) {
+        if (!child.pages.has(page)) child.pages.set(page, bytes);
+      }
+      child.parent = this.parent;
+      this.parent?.children.add(child);
+    }
+  }
 }
 
 /** Two 32-bit multiplicative hashes over the words of a page, as one bigint; 0 for a page of zeros. */
@@ -46,7 +71,7 @@ export class PageHistory {
   private readonly unhashed = new Set<number>();
   private readonly hashes = new Map<number, bigint>();
   private sum = 0n;
-  private base: PageSet = { parent: undefined, pages: new Map(), depth: 0 };
+  private base = new PageSet(undefined, new Map());
 
   /** RAM as it is now. */
   take(): PageSet {
@@ -56,8 +81,7 @@ export class PageHistory {
       this.memory.addReason(page * PAGE_SIZE, PageReason.clean);
     }
     this.written.clear();
-    this.base = { parent: this.base, pages, depth: this.base.depth + 1 };
-    return this.base;
+    return this.moveTo(new PageSet(this.base, pages));
   }
 
   /** Puts RAM back; every page that differs is written through the machine's memory. */
@@ -77,7 +101,21 @@ export class PageHistory {
       this.memory.addReason(page * PAGE_SIZE, PageReason.clean);
     }
     this.written.clear();
-    this.base = to;
+    this.moveTo(to);
+  }
+
+  /** It is not restored any more. */
+  forget(set: PageSet): void {
+    if (set === this.base) set.isForgotten = true;
+    else set.leave();
+  }
+
+  /** What is written is relative to the base, so a forgotten one stays until the base is another. */
+  private moveTo(base: PageSet): PageSet {
+    const left = this.base;
+    this.base = base;
+    if (left.isForgotten && left !== base) left.leave();
+    return base;
   }
 
   /** Hash of all of RAM. */

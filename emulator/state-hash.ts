@@ -16,7 +16,7 @@ export interface HashedState {
   readonly tlb: Uint8Array;
   readonly devices: DeviceState;
   /** icount and idle ticks. */
-  readonly time: readonly [number, number];
+  readonly time: readonly number[];
   /** Hash of RAM (page-history.ts). */
   readonly ram: bigint;
 }

@@ -1,0 +1,94 @@
+/** The snapshots of a run within a memory budget: close together near its end, further apart before. */
+import { type Machine, type Snapshot, snapshotBytes } from "../machine.ts";
+import { compareInstants, type Instant } from "./instant.ts";
+
+/** What goes back and forth with the machine: an observer's memory of what it has seen. */
+export interface Follower {
+  save(): unknown;
+  restore(saved: unknown): void;
+}
+
+export interface StoredSnapshot {
+  readonly snapshot: Snapshot;
+  /** Number of inputs that had entered. */
+  readonly inputs: number;
+  readonly followers: readonly unknown[];
+}
+
+export class SnapshotStore {
+  private readonly machine: Machine;
+  private readonly budgetBytes: number;
+  private readonly kept: StoredSnapshot[] = [];
+
+  constructor(machine: Machine, budgetBytes: number) {
+    this.machine = machine;
+    this.budgetBytes = budgetBytes;
+  }
+
+  get all(): readonly StoredSnapshot[] {
+    return this.kept;
+  }
+
+  /** Bytes that all of them hold together. */
+  get bytes(): number {
+    return this.kept.reduce((sum, { snapshot }) => sum + snapshotBytes(snapshot), 0);
+  }
+
+  /** Takes one of the present instant, unless there is one; drops others to stay within the budget. */
+  take(inputs: number, followers: readonly Follower[]): void {
+    const { instant } = this.machine;
+    const index = this.countUpTo(instant);
+    const before = this.kept[index - 1];
+    if (before !== undefined && compareInstants(before.snapshot, instant) === 0) return;
+    const snapshot = this.machine.snapshot();
+    this.kept.splice(index, 0, { snapshot, inputs, followers: followers.map((f) => f.save()) });
+    while (this.bytes > this.budgetBytes && this.kept.length > 2) this.dropOne(instant);
+  }
+
+  /** The last one at or before the instant; the first is at reset and stays. */
+  upTo(instant: Instant): StoredSnapshot {
+    const found = this.kept[this.countUpTo(instant) - 1];
+    if (found === undefined) throw new Error("There is no snapshot so early");
+    return found;
+  }
+
+  /** The last one before the instant. */
+  before(instant: Instant): StoredSnapshot | undefined {
+    let index = this.countUpTo(instant) - 1;
+    const found = this.kept[index];
+    if (found !== undefined && compareInstants(found.snapshot, instant) === 0) index--;
+    return this.kept[index];
+  }
+
+  /** Forgets all after the instant. */
+  cut(instant: Instant): void {
+    for (const { snapshot } of this.kept.splice(this.countUpTo(instant))) {
+      this.machine.forget(snapshot);
+    }
+  }
+
+  private countUpTo(instant: Instant): number {
+    let [low, high] = [0, this.kept.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const { snapshot } = this.kept[middle] as StoredSnapshot;
+      if (compareInstants(snapshot, instant) <= 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** The one whose gap would be the shortest for its distance from `near`; never the first. */
+  private dropOne(near: Instant): void {
+    const { kept } = this;
+    let [best, least] = [1, Number.POSITIVE_INFINITY];
+    for (let i = 1; i < kept.length - 1; i++) {
+      const [from, at, to] = [i - 1, i, i + 1].map((k) => kept[k]?.snapshot.icount ?? 0);
+      const distance = Math.abs(near.icount - (at ?? 0)) + 1;
+      const cost = ((to ?? 0) - (from ?? 0)) / distance;
+      if (cost < least) [best, least] = [i, cost];
+    }
+    const [dropped] = kept.splice(best, 1);
+    if (dropped !== undefined) this.machine.forget(dropped.snapshot);
+  }
+}

@@ -1,0 +1,245 @@
+/** A machine with its past: runs on, goes back, and comes again to any instant of its run. */
+import type { Machine, RunLimits, RunResult } from "../machine.ts";
+import { InputLog, type LoggedInput } from "./input-log.ts";
+import { compareInstants, type Instant } from "./instant.ts";
+import { type Follower, SnapshotStore, type StoredSnapshot } from "./snapshot-store.ts";
+
+export interface TimelineOptions {
+  /** Memory that snapshots may use. */
+  readonly budgetBytes?: number;
+  /** Instructions between two snapshots of a run. */
+  readonly interval?: number;
+  /** The same where the past is looked at: what a step back replays at most. */
+  readonly denseInterval?: number;
+  readonly followers?: readonly Follower[];
+}
+
+/** How far a seek has come. */
+export interface SeekProgress {
+  readonly done: number;
+  readonly total: number;
+}
+
+/** What an observer stopped for, and when. */
+export interface Met<T> {
+  readonly at: Instant;
+  readonly what: T;
+}
+
+/** The replay did not do what the run did: the machine or its image is another one. */
+export class DivergedError extends Error {}
+
+const PIECE = 2_000_000;
+
+export class Timeline {
+  readonly machine: Machine;
+  readonly snapshots: SnapshotStore;
+  readonly inputs = new InputLog();
+  private readonly interval: number;
+  private readonly denseInterval: number;
+  private readonly followers: readonly Follower[];
+  private readonly detach: () => void;
+  /** The furthest instant of this timeline; the machine is in its past where it is before it. */
+  private end: Instant;
+  private nextInput = 0;
+  private replaying = false;
+
+  /** The machine stands at its reset: what it did before cannot be had again. */
+  constructor(machine: Machine, options: TimelineOptions = {}) {
+    this.machine = machine;
+    this.interval = options.interval ?? 50_000_000;
+    this.denseInterval = options.denseInterval ?? 10_000_000;
+    this.followers = options.followers ?? [];
+    this.snapshots = new SnapshotStore(machine, options.budgetBytes ?? 512 * 2 ** 20);
+    this.end = machine.instant;
+    this.snapshots.take(0, this.followers);
+    this.detach = machine.observe({
+      name: "timeline",
+      on: {
+        input: ({ input }) => {
+          if (this.replaying) return undefined;
+          this.fork();
+          this.inputs.add(this.machine.instant, input);
+          this.nextInput = this.inputs.all.length;
+          return undefined;
+        },
+      },
+    });
+  }
+
+  dispose(): void {
+    this.detach();
+  }
+
+  get isInPast(): boolean {
+    return compareInstants(this.machine.instant, this.end) < 0;
+  }
+
+  get endOfTime(): Instant {
+    return this.isInPast ? this.end : this.machine.instant;
+  }
+
+  /** As Machine.run; what entered in this part of the past enters again. */
+  run(limits: RunLimits): RunResult {
+    const last = this.snapshots.upTo(this.machine.instant).snapshot.icount;
+    if (!this.isInPast && this.machine.icount - last >= this.interval) this.keep();
+    this.enterWhatIsDue();
+    const next = this.inputs.all[this.nextInput];
+    const left =
+      next === undefined ? Number.POSITIVE_INFINITY : next.at.icount - this.machine.icount;
+    const result =
+      next === undefined || left > limits.instructions
+        ? this.machine.run(limits)
+        : this.runTowards(next, left, limits);
+    if (!this.isInPast) this.end = this.machine.instant;
+    return result;
+  }
+
+  /** Up to the instant of an input, not past it. */
+  private runTowards(next: LoggedInput, left: number, limits: RunLimits): RunResult {
+    if (left > 0) return this.machine.run({ ...limits, instructions: left });
+    const { machine } = this;
+    const idleTicks = Math.min(
+      limits.idleTicks ?? Number.POSITIVE_INFINITY,
+      next.at.idleTicks - machine.instant.idleTicks,
+    );
+    const stop = this.stopAtEachEvent();
+    try {
+      const result = machine.run({ ...limits, instructions: 1, idleTicks });
+      const isOurs = result.reason === "observer" && result.observer === "timeline";
+      return isOurs || result.reason === "idle" ? { reason: "budget" } : result;
+    } finally {
+      stop();
+    }
+  }
+
+  private enterWhatIsDue(): void {
+    for (;;) {
+      const next = this.inputs.all[this.nextInput];
+      if (next === undefined || compareInstants(next.at, this.machine.instant) > 0) return;
+      this.nextInput++;
+      this.replaying = true;
+      try {
+        this.machine.enter(next.input);
+      } finally {
+        this.replaying = false;
+      }
+    }
+  }
+
+  /** Something new happens in the past: what came after it does not come any more. */
+  private fork(): void {
+    if (!this.isInPast) return;
+    const { instant } = this.machine;
+    this.inputs.cut(this.nextInput);
+    this.snapshots.cut(instant);
+    this.end = instant;
+  }
+
+  /** Takes a snapshot here. */
+  keep(): void {
+    this.snapshots.take(this.nextInput, this.followers);
+  }
+
+  /**
+   * Goes to an instant of this timeline, a piece at a time; a caller that stops asking leaves the
+   * machine somewhere in the past. Throws a DivergedError if the run does not come by it.
+   */
+  *seek(to: Instant): Generator<SeekProgress, void> {
+    const { machine } = this;
+    if (compareInstants(to, this.endOfTime) > 0) throw new DivergedError("That is in the future");
+    this.end = this.endOfTime;
+    const from = this.snapshots.upTo(to);
+    const here = machine.instant;
+    const isNearer = compareInstants(here, to) <= 0 && compareInstants(here, from.snapshot) >= 0;
+    if (!isNearer) this.goBack(from);
+    yield* this.replay(to);
+  }
+
+  /**
+   * The last instant before `before` at which an observer of the caller's stopped the machine.
+   * `met` tells what for, once, or undefined where the stop was not the caller's. The machine is left
+   * somewhere in the past.
+   */
+  *last<T>(before: Instant, met: () => T | undefined): Generator<SeekProgress, Met<T> | undefined> {
+    this.end = this.endOfTime;
+    let end = before;
+    for (;;) {
+      const from = this.snapshots.before(end);
+      if (from === undefined) return undefined;
+      this.goBack(from);
+      let found: Met<T> | undefined;
+      for (const progress of this.replay(end, () => {
+        const at = this.machine.instant;
+        const what = met();
+        if (what !== undefined && compareInstants(at, before) < 0) found = { at, what };
+      })) {
+        yield progress;
+      }
+      if (found !== undefined) return found;
+      end = from.snapshot;
+    }
+  }
+
+  /** Runs on to an instant ahead, laying dense snapshots; `look` is called wherever the machine stops. */
+  private *replay(to: Instant, look: () => void = () => {}): Generator<SeekProgress, void> {
+    const { machine } = this;
+    const start = machine.icount;
+    const total = to.icount - start;
+    let told = start;
+    this.enterWhatIsDue();
+    look();
+    for (let pass = false; compareInstants(machine.instant, to) < 0; ) {
+      const before = machine.instant;
+      this.advance(to, pass);
+      this.enterWhatIsDue();
+      const stuck = compareInstants(machine.instant, before) === 0;
+      if (stuck && pass) throw new DivergedError(diverged(to));
+      look();
+      pass = stuck;
+      const last = this.snapshots.upTo(machine.instant).snapshot.icount;
+      if (machine.icount - last >= this.denseInterval) this.keep();
+      if (machine.icount - told < PIECE) continue;
+      told = machine.icount;
+      yield { done: told - start, total };
+    }
+    if (compareInstants(machine.instant, to) > 0) throw new DivergedError(diverged(to));
+  }
+
+  /** One piece of a replay, at most up to `to`; `pass` runs past a breakpoint that stopped it here. */
+  private advance(to: Instant, pass: boolean): void {
+    const { machine } = this;
+    const next = this.inputs.all[this.nextInput];
+    const target = next !== undefined && compareInstants(next.at, to) < 0 ? next.at : to;
+    const { icount, idleTicks } = machine.instant;
+    const left = target.icount - icount;
+    if (left > 0) {
+      const instructions = Math.min(left, PIECE);
+      machine.run({ instructions, idleTicks: Number.POSITIVE_INFINITY, passBreakpoint: pass });
+      return;
+    }
+    const stop = this.stopAtEachEvent();
+    const idle = Math.max(0, target.idleTicks - idleTicks);
+    machine.run({ instructions: 1, idleTicks: idle, passBreakpoint: pass });
+    stop();
+  }
+
+  private stopAtEachEvent(): () => void {
+    return this.machine.observe({
+      name: "timeline",
+      on: { exception: () => "stop", exit: () => "stop", shutdown: () => "stop" },
+    });
+  }
+
+  private goBack(to: StoredSnapshot): void {
+    this.machine.restore(to.snapshot);
+    this.nextInput = to.inputs;
+    this.followers.forEach((follower, i) => {
+      follower.restore(to.followers[i]);
+    });
+  }
+}
+
+function diverged(to: Instant): string {
+  return `The run does not come by icount ${to.icount} (idle ${to.idleTicks}, event ${to.events}) again`;
+}
