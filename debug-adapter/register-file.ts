@@ -209,19 +209,6 @@ export function registerByName(registers: RegisterFile, name: string): bigint | 
   return segment === undefined ? undefined : BigInt(segment.selector);
 }
 
-/** Sets a register or a part of one; false where that is not possible. */
-export function setRegisterByName(registers: RegisterFile, name: string, value: bigint): boolean {
-  const lower = name.toLowerCase();
-  const part = registerPart(lower);
-  if (!part || registers.get(lower) !== undefined) return registers.set(lower, value);
-  const parent = registers.get(part.parent);
-  if (parent === undefined) return false;
-  if (part.width === 32) return registers.set(part.parent, BigInt.asUintN(32, value));
-  const mask = ((1n << BigInt(part.width)) - 1n) << BigInt(part.shift);
-  const moved = (BigInt.asUintN(part.width, value) << BigInt(part.shift)) & mask;
-  return registers.set(part.parent, (parent & ~mask) | moved);
-}
-
 /** The whole register and the bits of it that a part is: al, r8d, eflags. */
 export function registerPart(
   name: string,

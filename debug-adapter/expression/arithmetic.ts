@@ -3,7 +3,6 @@ import { type BaseType, stripped, type Type, typeName } from "../symbols/types.t
 import { hex, UserError } from "../text.ts";
 import {
   DOUBLE,
-  FLOAT,
   INT,
   LONG_LONG,
   UNSIGNED,
@@ -330,5 +329,3 @@ export function literalType(
   }
   return UNSIGNED_LONG_LONG;
 }
-
-export { DOUBLE, FLOAT };

@@ -7,8 +7,6 @@ import {
   balanced,
   compare,
   complement,
-  DOUBLE,
-  FLOAT,
   holds,
   isComparison,
   isTrue,
@@ -21,7 +19,15 @@ import {
   typedNumber,
 } from "./arithmetic.ts";
 import { assigned } from "./assign.ts";
-import { longOf, namedType, resolveType, type TypeSource, unsignedLongOf } from "./base-types.ts";
+import {
+  DOUBLE,
+  FLOAT,
+  longOf,
+  namedType,
+  resolveType,
+  type TypeSource,
+  unsignedLongOf,
+} from "./base-types.ts";
 import { ExpressionError } from "./lexer.ts";
 import { asObject } from "./object.ts";
 import { addressOf, cast, decayed, pointerArithmetic, targetType, wordOf } from "./pointers.ts";

@@ -5,7 +5,7 @@ import type { Names, Term } from "./term.ts";
 
 export { isTrue, numberOf } from "./arithmetic.ts";
 export { type Compiled, compile } from "./compile.ts";
-export { type NamedTerm, type Names, numberTerm, type Term, textTerm } from "./term.ts";
+export type { NamedTerm, Names, Term } from "./term.ts";
 
 /** Changes nothing unless the expression assigns and the names let it. Throws UserErrors. */
 export function evaluate(node: Node, names: Names): Term {

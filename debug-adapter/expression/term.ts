@@ -78,6 +78,3 @@ export interface Names {
   /** Missing where nothing may be changed. */
   readonly store?: (place: ValuePlace, value: bigint | Uint8Array) => void;
 }
-
-export const numberTerm = (number: bigint | number | boolean): Term => ({ number: BigInt(number) });
-export const textTerm = (text: string): Term => ({ text });
