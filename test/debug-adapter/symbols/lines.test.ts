@@ -96,7 +96,10 @@ function hex(address: bigint): string {
 function ourRows(built: Built): string[] {
   const sections = new DwarfSections(readElf(built.bytes, built.path));
   const rows: string[] = [];
+  const seen = new Set<number | undefined>(); // type units share the table of their unit
   for (const unit of new DebugInfo(sections).units) {
+    if (seen.has(unit.lineOffset)) continue;
+    seen.add(unit.lineOffset);
     const table = new LineTable(sections, unit.lineOffset!, unit.compDir);
     for (const row of table.rows) {
       const name = table.pathOf(row.file).split("/").at(-1);
