@@ -2,6 +2,10 @@
 import { commands, type Disposable } from "vscode";
 import type { CommandId } from "./contributions.ts";
 
-export function registerCommand(id: CommandId, run: () => unknown): Disposable {
+/** `run` is given what a menu's command is about; the palette gives nothing. */
+export function registerCommand<Subject>(
+  id: CommandId,
+  run: (subject?: Subject) => unknown,
+): Disposable {
   return commands.registerCommand(id, run);
 }

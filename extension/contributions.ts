@@ -11,8 +11,26 @@ export const COMMANDS = {
   debugSample: "minvisor.debugSample",
   openSampleWorkspace: "minvisor.openSampleWorkspace",
   showGuestConsole: "minvisor.showGuestConsole",
+  addEventBreakpoint: "minvisor.addEventBreakpoint",
+  clearEventBreakpoints: "minvisor.clearEventBreakpoints",
+  editEventCondition: "minvisor.editEventCondition",
+  editEventHitCount: "minvisor.editEventHitCount",
+  editEventLogMessage: "minvisor.editEventLogMessage",
+  removeEventBreakpoint: "minvisor.removeEventBreakpoint",
+  viewMemory: "minvisor.viewMemory",
+  openDisassembly: "minvisor.openDisassembly",
+  translateAddress: "minvisor.translateAddress",
+  findMappings: "minvisor.findMappings",
+  toggleHexadecimal: "minvisor.toggleHexadecimal",
+  chooseStepPolicy: "minvisor.chooseStepPolicy",
 } as const;
 export type CommandId = (typeof COMMANDS)[keyof typeof COMMANDS];
+
+/** Views in the debug sidebar. */
+export const VIEWS = { exitBreakpoints: "minvisor.exitBreakpoints" } as const;
+
+/** What rows of our views are, for the menus' conditions. */
+export const ROW_CONTEXTS = { exit: "minvisor.exit", addedEvent: "minvisor.addedEvent" } as const;
 
 /** Shown as the source of our diagnostics. */
 export const DIAGNOSTIC_SOURCE = "minvisor";

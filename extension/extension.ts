@@ -1,10 +1,15 @@
 /** The extension's entry: activation is a list of registrations. */
 import type { ExtensionContext } from "vscode";
 import { registerAdapter } from "./adapter-factory.ts";
+import { registerAddressDocuments } from "./address-documents.ts";
 import { registerDiagnostics } from "./diagnostics.ts";
+import { registerExitBreakpoints } from "./exit-breakpoints/exit-breakpoints-view.ts";
 import { registerGuestConsole } from "./guest-console.ts";
 import { registerLaunchConfigurations } from "./launch-configuration.ts";
+import { registerMemoryViews } from "./memory/memory-views.ts";
+import { registerNumberFormat } from "./number-format.ts";
 import { registerSampleWorkspace } from "./sample-workspace.ts";
+import { registerStepPolicy } from "./step-policy.ts";
 
 export function activate(context: ExtensionContext): void {
   context.subscriptions.push(
@@ -13,5 +18,10 @@ export function activate(context: ExtensionContext): void {
     registerGuestConsole(),
     registerDiagnostics(),
     registerSampleWorkspace(context.extensionUri),
+    registerExitBreakpoints(context.workspaceState),
+    registerMemoryViews(context.extensionUri),
+    registerAddressDocuments(),
+    registerNumberFormat(),
+    registerStepPolicy(),
   );
 }

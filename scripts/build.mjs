@@ -31,6 +31,15 @@ const BUNDLES = [
     outfile: "dist/extension.cjs",
     external: ["vscode"],
   },
+  {
+    ...NODE_BUNDLE,
+    entryPoints: ["extension/memory-page/memory-page.ts", "extension/memory-page/memory-page.css"],
+    outdir: "dist",
+    platform: "browser",
+    target: "es2022",
+    format: "iife",
+    sourcemap: false,
+  },
   // Nothing loads this one: that it bundles proves that the session uses nothing of Node.
   {
     ...NODE_BUNDLE,
@@ -54,7 +63,9 @@ async function bundleAll() {
   const failed = BUNDLES.filter((_, index) => results[index].status === "rejected");
   if (failed.length > 0)
     // esbuild has printed why
-    throw new Unusable(`Not bundled: ${failed.map(({ outfile }) => outfile).join(", ")}`);
+    throw new Unusable(
+      `Not bundled: ${failed.map(({ outfile, entryPoints }) => outfile ?? entryPoints[0]).join(", ")}`,
+    );
   copyDisassembler();
   chmodSync(inRepository("dist", "cli.cjs"), 0o755);
 }

@@ -2,15 +2,33 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { ASSEMBLY_LANGUAGE, COMMANDS, DEBUG_TYPE } from "../../extension/contributions.ts";
+import {
+  ASSEMBLY_LANGUAGE,
+  COMMANDS,
+  DEBUG_TYPE,
+  ROW_CONTEXTS,
+  VIEWS,
+} from "../../extension/contributions.ts";
 import { readSource, repository } from "../tidy/sources.ts";
+
+interface MenuItem {
+  readonly command: string;
+  readonly when?: string;
+  readonly group?: string;
+}
 
 interface Manifest {
   readonly engines: { readonly vscode: string };
   readonly devDependencies: Readonly<Record<string, string>>;
   readonly activationEvents: readonly string[];
   readonly contributes: {
-    readonly commands: readonly { readonly command: string; readonly category: string }[];
+    readonly commands: readonly {
+      readonly command: string;
+      readonly category: string;
+      readonly icon?: string;
+    }[];
+    readonly views: { readonly debug: readonly { readonly id: string }[] };
+    readonly menus: Readonly<Record<string, readonly MenuItem[]>>;
     readonly debuggers: readonly {
       readonly type: string;
       readonly languages: readonly string[];
@@ -49,6 +67,31 @@ test("commands named in texts exist", () => {
   const named = [...text.matchAll(/\(command:([\w.]+)\)/g)].map(([, id]) => id!);
   expect(named.length).toBeGreaterThan(0);
   expect(Object.values(COMMANDS)).toEqual(expect.arrayContaining(named));
+});
+
+test("menus show commands that exist; those in toolbars have an icon", () => {
+  const items = Object.entries(contributes.menus).flatMap(([menu, all]) =>
+    all.map((item) => ({ menu, ...item })),
+  );
+  const icons = new Map(contributes.commands.map(({ command, icon }) => [command, icon]));
+  const isInToolbar = ({ menu, group = "" }: { readonly menu: string; readonly group?: string }) =>
+    menu === "debug/toolBar" || /^(?:navigation|inline)/.test(group);
+  expect(items.filter(({ command }) => !icons.has(command))).toEqual([]);
+  expect(items.filter((item) => isInToolbar(item) && !icons.get(item.command))).toEqual([]);
+});
+
+test("views and their rows are those of the constants", () => {
+  expect(contributes.views.debug.map(({ id }) => id)).toEqual(Object.values(VIEWS));
+  const conditions = contributes.menus["view/item/context"]!.map(({ when }) => when!);
+  for (const condition of conditions) {
+    expect(condition).toContain(`view == ${VIEWS.exitBreakpoints}`);
+    const pattern = /viewItem =~ \/(.*)\//.exec(condition)?.[1];
+    const wanted = /viewItem == (\S+)/.exec(condition)?.[1];
+    const shown = Object.values(ROW_CONTEXTS).filter((row) =>
+      pattern === undefined ? row === wanted : new RegExp(pattern).test(row),
+    );
+    expect(shown, condition).not.toEqual([]);
+  }
 });
 
 describe("the debugger", () => {

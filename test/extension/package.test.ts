@@ -38,6 +38,8 @@ test("the extension, the adapter, its disassembler and the grammar are in it", (
       "dist/extension.cjs",
       "dist/adapter.cjs",
       "dist/iced_x86_bg.wasm",
+      "dist/memory-page.js",
+      "dist/memory-page.css",
       "syntaxes/gnu-x86-asm.tmLanguage.json",
     ]),
   );
