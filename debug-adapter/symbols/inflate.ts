@@ -2,6 +2,7 @@
 import { FormatError } from "./dwarf/reader.ts";
 
 const MAX_BITS = 15;
+const MAX_SIZE = 2 ** 31 - 1;
 const END_OF_BLOCK = 256;
 const CODE_LENGTH_ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
@@ -71,18 +72,20 @@ export function inflate(bytes: Uint8Array, size: number, name: string): Uint8Arr
 class Inflation {
   private readonly input: Uint8Array;
   private position: number;
-  private readonly output: Uint8Array;
+  private readonly size: number;
+  /** Grows with what there is: a damaged size must not cost memory. */
+  private output: Uint8Array;
   private length = 0;
   private readonly name: string;
   private held = 0;
   private heldBits = 0;
 
   constructor(input: Uint8Array, position: number, size: number, name: string) {
-    // DEFLATE makes at most 1032 bytes of one: a damaged size must not cost memory.
-    if (size > input.length * 1032) throw new FormatError(`${name}: too large when inflated`);
+    if (size > MAX_SIZE) throw new FormatError(`${name}: too large when inflated`);
     this.input = input;
     this.position = position;
-    this.output = new Uint8Array(size);
+    this.size = size;
+    this.output = new Uint8Array(Math.min(size, 4 * input.length));
     this.name = name;
   }
 
@@ -95,7 +98,7 @@ class Inflation {
       else if (kind === 2) this.dynamic();
       else throw this.error("unknown kind of block");
     }
-    if (this.length !== this.output.length) throw this.error("shorter than its header says");
+    if (this.length !== this.size) throw this.error("shorter than its header says");
     return this.output;
   }
 
@@ -158,19 +161,19 @@ class Inflation {
   }
 
   private compressed(literals: Huffman, distances: Huffman): void {
-    const { output } = this;
     for (;;) {
       const symbol = this.symbol(literals);
       if (symbol === END_OF_BLOCK) return;
       if (symbol < END_OF_BLOCK) {
         this.room(1);
-        output[this.length++] = symbol;
+        this.output[this.length++] = symbol;
         continue;
       }
       const size = this.valueOf(LENGTHS, symbol - END_OF_BLOCK - 1);
       const distance = this.valueOf(DISTANCES, this.symbol(distances));
       if (distance > this.length) throw this.error("copies from before the start");
       this.room(size);
+      const { output } = this;
       for (let i = 0; i < size; i++, this.length++) {
         output[this.length] = output[this.length - distance]!;
       }
@@ -184,7 +187,12 @@ class Inflation {
   }
 
   private room(count: number): void {
-    if (this.length + count > this.output.length) throw this.error("longer than its header says");
+    const needed = this.length + count;
+    if (needed > this.size) throw this.error("longer than its header says");
+    if (needed <= this.output.length) return;
+    const grown = new Uint8Array(Math.min(this.size, Math.max(needed, 2 * this.output.length)));
+    grown.set(this.output);
+    this.output = grown;
   }
 
   private error(reason: string): FormatError {

@@ -46,6 +46,7 @@ describe(`seed ${SEED}`, () => {
       }
     }
     expect(() => inflate(good, 2 ** 40, "x")).toThrow("x: too large when inflated");
+    expect(() => inflate(good, 2 ** 31 - 1, "x")).toThrow("shorter than its header says");
     expect(() => inflate(good, sample.length - 1, "x")).toThrow("longer than its header says");
     expect(() => inflate(good, sample.length + 1, "x")).toThrow("shorter than its header says");
   });
