@@ -1,6 +1,7 @@
 /** Learns where the host's images run when they have moved themselves or mapped themselves elsewhere. */
 import type { Debuggee } from "./debuggee.ts";
 import type { Image, ImageSegment } from "./images.ts";
+import { isSparse } from "./sparse.ts";
 
 /** Bytes at the instruction that are looked for in the images' code. */
 const SAMPLE = 32;
@@ -12,20 +13,14 @@ export class ImageLocator {
 
   constructor(debuggee: Debuggee) {
     this.debuggee = debuggee;
-    let runs = 0;
+    let events = 0;
+    const look = (): undefined => {
+      if (isSparse(++events)) this.look();
+      return undefined;
+    };
     this.detach = debuggee.machine.observe({
       name: "image locator",
-      on: {
-        paging: ({ guest }) => {
-          if (!guest) this.look();
-          return undefined;
-        },
-        vmrunStart: () => {
-          runs++;
-          if ((runs & (runs - 1)) === 0) this.look();
-          return undefined;
-        },
-      },
+      on: { paging: ({ guest }) => (guest ? undefined : look()), vmrunStart: look },
     });
   }
 
@@ -36,13 +31,14 @@ export class ImageLocator {
   /** If the host is in no image's code, tells the images whose code it is, and where. */
   look(): void {
     const { debuggee } = this;
-    if (debuggee.world !== "host") return;
-    const { linear, physical } = debuggee.executePlace();
     const { images } = debuggee;
-    if (images.at("host", linear) !== undefined || physical === undefined) return;
+    const hosts = images.all.filter(({ world }) => world === "host");
+    if (debuggee.world !== "host" || hosts.length === 0) return;
+    if (images.at("host", debuggee.linearRip) !== undefined) return;
+    const { linear, physical } = debuggee.executePlace();
+    if (physical === undefined) return;
     const sample = debuggee.readLinear("host", linear, SAMPLE);
     if (sample.length < SAMPLE) return;
-    const hosts = images.all.filter(({ world }) => world === "host");
     const found = inPlace(hosts, physical, sample) ?? bySearch(hosts, linear, sample);
     if (found) images.move(found.image, BigInt.asUintN(64, linear - found.linked));
   }

@@ -2,6 +2,7 @@
 import type { Debuggee } from "./debuggee.ts";
 import type { Image, ImageSegment } from "./images.ts";
 import type { World } from "./register-file.ts";
+import { isSparse } from "./sparse.ts";
 import { type GnuBuildId, parseBuildIdNote } from "./symbols/build-id-note.ts";
 import { hex } from "./text.ts";
 
@@ -17,8 +18,6 @@ const PRESENT: Presence = { kind: "present" };
 const WINDOW = 64;
 /** Kernels patch their own code (alternatives, static calls, ftrace): not every byte must agree. */
 const LEAST_EQUAL = 0.6;
-/** Exits at which memory is looked at: each power of two, and each of this many. */
-const EXITS_BETWEEN_LOOKS = 4096;
 
 export class ImagePresence {
   private readonly debuggee: Debuggee;
@@ -151,20 +150,14 @@ export class ImagePresence {
   private lookAgain(): void {
     if (this.stopLooking !== undefined) return;
     const { machine } = this.debuggee;
-    let exits = 0;
+    let events = 0;
+    const look = (): undefined => {
+      if (isSparse(++events)) this.look();
+      return undefined;
+    };
     this.stopLooking = machine.observe({
       name: "image presence",
-      on: {
-        exit: () => {
-          exits++;
-          if ((exits & (exits - 1)) === 0 || exits % EXITS_BETWEEN_LOOKS === 0) this.look();
-          return undefined;
-        },
-        paging: () => {
-          this.look();
-          return undefined;
-        },
-      },
+      on: { exit: look, paging: look },
     });
   }
 }

@@ -14,9 +14,9 @@ import {
   unwatchable,
 } from "./register-watch.ts";
 
-/** How much slower each instruction makes the run: measured, test/bench would only repeat it. */
+/** Measured over a Linux boot: from 5 ns an instruction to 570 for a general register, 1,600 for xmm15. */
 const SLOWER_NOTE =
-  "It is compared after every instruction, which makes the machine some ten times slower while it is set.";
+  "It is compared after every instruction, which makes the machine a hundred times slower or more while it is set.";
 
 export function accessTypesOf(place: ValuePlace): AccessType[] {
   return place.kind === "register" ? ["write"] : ["read", "write", "readWrite"];
