@@ -1,0 +1,58 @@
+/** Conditions on the filters that are no exits: violations and shutdown. */
+import type { DebugProtocol as DP } from "@vscode/debugprotocol";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import {
+  type AdapterClient,
+  inRepository,
+  SAMPLE,
+  startClient,
+} from "../../harness/dap-adapter.ts";
+
+let client: AdapterClient;
+beforeEach(async () => {
+  client = await startClient();
+});
+afterEach(() => client.stop());
+
+const VIOLATING = {
+  ...SAMPLE,
+  kernel: inRepository("test/seeded-bugs/build/wrong-region-size.elf"),
+  invariants: true,
+};
+
+const setFilter = async (filterId: string, condition: string): Promise<DP.Breakpoint> => {
+  const args = { filters: [], filterOptions: [{ filterId, condition }] };
+  const { body } = await client.setExceptionBreakpointsRequest(args);
+  return (body as { breakpoints: DP.Breakpoint[] }).breakpoints[0] as DP.Breakpoint;
+};
+
+test("a violation stops where the condition names its invariant", async () => {
+  await client.begin(VIOLATING);
+  const made = await setFilter("invariant", 'invariant != "nonesuch" && vmcb.nCR3 != 0');
+  await client.configurationDoneRequest();
+  const stop = await client.nextStop();
+  expect(stop.description).toMatch(/^Paused on violation of /);
+  expect(stop.hitBreakpointIds).toEqual([made.id]);
+});
+
+test("and is told in the console where it does not", async () => {
+  const important: string[] = [];
+  client.on("output", ({ body }: DP.OutputEvent) => {
+    if (body.category === "important") important.push(body.output);
+  });
+  await client.begin(VIOLATING);
+  await setFilter("invariant", 'invariant == "nonesuch"');
+  const ended = client.waitForEvent("terminated");
+  await client.configurationDoneRequest();
+  await ended;
+  expect(important.join("")).toMatch(/Expected: .* Actual: /);
+});
+
+test("a condition that cannot be evaluated stops and says why", async () => {
+  await client.begin(SAMPLE);
+  const made = await setFilter("exit:CPUID", "nonesuch == 1");
+  await client.configurationDoneRequest();
+  const stop = await client.nextStop();
+  expect(stop.hitBreakpointIds).toEqual([made.id]);
+  expect(stop.text).toMatch(/^The breakpoint stops because its condition failed: nonesuch is not/);
+});
