@@ -81,10 +81,10 @@ function isTokenTable(memory: KernelBytes, start: number, indexAt: number): bool
   return bytes.subarray(start, end).every((byte) => byte === 0 || (byte > 0x20 && byte < 0x7f));
 }
 
-function readTokens(memory: KernelBytes, tableAt: number, indexAt: number): string[] {
+function readTokens(memory: KernelBytes, tableAt: number, indexAt: number): Uint8Array[] {
   return Array.from({ length: TOKENS }, (_, i) => {
     const from = tableAt + memory.half(indexAt + 2 * i);
-    return String.fromCharCode(...memory.bytes.subarray(from, memory.bytes.indexOf(0, from)));
+    return memory.bytes.subarray(from, memory.bytes.indexOf(0, from));
   });
 }
 
@@ -166,15 +166,29 @@ function lengthAt(memory: KernelBytes, at: number, hasLongNames: boolean): numbe
   return (first & 0x7f) | ((memory.bytes[at + 1] ?? 0) << 7);
 }
 
-function readNames(memory: KernelBytes, names: Names, tokens: readonly string[]): string[] {
-  const texts: string[] = [];
+/** Each with its type in front. All are decoded as one text and cut: a text a name is much slower. */
+function readNames(memory: KernelBytes, names: Names, tokens: readonly Uint8Array[]): string[] {
+  const { bytes } = memory;
+  const ends = new Uint32Array(names.count);
+  let out = new Uint8Array(names.count * 32);
+  let length = 0;
   let at = names.at;
   for (let i = 0; i < names.count; i++) {
-    const length = lengthAt(memory, at, names.hasLongNames);
-    at += isLong(memory, at, names.hasLongNames) ? 2 : 1;
-    let text = "";
-    for (const end = at + length; at < end; at++) text += tokens[memory.bytes[at] as number];
-    texts.push(text);
+    const end = at + (isLong(memory, at, names.hasLongNames) ? 2 : 1);
+    const last = end + lengthAt(memory, at, names.hasLongNames);
+    for (at = end; at < last; at++) {
+      const token = tokens[bytes[at] as number] as Uint8Array;
+      if (length + token.length > out.length) out = grown(out);
+      for (let j = 0; j < token.length; j++) out[length++] = token[j] as number;
+    }
+    ends[i] = length;
   }
-  return texts;
+  const text = new TextDecoder("latin1").decode(out.subarray(0, length));
+  return Array.from(ends, (end, i) => text.slice(ends[i - 1] ?? 0, end));
+}
+
+function grown(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(bytes.length * 2 + LONGEST_TOKEN);
+  larger.set(bytes);
+  return larger;
 }

@@ -8,6 +8,7 @@ import type { Btf } from "./btf.ts";
 import { parametersAtEntry } from "./entry-parameters.ts";
 import type { OrcUnwinder } from "./orc.ts";
 import type { SymbolList } from "./symbol-list.ts";
+import { callerOfThunk } from "./thunks.ts";
 
 /** What a kernel's memory gave; addresses are link addresses. */
 export interface KernelTables {
@@ -17,11 +18,6 @@ export interface KernelTables {
   readonly types?: (() => Btf | undefined) | undefined;
   readonly unwinder?: (() => OrcUnwinder | undefined) | undefined;
 }
-
-/** Inside retpolines the tables of kernels before 6.4 say "end" where they know no frame. */
-const THUNK = /^__x86_(?:indirect|return)_/;
-
-const unavailable = (reason: string): Unwound => ({ kind: "unavailable", reason });
 
 export class KernelSymbols implements ImageSymbols {
   readonly registers = REGISTERS.x86_64;
@@ -82,11 +78,9 @@ export class KernelSymbols implements ImageSymbols {
   }
 
   unwind(pc: bigint, state: FrameState): Unwound {
-    const unwound = this.tables.unwinder?.()?.unwind(pc, state);
-    if (unwound === undefined) return unavailable("this kernel carries no unwind tables");
-    if (unwound.kind !== "end" || !THUNK.test(this.symbols.at(pc)?.symbol.name ?? ""))
-      return unwound;
-    return unavailable("the kernel's unwind tables do not follow its thunks");
+    const unwound =
+      callerOfThunk(this.symbols, pc, state) ?? this.tables.unwinder?.()?.unwind(pc, state);
+    return unwound ?? { kind: "unavailable", reason: "this kernel carries no unwind tables" };
   }
 
   // A kernel in memory knows no source.

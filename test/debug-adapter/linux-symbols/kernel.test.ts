@@ -61,6 +61,8 @@ let samples: Sample[];
 /** Our stack and task when the kernel begins to print its own. */
 let atDump: CodeFrame[];
 let taskAtDump: { pid: number; name: string } | undefined;
+/** Return addresses outside of a retpoline, at each of its instructions. */
+let inThunk: bigint[][];
 let firstTask: { pid: number; name: string } | undefined;
 
 beforeAll(() => {
@@ -69,12 +71,28 @@ beforeAll(() => {
   boot.runToKernel();
   boot.runTo(boot.address("rest_init"));
   firstTask = boot.kernel?.task();
+  inThunk = throughRetpoline();
   samples = Array.from({ length: SAMPLES }, (_, i) => sample(i));
   boot.runTo(boot.address("dump_stack_lvl"), 4e9);
   atDump = worldFrames(boot.debuggee, boot.world, MOST_FRAMES);
   taskAtDump = boot.kernel?.task();
   boot.booted.runToEnd(500_000_000);
 }, 600_000);
+
+function throughRetpoline(): bigint[][] {
+  const thunk = boot.address("__x86_indirect_thunk_rax");
+  boot.runTo(thunk);
+  const callers: bigint[][] = [];
+  const { symbols } = boot.image!;
+  const isInside = () =>
+    /^__x86_indirect/.test(symbols.functionAt(boot.machine.state.rip)?.name ?? "");
+  for (let i = 0; i < 20 && isInside(); i++) {
+    const [, ...outer] = worldFrames(boot.debuggee, boot.world, MOST_FRAMES);
+    callers.push(outer.map(({ pc }) => pc));
+    boot.machine.step();
+  }
+  return callers;
+}
 
 /** The stack at a moment that the seed chooses, some 10 M instructions on. */
 function sample(i: number): Sample {
@@ -176,6 +194,12 @@ test(`stacks at any moment end where the kernel's do, and each frame was called 
   }
   const deep = samples.filter(({ frames }) => frames.length > 3);
   expect(deep.length).toBeGreaterThan(SAMPLES / 2);
+});
+
+test("at each instruction of a retpoline the stack is that of its caller", () => {
+  expect(inThunk.length).toBeGreaterThan(2);
+  expect(inThunk[0]!.length).toBeGreaterThan(1);
+  for (const callers of inThunk) expect(callers).toEqual(inThunk[0]);
 });
 
 test("parameters are known at a function's first instruction only", () => {
