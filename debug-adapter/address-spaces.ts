@@ -4,6 +4,7 @@ import {
   currentNested,
   currentPaging,
   DebugMemory,
+  Guests,
   type Machine,
   type NestedContext,
   type PagingContext,
@@ -15,23 +16,16 @@ import {
 import type { MemoryReference, SpaceName } from "./memory-reference.ts";
 import { UserError } from "./text.ts";
 
-interface Guest {
-  /** nCR3, or the VMCB's address without nested paging. */
-  readonly identity: bigint;
-  /** The VMCB that ran it last. */
-  vmcb: number;
-}
-
 export class AddressSpaces {
   private readonly machine: Machine;
   private readonly memory: DebugMemory;
-  private readonly guests: Guest[] = [];
-  private current = 0;
+  /** Which guest is which. */
+  readonly guests: Guests;
 
   constructor(machine: Machine) {
     this.machine = machine;
     this.memory = new DebugMemory(machine.memory);
-    machine.observe({ name: "guests", on: { vmrun: ({ vmcb }) => this.entered(vmcb) } });
+    this.guests = new Guests(machine);
   }
 
   get inGuest(): boolean {
@@ -40,7 +34,7 @@ export class AddressSpaces {
 
   /** The guest that runs or ran last, from 1; undefined before the first VMRUN. */
   get guest(): number | undefined {
-    return this.current === 0 ? undefined : this.current;
+    return this.guests.current;
   }
 
   /** The VMCB that was run last; undefined before the first VMRUN. */
@@ -48,18 +42,6 @@ export class AddressSpaces {
     const { state, memory } = this.machine;
     if (state.guestMode === 0 && state.exitCount === 0) return undefined;
     return new VmcbView(memory, Number(state.vmcbAddress));
-  }
-
-  private entered(vmcb: number): undefined {
-    const { state } = this.machine;
-    const identity = state.nestedPaging !== 0 ? state.nestedCr3 : BigInt(vmcb);
-    const known = this.guests.findIndex((each) => each.identity === identity);
-    if (known < 0) this.current = this.guests.push({ identity, vmcb });
-    else {
-      this.current = known + 1;
-      (this.guests[known] as Guest).vmcb = vmcb;
-    }
-    return undefined;
   }
 
   /** Registers of the host's address space, from the host save area while a guest runs. */
@@ -74,14 +56,14 @@ export class AddressSpaces {
   private guestContext(
     number: number,
   ): { paging: PagingContext; nested?: NestedContext } | undefined {
-    const guest = this.guests[number - 1];
-    if (guest === undefined) return undefined;
+    const address = this.guests.vmcbOf(number);
+    if (address === undefined) return undefined;
     const { state, memory } = this.machine;
-    if (state.guestMode !== 0 && number === this.current) {
+    if (state.guestMode !== 0 && number === this.guest) {
       const nested = currentNested(state);
       return { paging: currentPaging(state), ...(nested === undefined ? {} : { nested }) };
     }
-    const vmcb = new VmcbView(memory, guest.vmcb);
+    const vmcb = new VmcbView(memory, address);
     const [cr0, cr3, cr4] = [vmcb.read("CR0"), vmcb.read("CR3"), vmcb.read("CR4")];
     const paging = { cr0, cr3, cr4, efer: vmcb.read("EFER") };
     if ((vmcb.read("NP_ENABLE") & 1n) === 0n) return { paging };
@@ -140,7 +122,7 @@ export class AddressSpaces {
 
   /** How many guests have run. */
   get guestCount(): number {
-    return this.guests.length;
+    return this.guests.count;
   }
 
   /** The privilege level of a world's code; VMRUN leaves the host at 0. */
@@ -169,9 +151,10 @@ export class AddressSpaces {
     if (kind === "hva") return root === this.hostPaging().cr3 ? 0 : undefined;
     if (kind !== "gva" || guest === undefined) return undefined;
     if (root !== this.guestContext(guest)?.paging.cr3) return undefined;
-    if (this.inGuest && guest === this.current) return this.machine.state.asid;
-    const known = this.guests[guest - 1];
-    return known && Number(new VmcbView(this.machine.memory, known.vmcb).read("GUEST_ASID"));
+    if (this.inGuest && guest === this.guest) return this.machine.state.asid;
+    const vmcb = this.guests.vmcbOf(guest);
+    if (vmcb === undefined) return undefined;
+    return Number(new VmcbView(this.machine.memory, vmcb).read("GUEST_ASID"));
   }
 
   /** The tables of the host and of the guest that a space means. */

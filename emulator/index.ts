@@ -74,6 +74,7 @@ export {
   exitName,
   exitOf,
 } from "./svm/exits.ts";
+export { Guests } from "./svm/guests.ts";
 export { INTERCEPTS } from "./svm/intercepts.ts";
 export { interruptPossible } from "./svm/interrupts.ts";
 export { msrPermission } from "./svm/msr-intercept.ts";
