@@ -22,9 +22,8 @@ export class StreamTransport implements MessageTransport {
 
   send(message: DebugProtocol.ProtocolMessage): void {
     if (this.isClosed) return;
-    const body = Buffer.from(JSON.stringify(message), "utf8");
-    this.output.write(`Content-Length: ${body.length}${SEPARATOR}`);
-    this.output.write(body);
+    const body = JSON.stringify(message);
+    this.output.write(`Content-Length: ${Buffer.byteLength(body)}${SEPARATOR}${body}`);
   }
 
   onMessage(receive: (message: DebugProtocol.ProtocolMessage) => void): void {
