@@ -10,6 +10,7 @@ import { Execution, type Goal, type Stop } from "./execution.ts";
 import { InvariantWatch } from "./invariant-watch.ts";
 import { CancelledError, Progress } from "./progress.ts";
 import type { ConsolePort, DebugProtocol as DP, NumberFormat, StepPolicy } from "./protocol.ts";
+import { checkedArguments } from "./requests/arguments.ts";
 import { answer } from "./requests/breakpoints.ts";
 import { tellImageChange } from "./requests/sources.ts";
 import { isRequestName, REQUESTS } from "./requests/table.ts";
@@ -17,7 +18,7 @@ import type { Handler, RequestName } from "./requests/types.ts";
 import type { FileSink, MessageTransport, Services } from "./services.ts";
 import { SessionAddresses } from "./session-addresses.ts";
 import { CallStack } from "./stack.ts";
-import { messageOf, RunningError, UserError } from "./text.ts";
+import { messageOf, oneLine, RunningError, UserError } from "./text.ts";
 import { threadName } from "./threads.ts";
 import { UndefinedOpcodes } from "./undefined-opcodes.ts";
 import { VariableHandles } from "./variables.ts";
@@ -107,7 +108,7 @@ export class DebugSession implements Context {
       if (this.cancelled.delete(request.seq)) throw new CancelledError();
       if (!isRequestName(command)) throw new UserError(`There is no request "${command}".`);
       const handler = REQUESTS[command] as Handler<RequestName>;
-      const body = await handler(this, request.arguments ?? {});
+      const body = await handler(this, checkedArguments(command, request.arguments));
       this.respond(request, { success: true, ...(body === undefined ? {} : { body }) });
     } catch (caught) {
       const text = caught instanceof CancelledError ? caught.message : sentence(caught);
@@ -346,7 +347,7 @@ function endOf(result: RunResult): readonly [text: string, exitCode: number] {
 
 /** One clear sentence for the client. */
 function sentence(caught: unknown): string {
-  const text = messageOf(caught).trim();
+  const text = oneLine(messageOf(caught)).trim();
   const known =
     caught instanceof UserError ||
     /^(LoadError|FormatError|Error)$/.test((caught as Error)?.name ?? "");

@@ -5,6 +5,21 @@ export const hex = (value: bigint | number): string => `0x${value.toString(16)}`
 /** An error that a user can act on: its message is one clear sentence. */
 export class UserError extends Error {
   override readonly name: string = "UserError";
+  constructor(message: string) {
+    super(oneLine(message));
+  }
+}
+
+const LONGEST_LINE = 1000;
+const END_OF_LINE = 200;
+
+/** What a message quotes may be long, and have any characters: its middle is left out. */
+export function oneLine(text: string): string {
+  const [start, end] =
+    text.length <= LONGEST_LINE
+      ? [text, ""]
+      : [`${text.slice(0, LONGEST_LINE - END_OF_LINE)}...`, text.slice(-END_OF_LINE)];
+  return `${start}${end}`.replace(/[\p{Cc}\u2028\u2029]+/gu, " ");
 }
 
 /** The machine runs, and the request looks at it standing still: no news for the user. */

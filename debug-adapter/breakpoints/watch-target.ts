@@ -16,7 +16,9 @@ const DEFAULT_BYTES = 8;
 
 /** Fully resolved. Throws a UserError that says why there is nothing to watch. */
 export function watchTarget(context: Context, args: DP.DataBreakpointInfoArguments): ValuePlace {
-  const { name, variablesReference, frameId, bytes, asAddress } = args;
+  const { name, variablesReference, frameId, asAddress } = args;
+  // VS Code sends "0x1000 - 0x1008" as the address 0x1000 and -8 bytes.
+  const bytes = asAddress && args.bytes !== undefined ? Math.abs(args.bytes) : args.bytes;
   if (bytes !== undefined && !(bytes >= 1 && bytes <= MAX_WATCHED_BYTES)) {
     throw new UserError(
       `${bytes} bytes cannot be watched: 1 to ${MAX_WATCHED_BYTES} are possible.`,

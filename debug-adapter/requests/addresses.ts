@@ -1,5 +1,4 @@
 /** Requests that translate addresses, forwards and backwards. */
-import type { AccessKind } from "../address-protocol.ts";
 import { type Context, stoppedIn } from "../context.ts";
 import type { MemoryReference } from "../memory-reference.ts";
 import { reverseTranslation } from "../reverse-translation.ts";
@@ -9,11 +8,9 @@ import type { Handlers } from "./types.ts";
 
 const DEFAULT_LIMIT = 1000;
 const MAX_LIMIT = 100_000;
-const ACCESSES: readonly AccessKind[] = ["read", "write", "execute"];
 
 /** A reference of the client, fully resolved; a bare address is virtual, of the CPU's world. */
-export function referenceOf(context: Context, text: unknown): MemoryReference {
-  if (typeof text !== "string") throw new UserError("A memory reference must be a text.");
+export function referenceOf(context: Context, text: string): MemoryReference {
   const { debuggee } = stoppedIn(context);
   const reference = context.addresses.parse(text, debuggee.world === "host" ? "hva" : "gva");
   return debuggee.spaces.resolved(reference);
@@ -22,16 +19,13 @@ export function referenceOf(context: Context, text: unknown): MemoryReference {
 export const addressRequests: Handlers<"minvisor/translate" | "minvisor/reverseTranslate"> = {
   "minvisor/translate": (context, { memoryReference, access, user }) => {
     const reference = referenceOf(context, memoryReference);
-    if (access !== undefined && !ACCESSES.includes(access)) {
-      throw new UserError(`An access is read, write or execute, not ${String(access)}.`);
-    }
     const { debuggee } = stoppedIn(context);
     return translation(debuggee, reference, access && { kind: access, user });
   },
 
   "minvisor/reverseTranslate": (context, { memoryReference, limit = DEFAULT_LIMIT }) => {
     const reference = referenceOf(context, memoryReference);
-    if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
+    if (limit < 1 || limit > MAX_LIMIT) {
       throw new UserError(`limit can be 1 to ${MAX_LIMIT}, not ${String(limit)}.`);
     }
     return reverseTranslation(stoppedIn(context).debuggee, reference, limit);

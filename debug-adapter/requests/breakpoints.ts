@@ -116,7 +116,8 @@ export const breakpointRequests: Handlers<
 > = {
   setBreakpoints: (context, args) => {
     const { path } = args.source;
-    const requested = args.breakpoints ?? [];
+    const requested: DP.SourceBreakpoint[] =
+      args.breakpoints ?? args.lines?.map((line) => ({ line })) ?? [];
     const made = requested.map((each) => {
       const line = each.line + lineBase(context);
       const title = `${path?.split(/[\\/]/).at(-1) ?? "source"}:${line}`;

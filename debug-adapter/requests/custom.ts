@@ -1,6 +1,5 @@
 /** The debugger's own requests (protocol.ts). */
 import { loadedIn } from "../context.ts";
-import { UserError } from "../text.ts";
 import type { Handlers } from "./types.ts";
 
 export const customRequests: Handlers<
@@ -9,10 +8,6 @@ export const customRequests: Handlers<
   "minvisor/consoleInput": (context, args) => {
     const { debuggee, execution } = loadedIn(context);
     const { port, text } = args;
-    if (typeof text !== "string") throw new UserError("minvisor/consoleInput needs a text.");
-    if (port !== "com1" && port !== "com2") {
-      throw new UserError(`minvisor/consoleInput can write to com1 or com2, not ${String(port)}.`);
-    }
     const index = port === "com1" ? 0 : 1;
     debuggee.machine.platform.serialInput(index, new TextEncoder().encode(text));
     execution.wake();
@@ -25,9 +20,6 @@ export const customRequests: Handlers<
   },
 
   "minvisor/setNumberFormat": (context, { format }) => {
-    if (format !== "hexadecimal" && format !== "decimal") {
-      throw new UserError('minvisor/setNumberFormat takes a format of "hexadecimal" or "decimal".');
-    }
     context.client.numberFormat = format;
     if (context.client.supportsInvalidatedEvent) {
       context.afterResponse(() => context.emit("invalidated", { areas: ["variables"] }));

@@ -1,6 +1,6 @@
 /** Requests that begin and end a session. */
 import { type BootPlan, planBoot } from "../boot.ts";
-import { type Context, loadedIn } from "../context.ts";
+import { type Context, loadedIn, resumableIn } from "../context.ts";
 import { CONTINUE } from "../execution.ts";
 import { readLaunchArguments } from "../launch-arguments.ts";
 import type { DebugProtocol as DP } from "../protocol.ts";
@@ -141,7 +141,7 @@ export const lifecycleRequests: Handlers<
   },
 
   configurationDone: (context) => {
-    loadedIn(context);
+    resumableIn(context);
     start(context);
     return undefined;
   },
@@ -156,7 +156,8 @@ export const lifecycleRequests: Handlers<
   },
 
   disconnect: (context, args) => {
-    const leaves = args.suspendDebuggee ?? args.terminateDebuggee === false;
+    // VS Code's Disconnect says both, `terminateDebuggee: false` and `suspendDebuggee: false`.
+    const leaves = args.suspendDebuggee || args.terminateDebuggee === false;
     const name = leaves ? context.park() : undefined;
     if (name !== undefined) {
       const output = `The machine stands still and waits as "${name}" to be attached to.\n`;

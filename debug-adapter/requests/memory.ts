@@ -13,23 +13,20 @@ const MAX_INSTRUCTIONS = 10_000;
 const MAX_DISTANCE = 100_000;
 const END = 1n << 64n;
 
-/** A whole number within bounds. Throws a UserError that names it. */
-function whole(value: unknown, name: string, from: number, to: number): number {
-  if (typeof value === "number" && Number.isInteger(value) && value >= from && value <= to) {
-    return value;
-  }
-  throw new UserError(`${name} can be ${from} to ${to}, not ${String(value)}.`);
+/** Throws a UserError that names the number where it is out of bounds. */
+function bounded(value: number, name: string, from: number, to: number): number {
+  if (value >= from && value <= to) return value;
+  throw new UserError(`${name} can be ${from} to ${to}, not ${value}.`);
 }
 
 /** A resolved reference moved by the request's offset; undefined where that leaves the 64 bits. */
 function moved(
   context: Context,
-  text: unknown,
-  offset: unknown = 0,
+  text: string,
+  offset = 0,
 ): { reference: MemoryReference; isInside: boolean } {
   const { space, address } = referenceOf(context, text);
-  const limit = Number.MAX_SAFE_INTEGER;
-  const at = address + BigInt(whole(offset, "offset", -limit, limit));
+  const at = address + BigInt(offset);
   const isInside = at >= 0n && at < END;
   return { reference: { space, address: BigInt.asUintN(64, at) }, isInside };
 }
@@ -80,7 +77,7 @@ export const memoryRequests: Handlers<"readMemory" | "writeMemory" | "disassembl
   readMemory: (context, args) => {
     const { memoryReference, offset = 0 } = args;
     const { reference, isInside } = moved(context, memoryReference, offset);
-    const count = whole(args.count, "count", 0, MAX_BYTES);
+    const count = bounded(args.count, "count", 0, MAX_BYTES);
     const { spaces } = stoppedIn(context).debuggee;
     const address = hex(reference.address);
     if (!isInside) return { address, unreadableBytes: count };
@@ -118,9 +115,9 @@ export const memoryRequests: Handlers<"readMemory" | "writeMemory" | "disassembl
   },
 
   disassemble: (context, args) => {
-    const count = whole(args.instructionCount, "instructionCount", 0, MAX_INSTRUCTIONS);
+    const count = bounded(args.instructionCount, "instructionCount", 0, MAX_INSTRUCTIONS);
     const { instructionOffset = 0 } = args;
-    const skip = whole(instructionOffset, "instructionOffset", -MAX_DISTANCE, MAX_DISTANCE);
+    const skip = bounded(instructionOffset, "instructionOffset", -MAX_DISTANCE, MAX_DISTANCE);
     const { reference } = moved(context, args.memoryReference, args.offset);
     const { debuggee } = stoppedIn(context);
     const { disassembler } = context.services;

@@ -122,7 +122,7 @@ test("what a client may ask, and errors that say why", async () => {
   await transcript.ask("dataBreakpointInfo", { name: "1 + 1", frameId });
   await transcript.ask("dataBreakpointInfo", { name: "nonesuch", frameId });
   await transcript.ask("dataBreakpointInfo", { name: "x", variablesReference: 99_999 });
-  await transcript.ask("dataBreakpointInfo", { name: "0x1000", asAddress: true, bytes: -1 });
+  await transcript.ask("dataBreakpointInfo", { name: "0x1000", asAddress: true, bytes: 0 });
   const ids = [
     "gpa@g1:0x7000,8",
     "gpa@g7:0x7000,8",
