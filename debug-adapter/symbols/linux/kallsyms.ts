@@ -20,15 +20,20 @@ const LONGEST_TOKEN = 128;
 /** 6.2 and 6.3 have seqs_of_names, three bytes a symbol, between markers and token table. */
 const MARKERS_WITHIN = 4 << 20;
 const LEAST_MARKERS = 8;
+/** Memory made to look like tables may not take long: so many are tried. */
+const MOST_TABLES = 16;
+const MOST_MARKERS_TRIED = 64;
 /** Bytes of names between two markers. */
 const LEAST_MARKED = STRIDE * 2;
 const MOST_MARKED = STRIDE * 129;
 
 /** The symbols, or undefined where there are no tables that agree with themselves. */
 export function findKallsyms(memory: KernelBytes): SymbolColumns | undefined {
+  let tables = 0;
   for (let at = nextTokenIndex(memory, 0); at >= 0; at = nextTokenIndex(memory, at + 4)) {
     const tableAt = tokenTableBefore(memory, at);
     if (tableAt === undefined) continue;
+    if (++tables > MOST_TABLES) break;
     const names = namesBefore(memory, tableAt);
     if (names === undefined) continue;
     const { count, countAt } = names;
@@ -105,10 +110,12 @@ interface Names {
 
 function namesBefore(memory: KernelBytes, tableAt: number): Names | undefined {
   const lowest = Math.max(0, tableAt - MARKERS_WITHIN);
+  let tried = 0;
   for (let at = tableAt - 4 * LEAST_MARKERS; at >= lowest; at -= 4) {
     const markers = memory.word(at) === 0 ? markersFrom(memory, at, tableAt) : undefined;
-    const names = markers && namesOf(memory, markers);
-    if (names !== undefined) return names;
+    if (markers === undefined) continue;
+    const names = namesOf(memory, markers);
+    if (names !== undefined || ++tried >= MOST_MARKERS_TRIED) return names;
   }
   return undefined;
 }
