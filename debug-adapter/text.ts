@@ -11,6 +11,7 @@ export class UserError extends Error {
 }
 
 const LONGEST_LINE = 1000;
+const START_OF_LINE = 750;
 const END_OF_LINE = 200;
 
 /** What a message quotes may be long, and have any characters: its middle is left out. */
@@ -18,7 +19,7 @@ export function oneLine(text: string): string {
   const [start, end] =
     text.length <= LONGEST_LINE
       ? [text, ""]
-      : [`${text.slice(0, LONGEST_LINE - END_OF_LINE)}...`, text.slice(-END_OF_LINE)];
+      : [`${text.slice(0, START_OF_LINE)}...`, text.slice(-END_OF_LINE)];
   return `${start}${end}`.replace(/[\p{Cc}\u2028\u2029]+/gu, " ");
 }
 

@@ -41,7 +41,7 @@ const logging = { ...options, logMessage: maybe(text) };
 const thread = { threadId: whole, singleThread: maybe(flag) };
 const attributes = { noDebug: any, __restart: any };
 
-const ARGUMENTS: { readonly [R in RequestName]: Entries<Requests[R]["arguments"]> } = {
+export const ARGUMENTS: { readonly [R in RequestName]: Entries<Requests[R]["arguments"]> } = {
   initialize: {
     adapterID: maybe(text) as v.GenericSchema<unknown, string>,
     clientID: maybe(text),
