@@ -103,5 +103,14 @@ export { EXCEPTIONS, type ExceptionName, exceptionName, GuestFault } from "./sys
 export { MSRS, unknownMsrAccesses, writeMsr } from "./system/msrs.ts";
 export type { LoggedInput } from "./time/input-log.ts";
 export { compareInstants, type Instant, RESET } from "./time/instant.ts";
+export { ExitLedger, type ExitRow, exitRow } from "./time/ledger.ts";
+export { LedgerTable } from "./time/ledger-columns.ts";
+export {
+  type ExitGroup,
+  type GroupBy,
+  groupRows,
+  type LedgerCondition,
+  selectRows,
+} from "./time/ledger-query.ts";
 export type { Follower } from "./time/snapshot-store.ts";
 export { DivergedError, type Met, type SeekProgress, Timeline } from "./time/timeline.ts";

@@ -1,0 +1,83 @@
+/** The columns of the exit ledger: typed arrays in chunks, some eighty bytes an exit. */
+import { VMCB_FIELDS } from "../svm/vmcb.ts";
+
+/** Rows of a chunk: what a ledger grows by. */
+export const CHUNK_ROWS = 16_384;
+
+/** Words of a row's set of VMCB fields, a bit a field in the order of VMCB_FIELDS. */
+export const CHANGED_WORDS = Math.ceil(Object.keys(VMCB_FIELDS).length / 32);
+
+/** `cost` of an exit after which no VMRUN has come yet. */
+export const UNFINISHED = -1;
+
+/** 64-bit columns: written as one bigint, read as two words, the low one first (as all hosts of WebAssembly have them). */
+export const WIDE_COLUMNS = ["info1", "info2", "guestRip", "cr3"] as const;
+/** Columns of numbers. */
+export const NUMBER_COLUMNS = ["code", "guest", "icount", "idleTicks", "events", "cost"] as const;
+
+export type WideColumn = (typeof WIDE_COLUMNS)[number];
+export type NumberColumn = (typeof NUMBER_COLUMNS)[number];
+
+export class Wide {
+  readonly words = new Uint32Array(2 * CHUNK_ROWS);
+  readonly values = new BigUint64Array(this.words.buffer);
+}
+
+export class LedgerChunk {
+  readonly code = new Int32Array(CHUNK_ROWS);
+  readonly guest = new Uint16Array(CHUNK_ROWS);
+  readonly icount = new Float64Array(CHUNK_ROWS);
+  readonly idleTicks = new Float64Array(CHUNK_ROWS);
+  readonly events = new Float64Array(CHUNK_ROWS);
+  readonly cost = new Float64Array(CHUNK_ROWS);
+  readonly info1 = new Wide();
+  readonly info2 = new Wide();
+  readonly guestRip = new Wide();
+  readonly cr3 = new Wide();
+  readonly changed = new Uint32Array(CHANGED_WORDS * CHUNK_ROWS);
+}
+
+/** Bytes that a row takes. */
+export const ROW_BYTES = 4 + 2 + 4 * 8 + WIDE_COLUMNS.length * 8 + CHANGED_WORDS * 4;
+
+/**
+ * All rows, in the order of their exits. Going back makes it shorter; the rows beyond stay in memory,
+ * so that a length that it had comes back without a run.
+ */
+export class LedgerTable {
+  private readonly all: LedgerChunk[] = [];
+  private count = 0;
+  private made = 0;
+
+  get length(): number {
+    return this.count;
+  }
+
+  /** Rows in memory, those of the future of the present instant among them. */
+  get extent(): number {
+    return this.made;
+  }
+
+  get chunks(): readonly LedgerChunk[] {
+    return this.all;
+  }
+
+  /** The chunk of a row; its index there is `row % CHUNK_ROWS`. */
+  chunkOf(row: number): LedgerChunk {
+    if (row < 0 || row >= this.count) throw new Error(`The ledger has no row ${row}`);
+    return this.all[Math.floor(row / CHUNK_ROWS)] as LedgerChunk;
+  }
+
+  /** Makes one more row, with what was there before in it; returns its number. */
+  add(): number {
+    if (this.count === this.all.length * CHUNK_ROWS) this.all.push(new LedgerChunk());
+    this.made = Math.max(this.made, this.count + 1);
+    return this.count++;
+  }
+
+  /** Goes to a length that it has had. */
+  goTo(length: number): void {
+    if (length > this.made) throw new Error(`The ledger never had ${length} rows`);
+    this.count = length;
+  }
+}
