@@ -31,6 +31,12 @@ function moduleOf({ name, path, world, symbols, ranges, slide }: Image): Module 
   };
 }
 
+/** Sources that are files: compilers call what they make up themselves "<built-in>". */
+function filesOf(image: Image): string[] {
+  const paths = new Set(image.clientPaths.values());
+  return [...paths].filter((path) => !/(^|[\\/])<[^\\/]*>$/.test(path));
+}
+
 /** Larger lists of sources come without: reading them all would take too long. */
 const MOST_CHECKSUMS = 500;
 
@@ -48,7 +54,7 @@ export function tellImageChange(context: Context, { kind, image }: ImageChange):
   const reason = ({ added: "new", removed: "removed", moved: "changed" } as const)[kind];
   context.emit("module", { reason, module: moduleOf(image) });
   if (kind === "moved") return;
-  for (const path of new Set(image.clientPaths.values())) {
+  for (const path of filesOf(image)) {
     context.emit("loadedSource", {
       reason: kind === "added" ? "new" : "removed",
       source: sourceOf(path),
@@ -63,7 +69,7 @@ export const sourceRequests: Handlers<"source" | "loadedSources" | "modules"> = 
       throw new UserError("No source has this reference: sources are files with a path.");
     }
     const { images } = loadedIn(context).debuggee;
-    if (!images.all.some((image) => [...image.clientPaths.values()].includes(path))) {
+    if (!images.all.some((image) => filesOf(image).includes(path))) {
       throw new UserError(`${path} is not a source of any loaded image.`);
     }
     const bytes = await context.services.files.read(path);
@@ -72,7 +78,7 @@ export const sourceRequests: Handlers<"source" | "loadedSources" | "modules"> = 
 
   loadedSources: async (context) => {
     const { debuggee } = loadedIn(context);
-    const all = new Set(debuggee.images.all.flatMap((image) => [...image.clientPaths.values()]));
+    const all = new Set(debuggee.images.all.flatMap(filesOf));
     const paths = [...all].sort();
     if (paths.length > MOST_CHECKSUMS) return { sources: paths.map(sourceOf) };
     return { sources: await Promise.all(paths.map((path) => withChecksum(context, path))) };
