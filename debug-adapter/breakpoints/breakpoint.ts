@@ -38,8 +38,11 @@ export interface Hit {
 
 /** What tells of a breakpoint's events; nothing else happens to the machine. */
 export interface Trigger {
-  /** Listens until the returned function is called; `reach` says whether the machine is to stop. */
-  arm(debuggee: Debuggee, reach: (hit: Hit) => "stop" | undefined): () => void;
+  /**
+   * Listens until the returned function is called; `reach` says whether the machine is to stop.
+   * `hits` is how many of its hits have counted: those whose condition held.
+   */
+  arm(debuggee: Debuggee, reach: (hit: Hit) => "stop" | undefined, hits?: () => number): () => void;
 }
 
 /** Where or when a breakpoint stops, and how the client is to show it. */

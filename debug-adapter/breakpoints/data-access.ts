@@ -31,14 +31,15 @@ export function watchedBytes(size: number, bits: ValuePlace["bits"]): number {
 
 /**
  * Old and new value of the watched bytes, of which `read` gives those from `offset` on as they are
- * after the access; undefined if it touched none of them.
+ * after the access; undefined if it touched none of them. Byte `touchedAt` of the access is the
+ * first that it touched.
  */
 export function valuesOf(
   access: MemoryAccess,
   watched: number,
   bits: ValuePlace["bits"],
   read: (offset: number, length: number) => Uint8Array,
-): { old: bigint; now: bigint } | undefined {
+): { old: bigint; now: bigint; isWhole: boolean; touchedAt: number } | undefined {
   const first = Math.max(0, access.offset);
   const end = Math.min(watched, access.offset + access.size);
   if (first >= end) return undefined;
@@ -53,7 +54,20 @@ export function valuesOf(
   }
   const value = (from: Uint8Array): bigint =>
     bits === undefined || !whole ? fromBytes(from) : bitsOf(from, bits.offset, bits.width);
-  return { old: value(was), now: value(bytes) };
+  const touchedAt = first - access.offset;
+  return { old: value(was), now: value(bytes), isWhole: whole, touchedAt };
+}
+
+/** What one access did to a value. */
+export interface AccessValues {
+  readonly write: boolean;
+  readonly old: bigint;
+  readonly now: bigint;
+}
+
+/** A hit of which more may become known at the same instant. */
+export interface DataHit extends Hit {
+  grow(values: AccessValues): void;
 }
 
 /** The hit of a value that was read, written or found changed. */
@@ -68,21 +82,29 @@ export function dataHit(
     readonly inVmcb?: boolean;
     readonly rip?: bigint;
   },
-): Hit {
+): DataHit {
   const { write, old, now, address = 0n, size, inVmcb = false, rip } = event;
   const name = placeName(place);
-  const values = write ? `${hex(old)} -> ${hex(now)}` : hex(now);
-  const what = write ? (old === now ? `write of ${name}` : `change of ${name}`) : `read of ${name}`;
+  let said: AccessValues = { write, old, now };
   return {
     reason: "data breakpoint",
-    description: `Paused on ${what}: ${values}`,
+    get description() {
+      const what = !said.write ? "read" : said.old === said.now ? "write" : "change";
+      return `Paused on ${what} of ${name}: ${valuesText(said)}`;
+    },
     fields: { old, new: now, address, size, write },
     text: (writer) =>
-      `${name} ${write ? `was written by ${writer}: ${values}` : `was read by ${writer}: ${values}`}`,
+      `${name} was ${said.write ? "written" : "read"} by ${writer}: ${valuesText(said)}`,
+    grow: (values) => {
+      said = values;
+    },
     inVmcb,
     ...(rip === undefined ? {} : { rip }),
   };
 }
+
+const valuesText = ({ write, old, now }: AccessValues): string =>
+  write ? `${hex(old)} -> ${hex(now)}` : hex(now);
 
 /** "exit_npf+0x12 at exit_npf.c:40" or "guest 0x7c12": an instruction, for the user. */
 export function instructionName(debuggee: Debuggee, linear: bigint): string {

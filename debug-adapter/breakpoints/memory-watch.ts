@@ -5,19 +5,14 @@ import { formatReference, type SpaceName } from "../memory-reference.ts";
 import { placeSize } from "../place-access.ts";
 import { fromBytes } from "../symbols/location.ts";
 import type { ValuePlace } from "../value-place.ts";
+import { AccessJoin } from "./access-join.ts";
 import type { Hit, Trigger } from "./breakpoint.ts";
-import {
-  type AccessType,
-  dataHit,
-  type MemoryAccess,
-  valuesOf,
-  wantsAccess,
-  watchedBytes,
-} from "./data-access.ts";
+import { type AccessType, valuesOf, wantsAccess, watchedBytes } from "./data-access.ts";
 
 type MemoryPlace = Extract<ValuePlace, { kind: "memory" }>;
 type VmcbPlace = Extract<ValuePlace, { kind: "vmcb" }>;
 type Reach = (hit: Hit) => "stop" | undefined;
+type Hits = (() => number) | undefined;
 
 const PAGE = BigInt(PAGE_SIZE);
 const PAGE_MASK = ~(PAGE - 1n);
@@ -53,24 +48,25 @@ function watchPages(machine: Machine, runs: readonly PhysicalRun[], type: Access
 /** A VMCB field or host-physical bytes: all accesses, #VMEXIT's and VMRUN's own included. */
 export function physicalTrigger(place: MemoryPlace | VmcbPlace, type: AccessType): Trigger {
   return {
-    arm: (debuggee, reach) => {
-      const runs = [{ ...physicalPlace(place), offset: 0 }];
+    arm: (debuggee, reach, hits) => {
+      const { address, size } = watchedRange(place);
+      const runs = [{ address: Number(address), size, offset: 0 }];
       const release = watchPages(debuggee.machine, runs, type);
-      return all([release, observePhysical(debuggee, place, type, () => runs, reach)]);
+      const join = new AccessJoin(debuggee, place, reach, hits);
+      return all([release, observePhysical(debuggee, place, type, () => runs, join)]);
     },
   };
 }
 
-function physicalPlace(place: MemoryPlace | VmcbPlace): { address: number; size: number } {
+/** The watched bytes in the addresses of their own space. */
+function watchedRange(place: MemoryPlace | VmcbPlace): { address: bigint; size: number } {
   if (place.kind === "memory") {
-    return { address: Number(place.address), size: watchedBytes(place.size, place.bits) };
+    return { address: place.address, size: watchedBytes(place.size, place.bits) };
   }
   const { offset } = VMCB_FIELDS[place.field];
   const address = place.vmcb + offset + (place.part === undefined ? 0 : PART_OFFSETS[place.part]);
-  return {
-    address,
-    size: place.part === undefined ? vmcbFieldBytes(place.field) : placeSize(place),
-  };
+  const size = place.part === undefined ? vmcbFieldBytes(place.field) : placeSize(place);
+  return { address: BigInt(address), size };
 }
 
 function observePhysical(
@@ -78,23 +74,32 @@ function observePhysical(
   place: MemoryPlace | VmcbPlace,
   type: AccessType,
   runs: () => readonly PhysicalRun[],
-  reach: Reach,
+  join: AccessJoin,
 ): () => void {
   const { memory } = debuggee.machine;
-  const touched = (event: { address: number; size: number; write: boolean; before: bigint }) => {
+  const { address: first, size: watched } = watchedRange(place);
+  const read = (offset: number, length: number): Uint8Array => {
+    const bytes = new Uint8Array(length);
     for (const run of runs()) {
-      const access: MemoryAccess = { ...event, offset: event.address - run.address };
-      const read = (offset: number, length: number) => memory.peek(run.address + offset, length);
-      const values = valuesOf(access, run.size, place.bits, read);
-      if (values === undefined) continue;
-      const { write, size } = event;
-      const inVmcb =
-        place.kind === "vmcb" || debuggee.spaces.vmcb?.address === pageOf(event.address);
-      return reach(
-        dataHit(place, { ...values, write, size, inVmcb, address: BigInt(event.address) }),
-      );
+      const start = Math.max(offset, run.offset);
+      const end = Math.min(offset + length, run.offset + run.size);
+      if (start >= end) continue;
+      bytes.set(memory.peek(run.address + start - run.offset, end - start), start - offset);
     }
-    return undefined;
+    return bytes;
+  };
+  const touched = (event: { address: number; size: number; write: boolean; before: bigint }) => {
+    const { address, size, write } = event;
+    const run = runs().find(
+      (each) => address < each.address + each.size && each.address < address + size,
+    );
+    if (run === undefined) return undefined;
+    const offset = run.offset + address - run.address;
+    const values = valuesOf({ ...event, offset }, watched, place.bits, read);
+    const inVmcb = place.kind === "vmcb" || debuggee.spaces.vmcb?.address === pageOf(address);
+    return (
+      values && join.accessed({ ...values, write, size, inVmcb, address: first + BigInt(offset) })
+    );
   };
   return debuggee.machine.observe({
     name: "data breakpoint",
@@ -119,8 +124,9 @@ export function linearTrigger(place: MemoryPlace, type: AccessType): Trigger {
   const { address: first, space } = place;
   const watched = watchedBytes(place.size, place.bits);
   return {
-    arm: (debuggee, reach) => {
+    arm: (debuggee, reach, hits) => {
       const { machine } = debuggee;
+      const join = new AccessJoin(debuggee, place, reach, hits);
       const releases: (() => void)[] = [];
       const armed = new Map<bigint, number>();
       for (let page = first & PAGE_MASK; page < first + BigInt(watched); page += PAGE) {
@@ -145,7 +151,7 @@ export function linearTrigger(place: MemoryPlace, type: AccessType): Trigger {
                 length,
               ),
             );
-            return values && reach(dataHit(place, { ...values, write, size, address: linear }));
+            return values && join.accessed({ ...values, write, size, address: linear });
           },
         },
       });
@@ -176,30 +182,33 @@ function meansTheSame(
  * nested tables on the way changes, or the guest is run with other tables.
  */
 export function guestPhysicalTrigger(place: MemoryPlace, type: AccessType): Trigger {
-  return { arm: (debuggee, reach) => new GuestPhysicalWatch(debuggee, place, type, reach).arm() };
+  return {
+    arm: (debuggee, reach, hits) =>
+      new GuestPhysicalWatch(debuggee, place, type, reach, hits).arm(),
+  };
 }
 
 class GuestPhysicalWatch {
   private readonly debuggee: Debuggee;
   private readonly place: MemoryPlace;
   private readonly type: AccessType;
-  private readonly reach: Reach;
+  private readonly join: AccessJoin;
   private runs: readonly PhysicalRun[] = [];
   private entries: readonly { readonly address: number; readonly bytes: number }[] = [];
   private nestedCr3: bigint | undefined;
   private release: () => void = () => {};
 
-  constructor(debuggee: Debuggee, place: MemoryPlace, type: AccessType, reach: Reach) {
+  constructor(debuggee: Debuggee, place: MemoryPlace, type: AccessType, reach: Reach, hits: Hits) {
     this.debuggee = debuggee;
     this.place = place;
     this.type = type;
-    this.reach = reach;
+    this.join = new AccessJoin(debuggee, place, reach, hits);
   }
 
   arm(): () => void {
     const { debuggee, place, type } = this;
     this.resolve();
-    const accesses = observePhysical(debuggee, place, type, () => this.runs, this.reach);
+    const accesses = observePhysical(debuggee, place, type, () => this.runs, this.join);
     const tables = debuggee.machine.observe({
       name: "nested tables of a data breakpoint",
       on: {

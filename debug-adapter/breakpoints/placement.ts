@@ -63,7 +63,11 @@ export class Placement {
       }
       const made: Armed = {
         breakpoint,
-        release: trigger.arm(this.debuggee, (hit) => reach(made.breakpoint, hit)),
+        release: trigger.arm(
+          this.debuggee,
+          (hit) => reach(made.breakpoint, hit),
+          () => made.breakpoint.options?.hits ?? 0,
+        ),
       };
       this.armed.set(trigger, made);
     }

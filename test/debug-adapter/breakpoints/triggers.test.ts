@@ -5,11 +5,14 @@ import type { Hit, Trigger } from "../../../debug-adapter/breakpoints/breakpoint
 import { dataTrigger } from "../../../debug-adapter/breakpoints/data.ts";
 import { valuesOf } from "../../../debug-adapter/breakpoints/data-access.ts";
 import { formatDataId, parseDataId } from "../../../debug-adapter/breakpoints/data-id.ts";
+import { EventNames } from "../../../debug-adapter/breakpoints/event-names.ts";
 import { EVENT_FORMS, parseEvent } from "../../../debug-adapter/breakpoints/events.ts";
 import { LogOutput } from "../../../debug-adapter/breakpoints/log-output.ts";
+import { BreakpointOptions } from "../../../debug-adapter/breakpoints/options.ts";
 import { Debuggee } from "../../../debug-adapter/debuggee.ts";
 import { Images } from "../../../debug-adapter/images.ts";
 import { readLaunchArguments } from "../../../debug-adapter/launch-arguments.ts";
+import { frameNames } from "../../../debug-adapter/names.ts";
 import { fromBytes, toBytes } from "../../../debug-adapter/symbols/location.ts";
 import { UserError } from "../../../debug-adapter/text.ts";
 import type { ValuePlace } from "../../../debug-adapter/value-place.ts";
@@ -89,6 +92,57 @@ test("bytes of memory: exact, old and new, in physical and linear memory", () =>
     expect(run(`${space}0x3000,1`, "read")).toEqual([[0xccn, 0xccn, false]]);
     expect(run(`${space}0x3002,1#4+4`, "write")).toEqual([[0n, 0xan, true]]);
     expect(run(`${space}0x3003,64`, "readWrite")).toEqual([]);
+  }
+});
+
+test("one access is one hit: over a page's end, read and written back, in pieces", () => {
+  // mov dword [0x2ffe], 0xaabbccdd; add dword [0x2ffe], 1; movups [0x4ff8], xmm0; inc byte [0x5000]
+  const code = [
+    ...[0xc7, 5, 0xfe, 0x2f, 0, 0, 0xdd, 0xcc, 0xbb, 0xaa],
+    ...[0x83, 5, 0xfe, 0x2f, 0, 0, 1],
+    ...[0x0f, 0x11, 5, 0xf8, 0x4f, 0, 0],
+    ...[0xfe, 5, 0, 0x50, 0, 0],
+  ];
+  const run = (dataId: string, type: "write" | "readWrite", condition?: string) => {
+    const debuggee = debuggeeAt(...code);
+    debuggee.machine.state.cr4 |= 0x200n;
+    const said: string[] = [];
+    let hits = 0;
+    let counted = 0;
+    const options = new BreakpointOptions({ condition });
+    const trigger = dataTrigger(parseDataId(dataId), type);
+    const release = trigger.arm(
+      debuggee,
+      (hit) => {
+        const names = () => new EventNames(hit.fields, () => frameNames(debuggee));
+        if (options.reach(names).kind === "ignore") return undefined;
+        last = hit;
+        hits++;
+        return "stop";
+      },
+      () => options.hits,
+    );
+    let last: Hit | undefined;
+    for (let i = 0; i < 4; i++) {
+      last = undefined;
+      debuggee.machine.run({ instructions: 1 });
+      if (last) said.push((last as Hit).description.replace(/^.*: /, ""));
+    }
+    counted = options.hits;
+    release();
+    expect(counted).toBe(hits);
+    expect(hits).toBe(said.length);
+    return said;
+  };
+  const [first, second] = ["0x0 -> 0xaabbccdd", "0xaabbccdd -> 0xaabbccde"];
+  for (const space of ["hpa:", "hva@0x0:"]) {
+    for (const type of ["write", "readWrite"] as const) {
+      expect(run(`${space}0x2ffe,4`, type), space + type).toEqual([first, second]);
+      expect(run(`${space}0x4ff8,16`, type)).toEqual(["0x0 -> 0x0", `0x0 -> 0x1${"0".repeat(16)}`]);
+    }
+    expect(run(`${space}0x2ffe,4`, "write", "new == 0xaabbccdd")).toEqual([first]);
+    expect(run(`${space}0x2ffe,4`, "readWrite", "write && old == 0xaabbccdd")).toEqual([second]);
+    expect(run(`${space}0x2f00,4096`, "write")).toEqual([first, second]);
   }
 });
 
