@@ -65,6 +65,11 @@ export class Image {
     return this.parts.clientPaths;
   }
 
+  /** The client's path of a file that the debug information names. */
+  clientPathOf(path: string): string {
+    return this.parts.clientPaths.get(path) ?? path;
+  }
+
   /** Run address minus link address; undefined while it is not known. */
   get slide(): bigint | undefined {
     return this.movedBy;
@@ -198,7 +203,7 @@ export class Images {
 }
 
 export function clientLocation(image: Image, location: SourceLocation): SourceLocation {
-  return { ...location, path: image.clientPaths.get(location.path) ?? location.path };
+  return { ...location, path: image.clientPathOf(location.path) };
 }
 
 /** Reads an image's symbols. Throws a FormatError of one sentence for what is no usable ELF file. */

@@ -1,6 +1,6 @@
 /** Values of C types: objects in memory or registers, and values that live nowhere. */
 import { formatReference } from "../memory-reference.ts";
-import { bitsOf, type Location, readLocation, toBytes } from "../symbols/location.ts";
+import { type Location, readLocation, readLocationBits, toBytes } from "../symbols/location.ts";
 import {
   type BaseType,
   type Member,
@@ -105,10 +105,10 @@ class ObjectTerm implements Term {
     }
     const width = this.bits?.width ?? type.size * 8;
     const start = this.bits?.offset ?? 0;
-    const length = Math.ceil((start + width) / 8);
-    const read = readLocation(this.location, this.offset, length, this.home.state);
-    if (read.bytes === undefined) return { unavailable: read.unavailable };
-    const bits = bitsOf(read.bytes, start, width);
+    const { location, offset, home } = this;
+    const read = readLocationBits(location, offset * 8 + start, width, home.state);
+    if (read.bits === undefined) return { unavailable: read.unavailable };
+    const { bits } = read;
     if (type.kind === "base" && type.base === "float") return { real: floatOf(bits, type.size) };
     const isSigned = type.kind !== "pointer" && type.isSigned;
     return { number: isSigned ? BigInt.asIntN(width, bits) : bits };

@@ -35,13 +35,13 @@ export function localVariables(
 /** Where the variable is declared, and the function that a pointer to one points at. */
 function sourceLines(
   debuggee: Debuggee,
-  { location, world }: CodeFrame,
-  { line }: Variable,
+  { location, world, image }: CodeFrame,
+  { line, declaredIn }: Variable,
   { type = "", number }: Term,
 ): Pick<VariableNode, "declaration" | "target"> {
   const isFunction = type.includes("(*") && number !== undefined;
   const target = isFunction ? codeSource(debuggee, world, number) : undefined;
-  const path = location?.path;
+  const path = declaredIn && image ? image.clientPathOf(declaredIn) : location?.path;
   return {
     ...(line === undefined || path === undefined ? {} : { declaration: { path, line } }),
     ...(target === undefined ? {} : { target }),

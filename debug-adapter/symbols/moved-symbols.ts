@@ -156,6 +156,9 @@ class MovedSymbols implements ImageSymbols {
         return variable.type;
       },
       line: variable.line,
+      get declaredIn() {
+        return variable.declaredIn;
+      },
       file: variable.file,
       isShadowed: variable.isShadowed,
       locate: (state) => variable.locate(movedState(state, slide)),

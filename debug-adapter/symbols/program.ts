@@ -199,7 +199,7 @@ export class ProgramSymbols implements ImageSymbols {
     const variables = this.scopes
       .entriesNamed("variable", name)
       .filter(({ attributes }) => attributes.has(At.location) || attributes.has(At.constValue))
-      .map((entry) => makeVariable(entry, scope, this.types, false));
+      .map((entry) => this.variable(entry, scope, false));
     this.globalsByName.set(name, variables);
     return variables;
   }
@@ -262,7 +262,7 @@ export class ProgramSymbols implements ImageSymbols {
       const name = entry.name ?? "";
       const isShadowed = seen.has(name);
       seen.add(name);
-      return makeVariable(entry, scope, this.types, isShadowed);
+      return this.variable(entry, scope, isShadowed);
     });
     const isParameter = (each: Variable) => each.kind === "parameter";
     return [...variables.filter(isParameter), ...variables.filter((each) => !isParameter(each))];
@@ -279,6 +279,13 @@ export class ProgramSymbols implements ImageSymbols {
         concrete && this.callSites.valueAtEntry(register, pc, concrete, state),
       registerSize: (register) => this.registerSize(register),
     };
+  }
+
+  private variable(entry: Entry, scope: VariableScope, isShadowed: boolean): Variable {
+    const { sources, types } = this;
+    return makeVariable(entry, scope, types, isShadowed, (unit, file) =>
+      sources.pathOf(unit, file),
+    );
   }
 
   private registerSize(register: number): number | undefined {

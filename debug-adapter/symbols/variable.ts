@@ -2,7 +2,7 @@
 import { At, Tag } from "./dwarf/constants.ts";
 import type { Entry } from "./dwarf/entry.ts";
 import { type ExpressionContext, evaluate } from "./dwarf/expression.ts";
-import { type AttributeValue, asConstant, asExpression } from "./dwarf/forms.ts";
+import { type AttributeValue, asConstant, asExpression, asNumber } from "./dwarf/forms.ts";
 import { expressionAt } from "./dwarf/location-list.ts";
 import { FormatError } from "./dwarf/reader.ts";
 import { baseType, type TypeReader } from "./dwarf/type-reader.ts";
@@ -15,6 +15,8 @@ export interface Variable {
   readonly type: Type;
   /** Line of its declaration. */
   readonly line: number | undefined;
+  /** Path of the file that declares it: the source, or a file that it includes. */
+  readonly declaredIn?: string | undefined;
   /** The source file that was compiled, as the compiler was given it. */
   readonly file?: string | undefined;
   /** A variable of an inner block has the same name. */
@@ -40,6 +42,9 @@ export interface VariableScope {
   readonly registerSize: (register: number) => number | undefined;
 }
 
+/** The path of a DW_AT_decl_file number of a unit. */
+type PathOf = (unit: Entry["unit"], file: number | undefined) => string | undefined;
+
 const OPTIMISED_OUT: Location = { kind: "unavailable", reason: "optimised out" };
 
 /** Whether the entry's location is an address that needs no frame (a global or static). */
@@ -53,6 +58,7 @@ export function makeVariable(
   scope: VariableScope,
   types: TypeReader,
   isShadowed: boolean,
+  pathOf: PathOf,
 ): Variable {
   let kind: Variable["kind"] = "local";
   if (entry.tag === Tag.formalParameter) kind = "parameter";
@@ -70,6 +76,10 @@ export function makeVariable(
       return type();
     },
     line: entry.declarationLine,
+    get declaredIn() {
+      const owner = entry.owner(At.declFile);
+      return owner && pathOf(owner.unit, asNumber(owner.get(At.declFile)));
+    },
     file: entry.unit.root.name,
     isShadowed,
     locate(state) {
