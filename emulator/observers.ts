@@ -86,6 +86,8 @@ export interface ObserverEvents {
   vmrunStart: { readonly vmcb: number; readonly rip: bigint };
   /** After VMRUN loaded the guest, before its first instruction. */
   vmrun: { readonly vmcb: number; readonly rip: bigint };
+  /** After VMLOAD loaded its registers and MSRs from the VMCB. */
+  vmload: { readonly vmcb: number };
   /** After #VMEXIT: the VMCB is written, the host is loaded, its next instruction has not run. */
   exit: {
     readonly number: number;

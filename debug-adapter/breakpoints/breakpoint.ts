@@ -10,7 +10,12 @@ import type { BreakpointOptions } from "./options.ts";
 /** The instruction at which a breakpoint stops. */
 export type Place =
   /** Its first byte in host-physical memory: it stops through whatever mapping it is fetched. */
-  | { readonly kind: "physical"; readonly address: number }
+  | {
+      readonly kind: "physical";
+      readonly address: number;
+      /** Whose code it is, where that is known. */
+      readonly world?: World;
+    }
   /** In the linear addresses of one world; with an image only while that image's code is there. */
   | {
       readonly kind: "linear";
@@ -21,6 +26,9 @@ export type Place =
 
 /** In which world a breakpoint stops: DAP's mode. */
 export type Mode = "any" | World;
+
+/** `own` is the world of the image whose code it is: what a client gets that asks for no mode. */
+export type OwnMode = Mode | "own";
 
 /** An event at which a breakpoint was reached. */
 export interface Hit {
@@ -68,7 +76,7 @@ export interface Breakpoint extends Found {
   /** Missing where a condition does not parse: it then never stops. */
   readonly options: BreakpointOptions | undefined;
   readonly title: string;
-  readonly mode: Mode;
+  readonly mode: OwnMode;
   readonly state: "verified" | "pending" | "failed";
   readonly message?: string | undefined;
   /** Looks for its places in the images that are loaded now; throws where there are none. */

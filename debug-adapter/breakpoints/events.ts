@@ -283,7 +283,14 @@ const FORMS: readonly Form[] = [
 export const EVENT_FORMS = FORMS.map(({ shape }) => shape);
 
 const KEYWORDS = FORMS.map(({ keyword }) => keyword).join("|");
-const GRAMMAR = new RegExp(`^(?:(guest|host)\\s*:\\s*)?(${KEYWORDS})(?:\\s*:\\s*(.*))?$`, "is");
+const GRAMMAR = new RegExp(
+  `^(?:event\\s*:\\s*)?(?:(guest|host)\\s*:\\s*)?(${KEYWORDS})(?:\\s*:\\s*(.*))?$`,
+  "is",
+);
+
+/** Whether the whole text is an event's keyword, which may be a function's name as well. */
+export const isEventsName = (text: string): boolean =>
+  FORMS.some(({ keyword }) => keyword === text.trim());
 
 /**
  * The event that a text names; undefined where it begins as none does, so that it may be a
@@ -293,7 +300,7 @@ export function parseEvent(text: string): EventText | undefined {
   const found = GRAMMAR.exec(text.trim());
   const form = FORMS.find(({ keyword }) => keyword === found?.[2]?.toLowerCase());
   if (!found || form === undefined) {
-    const world = /^\s*(guest|host)\s*:/i.test(text);
+    const world = /^\s*(guest|host|event)\s*:/i.test(text);
     if (world) throw unknownEvent(text);
     return undefined;
   }

@@ -5,6 +5,7 @@ import type { ImagePresence } from "../image-presence.ts";
 import type { Breakpoint, Hit, Place, Trigger } from "./breakpoint.ts";
 
 type LinearPlace = Extract<Place, { kind: "linear" }>;
+type PhysicalPlace = Extract<Place, { kind: "physical" }>;
 type Reach = (breakpoint: Breakpoint, hit: Hit) => "stop" | undefined;
 
 interface Armed {
@@ -16,7 +17,7 @@ export class Placement {
   private readonly debuggee: Debuggee;
   private readonly presence: ImagePresence;
   private byLinear = new Map<bigint, { place: LinearPlace; breakpoint: Breakpoint }[]>();
-  private byPhysical = new Map<number, Breakpoint[]>();
+  private byPhysical = new Map<number, { place: PhysicalPlace; breakpoint: Breakpoint }[]>();
   private readonly armed = new Map<Trigger, Armed>();
 
   constructor(debuggee: Debuggee, presence: ImagePresence) {
@@ -30,7 +31,7 @@ export class Placement {
     const physical: typeof this.byPhysical = new Map();
     for (const breakpoint of breakpoints) {
       for (const place of breakpoint.places ?? []) {
-        if (place.kind === "physical") append(physical, place.address, breakpoint);
+        if (place.kind === "physical") append(physical, place.address, { place, breakpoint });
         else append(linear, place.address, { place, breakpoint });
       }
     }
@@ -80,14 +81,18 @@ export class Placement {
   /** The breakpoints at an instruction, in the order in which they were made. */
   at({ linear, physical, guest }: ExecutePlace): Breakpoint[] {
     const world = guest ? "guest" : "host";
-    const found = new Set(physical === undefined ? [] : this.byPhysical.get(physical));
+    const found = new Set<Breakpoint>();
+    for (const { place, breakpoint } of this.byPhysical.get(physical ?? -1) ?? []) {
+      if (breakpoint.mode === "own" && (place.world ?? world) !== world) continue;
+      found.add(breakpoint);
+    }
     for (const { place, breakpoint } of this.byLinear.get(linear) ?? []) {
       if (place.world !== world || found.has(breakpoint)) continue;
       if (place.image && !this.presence.holds(place.image, linear)) continue;
       found.add(breakpoint);
     }
     return [...found]
-      .filter(({ mode }) => mode === "any" || mode === world)
+      .filter(({ mode }) => mode === "any" || mode === "own" || mode === world)
       .sort((a, b) => a.id - b.id);
   }
 }

@@ -17,7 +17,7 @@ function placesIn({ presence }: Target, image: Image, address: bigint): Place[] 
   );
   if (segment === undefined) return [linear];
   return [
-    { kind: "physical", address: Number(segment.physical + (linked - segment.virtual)) },
+    { kind: "physical", address: Number(segment.physical + (linked - segment.virtual)), world },
     linear,
   ];
 }
@@ -65,6 +65,10 @@ export function placesOfLine(target: Target, path: string, line: number): Found 
     throw new UserError(`${path} has no code at line ${line} or after it.`);
   }
   return { places, path, line: actual, ...awaited(target, owners) };
+}
+
+export function hasFunction({ debuggee }: Target, name: string): boolean {
+  return debuggee.images.all.some(({ symbols }) => symbols.functionsNamed(name).length > 0);
 }
 
 /** "name" or "image!name". Throws a UserError where no image has the function. */

@@ -92,6 +92,7 @@ function observeChanges(
     on: {
       vmrun: () => compare(),
       exit: () => compare(),
+      vmload: () => compare(),
       ...(everyInstruction
         ? { retire: ({ rip }) => compare(rip) }
         : place.kind === "msr"

@@ -2,10 +2,15 @@
 import { type Breakpoint, bind, type Found, type Mode } from "../breakpoints/breakpoint.ts";
 import { accessTypesOf, canPersist, dataTrigger, findData } from "../breakpoints/data.ts";
 import { formatDataId, parseDataId } from "../breakpoints/data-id.ts";
-import { parseEvent, unknownEvent } from "../breakpoints/events.ts";
+import { isEventsName, parseEvent, unknownEvent } from "../breakpoints/events.ts";
 import { findFilter } from "../breakpoints/filters.ts";
 import { BreakpointOptions, type OptionTexts } from "../breakpoints/options.ts";
-import { placeOfInstruction, placesOfFunction, placesOfLine } from "../breakpoints/places.ts";
+import {
+  hasFunction,
+  placeOfInstruction,
+  placesOfFunction,
+  placesOfLine,
+} from "../breakpoints/places.ts";
 import { watchTarget } from "../breakpoints/watch-target.ts";
 import type { Target } from "../breakpoints.ts";
 import { type Context, loadedIn, stoppedIn } from "../context.ts";
@@ -34,7 +39,7 @@ function makeBreakpoint(
   const refused = (message: string) => (): Found => {
     throw new UserError(message);
   };
-  const mode = MODES.find((each) => each === (texts.mode ?? "any"));
+  const mode = texts.mode === undefined ? "own" : MODES.find((each) => each === texts.mode);
   if (mode === undefined) {
     const message = `There is no breakpoint mode "${texts.mode}"; the modes are ${MODES.join(", ")}.`;
     return bind({ id, title, mode: "any", options: undefined, find: refused(message) });
@@ -80,6 +85,10 @@ function functionBreakpoint(context: Context, each: DP.FunctionBreakpoint): Brea
   const name = each.name.trim();
   const event = findOnce(() => parseEvent(name)?.found ?? {});
   return makeBreakpoint(context, each, name, (target) => {
+    if (isEventsName(name) && hasFunction(target, name)) {
+      const note = `"${name}" is a function; the event of this name is written event:${name}.`;
+      return { ...placesOfFunction(target, name), note };
+    }
     const { exits, trigger } = event();
     return exits || trigger ? event() : placesOfFunction(target, name);
   });

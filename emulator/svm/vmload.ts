@@ -22,6 +22,7 @@ export function vmload(x: Execution): void {
   state.sysenterEsp = canonicalBase(vmcb.read("SYSENTER_ESP"));
   state.sysenterEip = canonicalBase(vmcb.read("SYSENTER_EIP"));
   x.cpu.deriveMode();
+  x.cpu.observers.emit("vmload", { vmcb: vmcb.address });
 }
 
 export function vmsave(x: Execution): void {

@@ -78,6 +78,30 @@ test("function breakpoints take the same texts, with counts", async () => {
   expect((await client.go("continue")).reason).toBe("function breakpoint");
 });
 
+test("a name that is an event's and a function's is the function's; event: is the event's", async () => {
+  await client.begin(SAMPLE);
+  const { body } = await client.setFunctionBreakpointsRequest({
+    breakpoints: [{ name: "vmrun" }, { name: "event:vmrun" }, { name: "event:nonesuch" }],
+  });
+  const [named, event, unknown] = body.breakpoints;
+  expect(named).toMatchObject({ verified: true, source: expect.anything() });
+  expect(named?.message).toBe(
+    '"vmrun" is a function; the event of this name is written event:vmrun.',
+  );
+  expect(event).toMatchObject({ verified: true });
+  expect(event?.source).toBeUndefined();
+  expect(unknown?.message).toMatch(/^There is no event "event:nonesuch"; write vmexit:NAME/);
+  await client.configurationDoneRequest();
+  expect(await client.nextStop()).toMatchObject({
+    description: "Paused on vmrun",
+    hitBreakpointIds: [named?.id],
+  });
+  expect(await client.go("continue")).toMatchObject({
+    description: "Paused on VMRUN of guest 1",
+    hitBreakpointIds: [event?.id],
+  });
+});
+
 test("filters for guest exceptions, conditions on each, and what does not parse named", async () => {
   await client.begin(SAMPLE);
   const transcript = new Transcript(client);

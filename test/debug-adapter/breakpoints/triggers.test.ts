@@ -1,7 +1,13 @@
 /** Triggers on a machine that runs a few bytes: who did what, with which old and new values. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Hit, Trigger } from "../../../debug-adapter/breakpoints/breakpoint.ts";
+import {
+  bind,
+  type Hit,
+  type OwnMode,
+  type Place,
+  type Trigger,
+} from "../../../debug-adapter/breakpoints/breakpoint.ts";
 import { dataTrigger } from "../../../debug-adapter/breakpoints/data.ts";
 import { valuesOf } from "../../../debug-adapter/breakpoints/data-access.ts";
 import { formatDataId, parseDataId } from "../../../debug-adapter/breakpoints/data-id.ts";
@@ -9,14 +15,16 @@ import { EventNames } from "../../../debug-adapter/breakpoints/event-names.ts";
 import { EVENT_FORMS, parseEvent } from "../../../debug-adapter/breakpoints/events.ts";
 import { LogOutput } from "../../../debug-adapter/breakpoints/log-output.ts";
 import { BreakpointOptions } from "../../../debug-adapter/breakpoints/options.ts";
+import { Placement } from "../../../debug-adapter/breakpoints/placement.ts";
 import { Debuggee } from "../../../debug-adapter/debuggee.ts";
+import { ImagePresence } from "../../../debug-adapter/image-presence.ts";
 import { Images } from "../../../debug-adapter/images.ts";
 import { readLaunchArguments } from "../../../debug-adapter/launch-arguments.ts";
 import { frameNames } from "../../../debug-adapter/names.ts";
 import { fromBytes, toBytes } from "../../../debug-adapter/symbols/location.ts";
 import { UserError } from "../../../debug-adapter/text.ts";
 import type { ValuePlace } from "../../../debug-adapter/value-place.ts";
-import { GENERAL_REGISTERS, Machine, VMCB_FIELDS } from "../../../emulator/index.ts";
+import { GENERAL_REGISTERS, Machine, VMCB_FIELDS, VmcbView } from "../../../emulator/index.ts";
 
 const START = 0x10_0000;
 const FLAT = { selector: 8, base: 0, limit: 0xffff_ffff };
@@ -162,6 +170,42 @@ test("registers: each change by the instruction that made it", () => {
   const [cr0, ...more] = run("reg:host:cr0");
   expect(more).toEqual([]);
   expect((cr0?.fields.old as bigint) ^ (cr0?.fields.new as bigint)).toBe(2n);
+});
+
+test("an MSR that VMLOAD loads changes at VMLOAD", () => {
+  // mov eax, 0x200000; vmload; nop
+  const debuggee = debuggeeAt(0xb8, 0, 0, 0x20, 0, 0x0f, 0x01, 0xda, 0x90);
+  const { machine } = debuggee;
+  machine.state.efer |= 0x1000n;
+  new VmcbView(machine.cpu.physical, 0x20_0000).write("LSTAR", 0x1234_5678n);
+  const hits = hitsOf(dataTrigger(parseDataId("msr:0xc0000082"), "write"), debuggee, 3);
+  expect(hits.map(({ fields }) => [fields.old, fields.new])).toEqual([[0n, 0x1234_5678n]]);
+  expect(machine.state.rip).toBe(BigInt(START + 9));
+});
+
+test("code of an image is its world's, unless the mode says otherwise", () => {
+  const debuggee = debuggeeAt(0x90);
+  const presence = new ImagePresence(debuggee, () => undefined);
+  const placement = new Placement(debuggee, presence);
+  const known = (id: number, mode: OwnMode, place: Place) =>
+    bind({ id, title: "", mode, options: undefined, find: () => ({ places: [place] }) });
+  const hosts = { kind: "physical", address: START, world: "host" } as const;
+  const nobodys = { kind: "physical", address: START } as const;
+  placement.place(
+    [
+      known(1, "own", hosts),
+      known(2, "any", hosts),
+      known(3, "guest", hosts),
+      known(4, "own", nobodys),
+    ],
+    () => undefined,
+  );
+  const at = (guest: boolean) =>
+    placement.at({ linear: 1n, physical: START, guest }).map(({ id }) => id);
+  expect(at(false)).toEqual([1, 2, 4]);
+  expect(at(true)).toEqual([2, 3, 4]);
+  placement.clear();
+  presence.dispose();
 });
 
 test("old and new values agree with the bytes before and after, wherever an access falls", () => {
