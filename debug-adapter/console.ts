@@ -1,5 +1,6 @@
 /** What leaves the machine's ports, batched into few events. */
 import type { Machine } from "../emulator/index.ts";
+import type { OutputPace } from "./output-pace.ts";
 import type { ConsolePort } from "./protocol.ts";
 import type { FileSink, Services } from "./services.ts";
 
@@ -9,11 +10,10 @@ export interface ConsoleEvents {
   text(port: ConsolePort, text: string): void;
   /** Ports that go to the client's console. */
   output(text: string): void;
+  readonly pace: OutputPace;
 }
 
-/** At most about 60 events a second. */
 const BATCH_MS = 17;
-const MAX_BATCH = 64 * 1024;
 
 interface Port {
   readonly name: ConsolePort;
@@ -27,6 +27,8 @@ export class ConsoleOutput {
   private readonly services: Services;
   private readonly events: ConsoleEvents;
   private readonly ports: ReadonlyMap<string, Port>;
+  /** Ports that go to the client's console. */
+  private readonly shown: number;
   private readonly detach: () => void;
   private cancelTimer: (() => void) | undefined;
   private hasText = false;
@@ -41,6 +43,7 @@ export class ConsoleOutput {
   ) {
     this.services = services;
     this.events = events;
+    this.shown = shown.length;
     this.ports = new Map(
       (["com1", "com2", "debug"] as const).map((name) => [
         name,
@@ -68,15 +71,27 @@ export class ConsoleOutput {
     const port = this.ports.get(source);
     if (port === undefined) return;
     port.bytes.push(byte);
-    if (port.bytes.length >= MAX_BATCH) this.flush();
-    else if (!this.hasText) {
+    if (!this.hasText) {
       this.hasText = true;
-      this.cancelTimer = this.services.schedule(() => this.flush(), BATCH_MS);
+      this.schedule(BATCH_MS);
     }
   }
 
-  /** Sends what is waiting: before any event that ends or stops something. */
+  private schedule(delayMs: number): void {
+    this.cancelTimer?.();
+    this.cancelTimer = this.services.schedule(() => this.flush(), delayMs);
+  }
+
+  /** Sends what is waiting, before an event that stops the machine; later where that would be too often. */
   flush(): void {
+    if (!this.hasText) return;
+    const wait = this.events.pace.wait(this.shown);
+    if (wait === 0) this.flushAll();
+    else this.schedule(wait);
+  }
+
+  /** Sends what is waiting in any case, before an event that ends something. */
+  flushAll(): void {
     this.cancelTimer?.();
     this.cancelTimer = undefined;
     this.hasText = false;
@@ -87,12 +102,14 @@ export class ConsoleOutput {
       const text = port.decoder.decode(bytes, { stream: true });
       if (text === "") continue;
       this.events.text(port.name, text);
-      if (port.isShown) this.events.output(text.replaceAll("\r\n", "\n"));
+      if (!port.isShown) continue;
+      this.events.pace.note();
+      this.events.output(text.replaceAll("\r\n", "\n"));
     }
   }
 
   dispose(): void {
-    this.flush();
+    this.flushAll();
     this.detach();
     for (const port of this.ports.values()) port.sink?.close();
   }

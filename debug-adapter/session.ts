@@ -8,6 +8,7 @@ import { type Context, type Loaded, type SessionEvents, stoppedIn, THREAD } from
 import type { Debuggee } from "./debuggee.ts";
 import { Execution, type Goal, type Stop } from "./execution.ts";
 import { InvariantWatch } from "./invariant-watch.ts";
+import { OutputPace } from "./output-pace.ts";
 import { CancelledError, Progress } from "./progress.ts";
 import type { ConsolePort, DebugProtocol as DP, NumberFormat, StepPolicy } from "./protocol.ts";
 import { checkedArguments } from "./requests/arguments.ts";
@@ -37,9 +38,11 @@ export class DebugSession implements Context {
     numberFormat: "hexadecimal" as NumberFormat,
   };
   readonly progress: Progress;
+  private readonly outputPace = new OutputPace(() => this.services);
   private readonly logOutput = new LogOutput(
     () => this.services,
     (output) => this.emit("output", { category: "console", output }),
+    this.outputPace,
   );
   readonly breakpoints = new Breakpoints({
     log: (text) => this.logOutput.add(text),
@@ -166,6 +169,7 @@ export class DebugSession implements Context {
       {
         text: (port, text) => this.emit("minvisor/console", { port, text }),
         output: (output) => this.emit("output", { category: "stdout", output }),
+        pace: this.outputPace,
       },
       CONSOLE_PORTS.filter((_, i) => serial[i] === "stdio"),
       sinks,
@@ -287,8 +291,13 @@ export class DebugSession implements Context {
 
   terminate(): void {
     this.loaded?.execution.dispose();
-    this.console?.flush();
+    this.flushOutput();
     this.terminated();
+  }
+
+  private flushOutput(): void {
+    this.console?.flushAll();
+    this.logOutput.flushAll();
   }
 
   private terminated(): void {
@@ -299,7 +308,7 @@ export class DebugSession implements Context {
 
   /** The machine stopped by itself and cannot go on. */
   private ended(result: RunResult): void {
-    this.console?.flush();
+    this.flushOutput();
     if (result.reason === "notImplemented") {
       this.stopped({
         reason: "exception",
@@ -316,7 +325,7 @@ export class DebugSession implements Context {
   }
 
   private failed(caught: unknown): void {
-    this.console?.flush();
+    this.flushOutput();
     const text = `The machine failed: ${messageOf(caught)}`;
     this.emit("output", { category: "important", output: `${text}\n` });
     this.stopped({ reason: "pause", description: "Paused on an internal error", text });

@@ -1,7 +1,8 @@
 /** Log messages of breakpoints, batched and limited so that they never flood the client's console. */
+import { OutputPace } from "../output-pace.ts";
 import type { Services } from "../services.ts";
 
-/** At most 50 output events a second. */
+/** At most 50 output events a second, and fewer where the guest prints too. */
 const BATCH_MS = 20;
 const WINDOW_MS = 1000;
 const LINES_A_WINDOW = 500;
@@ -9,6 +10,7 @@ const LINES_A_WINDOW = 500;
 export class LogOutput {
   private readonly services: () => Pick<Services, "now" | "schedule">;
   private readonly output: (text: string) => void;
+  private readonly pace: OutputPace;
   private lines: string[] = [];
   private windowStart = Number.NEGATIVE_INFINITY;
   private inWindow = 0;
@@ -16,8 +18,13 @@ export class LogOutput {
   private sentAt = Number.NEGATIVE_INFINITY;
   private cancel: (() => void) | undefined;
 
-  constructor(services: () => Pick<Services, "now" | "schedule">, output: (text: string) => void) {
+  constructor(
+    services: () => Pick<Services, "now" | "schedule">,
+    output: (text: string) => void,
+    pace = new OutputPace(services),
+  ) {
     this.services = services;
+    this.pace = pace;
     this.output = output;
   }
 
@@ -38,8 +45,13 @@ export class LogOutput {
     }
   }
 
-  /** Sends what waits: the machine stops. */
+  /** Sends what waits, because the machine stops; later where that would be too often. */
   flush(): void {
+    if (this.pace.wait(1) === 0) this.flushAll();
+  }
+
+  /** Sends what waits in any case: the machine ends. */
+  flushAll(): void {
     this.cancel?.();
     this.cancel = undefined;
     this.tellSuppressed();
@@ -58,6 +70,11 @@ export class LogOutput {
     if (this.cancel !== undefined) return;
     this.cancel = this.services().schedule(() => {
       this.cancel = undefined;
+      const wait = this.pace.wait(1);
+      if (wait > 0) {
+        this.schedule(wait);
+        return;
+      }
       const now = this.services().now();
       if (now - this.windowStart >= WINDOW_MS) this.tellSuppressed();
       this.send();
@@ -70,6 +87,7 @@ export class LogOutput {
     const text = this.lines.map((line) => `${line}\n`).join("");
     this.lines = [];
     this.sentAt = this.services().now();
+    this.pace.note();
     this.output(text);
   }
 }
