@@ -11,6 +11,8 @@ const repository = join(dirname(fileURLToPath(import.meta.url)), "..");
 export const MINVISOR_ELF = "minvisor/build/minvisor.elf";
 export const SAMPLE_GUEST = "test/guests/build/sample.bin";
 export const SAMPLE_GUEST_ELF = "test/guests/build/sample.elf";
+export const LOOPS_GUEST = "test/guests/build/loops.bin";
+export const LOOPS_GUEST_ELF = "test/guests/build/loops.elf";
 export const LONG_MODE_GUEST = "test/guests/build/long-mode.elf";
 export const PAE_HYPERVISOR = "test/guests/build/pae-hypervisor.elf";
 export const PAE_WARD = "test/guests/build/pae-hypervisor-guest.bin";
@@ -157,7 +159,7 @@ function newestSource(folder) {
 /** Whether some output is missing or older than some source. */
 function isStale() {
   const outputs = [
-    ...[MINVISOR_ELF, SAMPLE_GUEST, LONG_MODE_GUEST, PAE_HYPERVISOR, PAE_WARD],
+    ...[MINVISOR_ELF, SAMPLE_GUEST, LOOPS_GUEST, LONG_MODE_GUEST, PAE_HYPERVISOR, PAE_WARD],
     ...SEEDED_BUGS.map(seededBugElf),
   ];
   if (outputs.some((path) => !existsSync(join(repository, path)))) return true;
@@ -173,6 +175,7 @@ export function buildAll() {
   const objects = buildMinVisor();
   for (const bug of SEEDED_BUGS) buildSeededBug(bug, objects);
   buildGuest("sample", ["-O", "binary"]);
+  buildGuest("loops", ["-O", "binary"]);
   buildPaeHypervisor();
   buildGuest("long-mode", ["-I", "elf64-x86-64", "-O", "elf32-i386"]);
   return true;

@@ -10,6 +10,7 @@ import { UserError } from "../text.ts";
 import { SavedRip } from "./handler-return.ts";
 import { AwaitedPlaces, bodyPlace, type Place, returnPlace } from "./place.ts";
 import { type StepLine, StepLines } from "./step-lines.ts";
+import { StepLoop } from "./step-loop.ts";
 
 export interface StepRequest {
   readonly kind: "in" | "over" | "out";
@@ -26,6 +27,8 @@ type Mode =
   | { readonly kind: "single" }
   /** One of the places; `ends` says whether the step is done at the first. */
   | { readonly kind: "place"; readonly ends: boolean }
+  /** A way out of a loop of the starting line, or an instruction in it that is stepped singly. */
+  | { readonly kind: "loop" }
   /** The other world to come back to this one, or (`ends`) this one to be left. */
   | { readonly kind: "world"; readonly ends: boolean };
 
@@ -62,6 +65,7 @@ export class Stepper implements Goal {
   private hasArrived = false;
   /** It arrived where an outer frame goes on, instead of where it waited for a return. */
   private isAtCaller = false;
+  private readonly loop: StepLoop;
   private before: Before;
   private delivered: { place: Place; event: Delivery } | undefined;
   private following: SavedRip | undefined;
@@ -88,6 +92,15 @@ export class Stepper implements Goal {
     this.startRing = debuggee.machine.state.cpl;
     this.before = this.look();
     const isOneInstruction = request.kind !== "out" && this.startLine === undefined;
+    this.loop = new StepLoop(debuggee, this.world, {
+      instructionAt: (linear) => this.instructionAt(linear),
+      endsAt: (linear) => this.endsAt(linear),
+      looksInto: (call) =>
+        request.policy === "followCpu" ||
+        (request.kind === "in" && (request.into ?? call) === call),
+      forget: () => this.decoded.clear(),
+      callers: () => this.outerPlaces(),
+    });
     this.frameBase = isOneInstruction ? undefined : worldFrames(debuggee, this.world, 1)[0]?.base;
     if (request.kind === "out") this.startOut();
   }
@@ -111,8 +124,9 @@ export class Stepper implements Goal {
   }
 
   onExecute(linear: bigint, guest: boolean): boolean {
-    if (this.mode.kind !== "place") return false;
-    const arrived = this.places.arrivedAt(linear, guest);
+    const { mode, places, loop } = this;
+    if (mode.kind !== "place" && mode.kind !== "loop") return false;
+    const arrived = (mode.kind === "loop" ? loop : places).arrivedAt(linear, guest);
     if (arrived === undefined) return false;
     this.isAtCaller = arrived === "caller";
     this.hasArrived = true;
@@ -121,7 +135,9 @@ export class Stepper implements Goal {
 
   onExit(): boolean {
     const { mode } = this;
-    if (mode.kind === "single") return this.request.policy === "followCpu";
+    if (mode.kind === "single" || mode.kind === "loop") {
+      return this.request.policy === "followCpu";
+    }
     if (mode.kind !== "world" || (this.world === "guest" && !mode.ends)) return false;
     this.hasArrived = true;
     return true;
@@ -129,7 +145,9 @@ export class Stepper implements Goal {
 
   onVmrun(): boolean {
     const { mode } = this;
-    if (mode.kind === "single") return this.request.policy === "followCpu";
+    if (mode.kind === "single" || mode.kind === "loop") {
+      return this.request.policy === "followCpu";
+    }
     if (mode.kind !== "world" || this.world !== "guest" || mode.ends) return false;
     if (this.debuggee.spaces.guest !== this.guest) return false;
     this.hasArrived = true;
@@ -140,6 +158,7 @@ export class Stepper implements Goal {
     const { debuggee, mode } = this;
     if (debuggee.world !== this.world || mode.kind === "place") return false;
     if (mode.kind === "world" && mode.ends) return false;
+    if (mode.kind === "loop" && !this.loop.isInside()) return false;
     if (this.delivered !== undefined) return false;
     const { rsp, cpl } = debuggee.machine.state;
     this.delivered = { place: returnPlace(debuggee, debuggee.linearRip, rsp, cpl), event };
@@ -149,6 +168,7 @@ export class Stepper implements Goal {
   reached(): Stop | undefined {
     const { mode } = this;
     if (mode.kind === "single") return this.afterInstruction();
+    if (mode.kind === "loop") return this.afterLoop();
     if (!this.hasArrived) {
       this.followHandler();
       return undefined;
@@ -162,6 +182,7 @@ export class Stepper implements Goal {
 
   end(): void {
     this.stopWaiting();
+    this.loop.dispose();
   }
 
   /** One instruction ran, or what interrupted it has come back. */
@@ -185,7 +206,35 @@ export class Stepper implements Goal {
     if (this.hasCalled(linear, stack)) return this.afterCall(linear);
     const isReturn = before.instruction?.flow === "return";
     this.before = this.look();
-    return this.isDone(linear, stack, isReturn) ? this.steppedTo(linear) : undefined;
+    if (this.isDone(linear, stack, isReturn)) return this.steppedTo(linear);
+    if (this.isSingle && this.loop.enter(linear, before.linear)) this.mode = { kind: "loop" };
+    return undefined;
+  }
+
+  /** The machine stood still, at a way out of the loop or for a reason of its own. */
+  private afterLoop(): Stop | undefined {
+    const { debuggee, delivered, hasArrived, isAtCaller, loop } = this;
+    if (debuggee.world !== this.world) {
+      return this.request.policy === "followCpu" ? STEPPED : undefined;
+    }
+    if (delivered !== undefined) {
+      this.mode = SINGLE;
+      const { linear, stack, ring } = delivered.place;
+      this.before = this.lookAt(linear, stack.from, ring);
+      return this.afterDelivery();
+    }
+    if (!hasArrived && !loop.hasChanged) return undefined;
+    if (!hasArrived && !loop.isInside()) {
+      loop.follow();
+      return undefined;
+    }
+    this.hasArrived = false;
+    this.isAtCaller = false;
+    this.mode = SINGLE;
+    if (isAtCaller) return STEPPED;
+    this.before = this.look();
+    const { linear, stack } = this.before;
+    return this.isDone(linear, stack, false) ? this.steppedTo(linear) : undefined;
   }
 
   /** The CPU is at the first instruction of a handler: it is run over, or entered. */
@@ -236,7 +285,8 @@ export class Stepper implements Goal {
     if (instruction.mnemonic.startsWith("sys")) {
       return linear !== next || this.debuggee.machine.state.cpl !== ring;
     }
-    return stack < before;
+    // A call of the next instruction, to learn its address, is none.
+    return stack < before && linear !== next;
   }
 
   /** A call was made: it is run over, or its function is entered behind its prologue. */
@@ -269,12 +319,20 @@ export class Stepper implements Goal {
     const { startLine, frameBase, lines, request } = this;
     if (this.debuggee.machine.state.cpl !== this.startRing) return true;
     const hasReturned = frameBase === undefined ? isReturn : stack >= frameBase;
-    if (request.kind === "out") return hasReturned || lines.depthAt(linear) < this.inlineDepth;
+    if (request.kind === "out") return hasReturned || this.endsAt(linear);
     if (startLine === undefined) return true;
-    const here = lines.at(linear);
     // Like gdb: a step that returns to code without lines ends there.
-    if (here === undefined) return hasReturned || this.leaveLineless();
-    if (hasReturned || here.owner !== startLine.owner) return true;
+    if (lines.at(linear) === undefined) return hasReturned || this.leaveLineless();
+    return hasReturned || this.endsAt(linear);
+  }
+
+  /** Whether the step is over at an instruction of the starting frame; true without a line. */
+  private endsAt(linear: bigint): boolean {
+    const { startLine, lines, request } = this;
+    if (request.kind === "out") return lines.depthAt(linear) < this.inlineDepth;
+    const here = lines.at(linear);
+    if (here === undefined || startLine === undefined) return true;
+    if (here.owner !== startLine.owner) return true;
     if (here.line === startLine.line && here.path === startLine.path) return false;
     return lines.beginsAt(linear);
   }
@@ -315,16 +373,23 @@ export class Stepper implements Goal {
 
   private look(): Before {
     const { debuggee } = this;
-    const { machine } = debuggee;
-    const linear = debuggee.linearRip;
-    let instruction = this.decoded.get(linear);
-    if (instruction === undefined && !this.decoded.has(linear)) {
-      const bytes = debuggee.readLinear(this.world, linear, MAX_INSTRUCTION);
-      [instruction] = this.disassembler.decode(bytes, linear, debuggee.codeBits, 1);
-      this.decoded.set(linear, instruction);
-    }
-    const { rsp: stack, cpl: ring } = machine.state;
-    return { linear, stack, ring, icount: machine.icount, instruction };
+    const { rsp, cpl } = debuggee.machine.state;
+    return this.lookAt(debuggee.linearRip, rsp, cpl);
+  }
+
+  private lookAt(linear: bigint, stack: bigint, ring: number): Before {
+    const { icount } = this.debuggee.machine;
+    return { linear, stack, ring, icount, instruction: this.instructionAt(linear) };
+  }
+
+  private instructionAt(linear: bigint): DecodedInstruction | undefined {
+    const { debuggee, decoded } = this;
+    const known = decoded.get(linear);
+    if (known !== undefined || decoded.has(linear)) return known;
+    const bytes = debuggee.readLinear(this.world, linear, MAX_INSTRUCTION);
+    const [found] = this.disassembler.decode(bytes, linear, debuggee.codeBits, 1);
+    decoded.set(linear, found);
+    return found;
   }
 
   private wait(place: Place, ends: boolean, callers: readonly Place[] = []): void {
