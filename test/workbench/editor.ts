@@ -91,6 +91,89 @@ export class Editor {
     return this.quickInput(`>${title}`, title);
   }
 
+  /** Runs a command that asks for a text, and answers it. */
+  async commandWithText(title: string, text: string): Promise<void> {
+    await this.command(title);
+    await this.answer(text);
+  }
+
+  /** Answers the input box that is open. */
+  async answer(text: string): Promise<void> {
+    const input = this.page.locator(".quick-input-widget:visible input.input");
+    await input.waitFor();
+    await this.page.waitForTimeout(200); // the palette's own input goes away first
+    await input.fill(text);
+    await this.page.keyboard.press("Enter");
+  }
+
+  /** Takes an item of a row's context menu. */
+  async contextMenu(row: Locator, item: string): Promise<void> {
+    await row.click({ button: "right" });
+    const entry = this.page.locator(".monaco-menu .action-item", { hasText: item }).first();
+    await entry.hover();
+    await this.page.waitForTimeout(300); // a menu that has just opened takes no click
+    await entry.click();
+  }
+
+  /** Evaluates in the debug console; the text of the answer. */
+  async evaluate(expression: string): Promise<string> {
+    await this.page.keyboard.press("Control+Shift+Y");
+    const console = this.page.locator(".repl");
+    await console.locator(".repl-input-wrapper .monaco-editor").click();
+    const rows = console.locator(".monaco-list-row");
+    const before = Number(
+      await rows
+        .last()
+        .getAttribute("data-index", { timeout: 1000 })
+        .catch(() => "-1"),
+    );
+    await this.page.keyboard.type(expression);
+    await this.page.keyboard.press("Escape"); // no suggestion
+    await this.page.keyboard.press("Enter");
+    const answer = console.locator(`.monaco-list-row[data-index="${before + 2}"]`);
+    await answer.waitFor();
+    return textOf(answer);
+  }
+
+  /** The number that the debug console answers. */
+  async number(expression: string): Promise<bigint> {
+    const text = await this.evaluate(expression);
+    const number = /(?:0x[0-9a-f]+|\d+)/i.exec(text)?.[0];
+    if (number === undefined) throw new Error(`${expression} is no number: ${text}`);
+    return BigInt(number);
+  }
+
+  /** Takes a row of the list that is open. */
+  async pick(row: string | RegExp): Promise<void> {
+    const rows = this.page.locator(".quick-input-widget .monaco-list-row", { hasText: row });
+    await rows.first().click();
+  }
+
+  /** Double click, new value, Enter. */
+  async setVariable(name: string, value: string): Promise<void> {
+    const variables = this.page.locator(".debug-variables");
+    const rows = variables.getByRole("treeitem").filter({ hasText: new RegExp(`^${name}\\b`) });
+    await rows.first().dblclick();
+    await variables.locator("input").fill(value);
+    await this.page.keyboard.press("Enter");
+  }
+
+  /** Waits until a variable's row shows the text. */
+  async variableShows(name: string, text: string): Promise<void> {
+    const rows = this.page.locator(".debug-variables").getByRole("treeitem");
+    const row = rows.filter({ hasText: new RegExp(`^${name}\\b`) }).first();
+    await row.filter({ hasText: text }).waitFor();
+  }
+
+  /** Waits until the editor in front shows the text. */
+  async documentShows(text: string): Promise<void> {
+    const lines = this.page.locator(".editor-group-container.active .view-line");
+    await lines
+      .filter({ hasText: text.replaceAll(" ", "\u00a0") })
+      .first()
+      .waitFor();
+  }
+
   /** Opens a file by a part of its path. */
   async openFile(path: string): Promise<void> {
     const name = path.split("/").at(-1)!;
@@ -148,6 +231,13 @@ export class Editor {
   variable(name: string): Promise<string> {
     const rows = this.page.locator(".debug-variables").getByRole("treeitem");
     return textOf(rows.filter({ hasText: new RegExp(`^${name}\\b`) }).first());
+  }
+
+  /** Opens a section of the sidebar, or closes it for more room in the others. */
+  async showSection(name: string, shown = true): Promise<void> {
+    const header = this.page.locator(`.pane-header[aria-label="${name} Section"]`);
+    const other = header.and(this.page.locator(`[aria-expanded=${!shown}]`));
+    if (await other.count()) await other.click();
   }
 
   /** Opens a scope of the variables view where it is closed. */
