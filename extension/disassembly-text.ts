@@ -1,8 +1,8 @@
-/** Rows of DAP's disassemble as text, a line each: address, bytes, instruction and source line. */
+/** Rows of DAP's disassemble as text, a line each: address, instruction, bytes and source line. */
 import type { DebugProtocol } from "../debug-adapter/protocol.ts";
 
+const INSTRUCTION_WIDTH = 56;
 const BYTES_WIDTH = 10 * 3;
-const INSTRUCTION_WIDTH = 48;
 const MASK = (1n << 64n) - 1n;
 
 /** Rows line up with the reference; its own is marked. */
@@ -19,11 +19,13 @@ function line(row: DebugProtocol.DisassembledInstruction, at: bigint): string {
   const address = BigInt(row.address) & MASK;
   const name = row.location?.name;
   const source = name === undefined ? "" : `; ${name}:${row.line}`;
-  const text = [
+  return [
     address === at ? "=>" : "  ",
     address.toString(16).padStart(16, "0"),
+    row.instruction.padEnd(INSTRUCTION_WIDTH),
     (row.instructionBytes ?? "").padEnd(BYTES_WIDTH),
-    source === "" ? row.instruction : row.instruction.padEnd(INSTRUCTION_WIDTH),
-  ].join(" ");
-  return source === "" ? text : `${text} ${source}`;
+    source,
+  ]
+    .join(" ")
+    .trimEnd();
 }

@@ -21,7 +21,7 @@ import { type BreakpointText, EventBreakpoints } from "./event-breakpoints.ts";
 import { type EventRow, eventRow, isExitEvent, type Row, rowsOf, textOf } from "./exit-tree.ts";
 
 const STORAGE_KEY = "minvisor.eventBreakpoints";
-const HINT = "Tick an exit to stop at it. Its menu has a condition, a hit count and a log message.";
+const HINT = "Tick an exit to stop at it.";
 
 function iconOf(row: Row, problem: string | undefined, isHit: boolean): ThemeIcon | undefined {
   if (problem !== undefined)
@@ -152,10 +152,7 @@ export class ExitBreakpointsView implements TreeDataProvider<Row> {
   private show(): void {
     this.changedRows.fire(undefined);
     if (this.view === undefined) return;
-    const { enabled, hitCount } = this.breakpoints;
-    this.view.message = enabled.length === 0 ? HINT : undefined;
-    this.view.badge =
-      hitCount === 0 ? undefined : { value: hitCount, tooltip: "Stopped at an event breakpoint" };
+    this.view.message = this.breakpoints.enabled.length === 0 ? HINT : undefined;
   }
 
   private async add(): Promise<void> {

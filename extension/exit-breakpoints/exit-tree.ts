@@ -92,11 +92,18 @@ function eventText({ event, exit }: EventRow, breakpoints: EventBreakpoints): Ro
   const label = exit?.name ?? event;
   const code = exit === undefined ? "" : `EXITCODE ${exit.code < 0 ? exit.code : hex(exit.code)}. `;
   const isHit = breakpoints.isHit(event);
-  const said = [label, isHit ? "stopped here" : "", problem ?? "", texts, meaning];
+  const isOwnMeaning = meaning !== label;
+  const said = [
+    label,
+    isHit ? "stopped here" : "",
+    problem ?? "",
+    texts,
+    isOwnMeaning ? meaning : "",
+  ];
   return {
     id: event,
     label,
-    description: problem ?? (texts || meaning),
+    description: problem ?? (texts || (isOwnMeaning ? meaning : "")),
     tooltip: [`${meaning}. ${code}(${event})`, texts, problem ?? ""].filter(Boolean).join("\n"),
     checked: breakpoint.enabled,
     ...(problem === undefined ? {} : { problem }),

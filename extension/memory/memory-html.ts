@@ -21,8 +21,8 @@ export function memoryHtml({ script, style, cspSource }: PageSources): string {
 <label for="address">Address</label>
 <input id="address" type="text" spellcheck="false" autocomplete="off" title="A memory reference or an expression of C; Enter goes there">
 </form>
-<button id="previous" type="button" title="Previous page (Page Up)">Previous page</button>
-<button id="next" type="button" title="Next page (Page Down)">Next page</button>
+<button id="previous" type="button" aria-label="Previous page" title="Previous page (Page Up)">Previous</button>
+<button id="next" type="button" aria-label="Next page" title="Next page (Page Down)">Next</button>
 <span id="status" role="status" aria-live="polite"></span>
 </div>
 <div id="grid" role="grid" aria-label="Memory"></div>

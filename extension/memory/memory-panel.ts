@@ -1,5 +1,5 @@
 /** One memory view: an editor whose page shows memory of a session and writes to it. */
-import { type DebugSession, Uri, ViewColumn, type Webview, window } from "vscode";
+import { commands, type DebugSession, Uri, ViewColumn, type Webview, window } from "vscode";
 import type { DebugProtocol } from "../../debug-adapter/protocol.ts";
 import { resolveReference } from "../references.ts";
 import { formatPlace, hex, type Place, parsePlace, ROW_BYTES } from "./address.ts";
@@ -35,7 +35,7 @@ export class MemoryPanel {
     this.session = session;
     this.place = place;
     const dist = Uri.joinPath(extension, "dist");
-    this.panel = window.createWebviewPanel(VIEW_TYPE, "Memory", ViewColumn.Active, {
+    this.panel = window.createWebviewPanel(VIEW_TYPE, "Memory", ViewColumn.Beside, {
       enableScripts: true,
       localResourceRoots: [dist],
       retainContextWhenHidden: true,
@@ -48,6 +48,14 @@ export class MemoryPanel {
     });
     this.panel.webview.html = pageOf(this.panel.webview, extension);
     this.name();
+    void this.keepGroup();
+  }
+
+  /** VS Code opens the source of each stop in the group in front: a view that is alone keeps its own. */
+  private async keepGroup(): Promise<void> {
+    const { activeTabGroup } = window.tabGroups;
+    const isAlone = activeTabGroup.tabs.length <= 1;
+    if (isAlone) await commands.executeCommand("workbench.action.lockEditorGroup");
   }
 
   dispose(): void {
