@@ -117,3 +117,15 @@ test("stops by the hundred do not flood it either", async () => {
   expect(stops).toBeGreaterThan(200);
   expect(densest(seen)).toBeLessThanOrEqual(MOST_A_SECOND + LATE);
 });
+
+test("colours of the guest's console arrive as it prints them", async () => {
+  const red = "\x1b[31mred\x1b[0m";
+  const letters = [...red].flatMap((letter) => [0xb0, letter.charCodeAt(0), 0xee]);
+  // mov dx, 0x3f8; mov al, LETTER; out dx, al; ...; jmp to itself
+  const path = guest("red.bin", 0xba, 0xf8, 0x03, ...letters, 0xeb, 0xfe);
+  await client.begin({ ...SAMPLE, modules: [path], symbols: [], pacing: false });
+  await client.configurationDoneRequest();
+  for (let i = 0; i < 200 && !client.console.includes(red); i++)
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(client.console).toContain(red);
+});
