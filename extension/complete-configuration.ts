@@ -4,7 +4,8 @@ import { sampleConfiguration } from "./sample-configurations.ts";
 
 /**
  * Completes a configuration: an empty one, which F5 without a launch.json gives, becomes the
- * sample; in another, relative paths are from the workspace folder. Undefined where it cannot run.
+ * sample; in another, relative paths are from the workspace folder; one that attaches is as it is.
+ * Undefined where it cannot run.
  */
 export function completeConfiguration(
   given: DebugConfiguration,
@@ -12,6 +13,7 @@ export function completeConfiguration(
   workspaceFolder: string | undefined,
 ): DebugConfiguration | undefined {
   if (!given.type && !given.request && !given.name) return sampleConfiguration(root);
+  if (given.request === "attach") return given;
   if (given.request !== "launch" || typeof given.kernel !== "string") return undefined;
   return workspaceFolder === undefined ? given : { cwd: workspaceFolder, ...given };
 }

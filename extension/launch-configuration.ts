@@ -24,7 +24,7 @@ function resolveConfiguration(
   void window.showErrorMessage(
     given.request === "launch"
       ? `Launch configuration "${given.name}": "kernel" must name a multiboot image or a bzImage.`
-      : `Launch configuration "${given.name}": "request" must be "launch"; it is "${given.request}".`,
+      : `Launch configuration "${given.name}": "request" must be "launch" or "attach"; it is "${given.request}".`,
   );
   return null; // opens the configuration
 }

@@ -45,10 +45,15 @@ describe("a configuration of launch.json", () => {
     expect(completeConfiguration(own, "/extension", "/work")).toEqual(own);
   });
 
-  test("must launch, and name a kernel", () => {
+  test("that attaches is taken as it is", () => {
+    const attach = { type: "minvisor", request: "attach", name: "a", debugServer: 4711 };
+    expect(completeConfiguration(attach, "/extension", "/work")).toEqual(attach);
+  });
+
+  test("must launch or attach, and a launch must name a kernel", () => {
     const wrong = [
       { ...given, kernel: undefined },
-      { ...given, request: "attach" },
+      { ...given, request: "attaches" },
     ];
     for (const one of wrong) expect(completeConfiguration(one, "/extension", "/w")).toBeUndefined();
   });

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { STEP_POLICIES } from "../../debug-adapter/protocol.ts";
 import {
   ASSEMBLY_LANGUAGE,
   COMMANDS,
@@ -15,6 +16,11 @@ interface MenuItem {
   readonly command: string;
   readonly when?: string;
   readonly group?: string;
+}
+
+interface Schema {
+  readonly required: readonly string[];
+  readonly properties: Readonly<Record<string, object>>;
 }
 
 interface Manifest {
@@ -32,12 +38,7 @@ interface Manifest {
     readonly debuggers: readonly {
       readonly type: string;
       readonly languages: readonly string[];
-      readonly configurationAttributes: {
-        readonly launch: {
-          readonly required: readonly string[];
-          readonly properties: Readonly<Record<string, object>>;
-        };
-      };
+      readonly configurationAttributes: Readonly<Record<"launch" | "attach", Schema>>;
       readonly configurationSnippets: readonly {
         readonly body: Readonly<Record<string, unknown>>;
       }[];
@@ -104,19 +105,36 @@ describe("the debugger", () => {
     expect(manifest.activationEvents.every((event) => event.endsWith(`:${DEBUG_TYPE}`))).toBe(true);
   });
 
-  test("has a schema for each launch attribute of the adapter, and for no other", () => {
+  /** Names in an interface of protocol.ts. */
+  function attributesOf(name: string): string[] {
     const text = readSource("debug-adapter/protocol.ts");
-    const body = /export interface LaunchAttributes \{([\s\S]*?)\n\}/.exec(text)![1]!;
-    const attributes = [...body.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, name]) => name!);
+    const body = new RegExp(`export interface ${name} \\{([\\s\\S]*?)\\n\\}`).exec(text)![1]!;
+    return [...body.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, attribute]) => attribute!);
+  }
+
+  test("has a schema for each launch attribute of the adapter, and for no other", () => {
     const { required, properties } = contributedDebugger!.configurationAttributes.launch;
-    expect(Object.keys(properties).sort()).toEqual(attributes.sort());
+    expect(Object.keys(properties).sort()).toEqual(attributesOf("LaunchAttributes").sort());
     expect(required).toEqual(["kernel"]);
   });
 
+  test("has a schema for attaching, with VS Code's own attribute for the adapter's port", () => {
+    const { required, properties } = contributedDebugger!.configurationAttributes.attach;
+    const attributes = [...attributesOf("AttachAttributes"), "debugServer"];
+    expect(Object.keys(properties).sort()).toEqual(attributes.sort());
+    expect(required).toEqual(["debugServer"]);
+  });
+
+  test("offers the step policies that the adapter has", () => {
+    const { stepPolicy } = contributedDebugger!.configurationAttributes.launch.properties;
+    expect(stepPolicy).toMatchObject({ enum: [...STEP_POLICIES] });
+  });
+
   test("has snippets that use attributes of the schema", () => {
-    const { properties } = contributedDebugger!.configurationAttributes.launch;
-    const known = [...Object.keys(properties), "type", "request", "name"];
-    for (const { body } of contributedDebugger!.configurationSnippets) {
+    const { configurationAttributes, configurationSnippets } = contributedDebugger!;
+    for (const { body } of configurationSnippets) {
+      const { properties } = configurationAttributes[body.request as "launch" | "attach"];
+      const known = [...Object.keys(properties), "type", "request", "name"];
       expect(known).toEqual(expect.arrayContaining(Object.keys(body)));
       expect(body.type).toBe(DEBUG_TYPE);
     }
