@@ -38,8 +38,9 @@ void undefined_entry(void);
 void guest_main(void);
 
 volatile u32 ticks, skipped;
-// Of the first loop; a debugger may write another number.
+// Of the first two loops; a debugger may write other numbers.
 volatile u32 rounds = 20000;
+volatile u32 calls = 2000;
 static struct gate idt[VECTOR_TIMER + 1];
 
 static void set_gate(u32 vector, void (*entry)(void))
@@ -86,6 +87,13 @@ static __attribute__((noinline)) u32 tree(u32 depth)
   return nodes;
 }
 
+static __attribute__((noinline)) u32 deep(u32 depth)
+{
+  if (depth == 0)
+    return ticks;
+  return deep(depth - 1) + 1;
+}
+
 static __attribute__((noinline)) u32 chosen(u32 i, u32 sum)
 {
   // clang-format off
@@ -100,7 +108,7 @@ void guest_main(void)
 
   start_ticks();
   for (u32 i = 0; i < rounds; i++) sum += i ^ (sum >> 3);
-  for (u32 i = 0; i < 2000; i++) sum = mix(sum, i);
+  for (u32 i = 0; i < calls; i++) sum = mix(sum, i);
   for (u32 i = 0; i < 500; i++) add_bits(&sum, sum + i);
   sum += tree(5);
   sum += chosen(0, sum);
@@ -110,6 +118,7 @@ void guest_main(void)
   for (u32 i = 0; i < 300; i++) asm volatile("push %%rax; call 1f; 1: pop %%rax; pop %%rax" : : : "rax", "memory");
   for (u32 i = 0; i < 20; i++) in8(0x3fd);
   for (u32 i = 0; i < 300; i++) asm volatile("hlt");
+  sum += deep(500);
   sum += skipped + ticks;
   out16(PM1A_CONTROL, PM1_POWER_OFF);
   ticks = sum;
