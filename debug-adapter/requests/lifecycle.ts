@@ -176,8 +176,10 @@ export const lifecycleRequests: Handlers<
   cancel: () => undefined,
 };
 
-function planFor(context: Context, attributes: object): Promise<BootPlan> {
-  const configuration = readLaunchArguments(attributes);
+/** Run Without Debugging sets no breakpoints and stops nowhere: nobody would let the machine go on. */
+function planFor(context: Context, attributes: object & { noDebug?: unknown }): Promise<BootPlan> {
+  const given = attributes.noDebug ? { ...attributes, stopOnEntry: false } : attributes;
+  const configuration = readLaunchArguments(given);
   return context.progress.during("Loading the machine", (task) =>
     planBoot(configuration, context.services.files, task),
   );

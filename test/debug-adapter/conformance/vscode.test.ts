@@ -1,5 +1,7 @@
 // What VS Code 1.100 sends, word by word, and that it gets what it reads.
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import type { DebugProtocol as DP } from "@vscode/debugprotocol";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { runAdapter } from "../../../debug-adapter/node/run-adapter.ts";
@@ -224,6 +226,27 @@ test("restart with the configuration, then terminate and what follows it", async
   await client.send("terminate", { restart: false });
   await terminated;
   await client.send("disconnect", { terminateDebuggee: false });
+});
+
+test("Run Without Debugging does not stop at the entry", async () => {
+  // No breakpoints are sent then.
+  await client.open({ ...CONFIGURATION, stopOnEntry: true, noDebug: true });
+  const exited = client.waitForEvent("exited");
+  await client.configured();
+  expect((await exited).body).toEqual({ exitCode: 0 });
+  expect(client.stopsSeen).toEqual([]);
+});
+
+test("a stop of the shutdown filter names it too", async () => {
+  const triple = join(mkdtempSync(join(tmpdir(), "minvisor-triple-")), "triple.bin");
+  // lidt [0x7c10], which is zeros; int3; hlt
+  writeFileSync(triple, Uint8Array.of(0x0f, 0x01, 0x1e, 0x10, 0x7c, 0xcc, 0xf4));
+  await client.open({ ...CONFIGURATION, modules: [triple], symbols: [] });
+  const { filters } = await client.sendAllBreakpoints({ filters: [{ filterId: "shutdown" }] });
+  await client.configured();
+  const stop = await client.nextStop();
+  rmSync(dirname(triple), { recursive: true });
+  expect(stop).toMatchObject({ reason: "exception", hitBreakpointIds: [filters?.[0]?.id] });
 });
 
 test("Stop ends a machine behind a port, Disconnect leaves it to be attached to", async () => {
