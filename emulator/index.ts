@@ -112,5 +112,12 @@ export {
   type LedgerCondition,
   selectRows,
 } from "./time/ledger-query.ts";
+export { type Check, type Recording, readRecording } from "./time/recording.ts";
+export { RecordingError } from "./time/recording-bytes.ts";
+export type { Codec } from "./time/recording-container.ts";
+export type { RecordingConfiguration } from "./time/recording-parts.ts";
+export { machineOf, replayChecked, timelineOf } from "./time/recording-replay.ts";
+export { Recorder, type RecorderOptions } from "./time/recording-writer.ts";
 export type { Follower } from "./time/snapshot-store.ts";
 export { DivergedError, type Met, type SeekProgress, Timeline } from "./time/timeline.ts";
+export { MACHINE_VERSION } from "./version.ts";

@@ -12,6 +12,8 @@ export interface TimelineOptions {
   /** The same where the past is looked at: what a step back replays at most. */
   readonly denseInterval?: number;
   readonly followers?: readonly Follower[];
+  /** A run that there has been already: the machine starts in its past. */
+  readonly recorded?: { readonly inputs: readonly LoggedInput[]; readonly end: Instant };
 }
 
 /** How far a seek has come. */
@@ -51,7 +53,8 @@ export class Timeline {
     this.denseInterval = options.denseInterval ?? 10_000_000;
     this.followers = options.followers ?? [];
     this.snapshots = new SnapshotStore(machine, options.budgetBytes ?? 512 * 2 ** 20);
-    this.end = machine.instant;
+    this.end = options.recorded?.end ?? machine.instant;
+    for (const { at, input } of options.recorded?.inputs ?? []) this.inputs.add(at, input);
     this.snapshots.take(0, this.followers);
     this.detach = machine.observe({
       name: "timeline",
