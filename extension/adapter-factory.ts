@@ -1,14 +1,14 @@
-/** Starts the debug adapter as a process of its own, which speaks DAP on stdio. */
-import { DebugAdapterExecutable, type Disposable, debug, Uri } from "vscode";
+/** Connects each session to the window's adapter process, which speaks DAP on a port. */
+import { DebugAdapterServer, Disposable, debug, Uri } from "vscode";
+import { AdapterProcess } from "./adapter-process.ts";
 import { DEBUG_TYPE } from "./contributions.ts";
 
 export function registerAdapter(extension: Uri): Disposable {
-  const adapter = Uri.joinPath(extension, "dist", "adapter.cjs").fsPath;
-  return debug.registerDebugAdapterDescriptorFactory(DEBUG_TYPE, {
-    createDebugAdapterDescriptor: () =>
-      // On the desktop the extension host's own executable is Electron, which this turns into Node.
-      new DebugAdapterExecutable(process.execPath, [adapter], {
-        env: { ELECTRON_RUN_AS_NODE: "1" },
-      }),
-  });
+  const adapter = new AdapterProcess(Uri.joinPath(extension, "dist", "adapter.cjs").fsPath);
+  return Disposable.from(
+    adapter,
+    debug.registerDebugAdapterDescriptorFactory(DEBUG_TYPE, {
+      createDebugAdapterDescriptor: async () => new DebugAdapterServer(await adapter.listening()),
+    }),
+  );
 }

@@ -11,6 +11,7 @@ import { readSource, repository } from "../tidy/sources.ts";
 beforeAll(() => void buildAll(), 120_000);
 
 interface Configuration {
+  readonly request: "launch" | "attach";
   readonly name: string;
   readonly kernel: string;
   readonly modules: readonly (string | { readonly path: string })[];
@@ -65,6 +66,7 @@ test("the sample workspace's configurations name files that are built, or Linux'
     readonly launch: { readonly configurations: readonly Configuration[] };
   };
   const files = launch.configurations
+    .filter(({ request }) => request === "launch")
     .flatMap(filesOf)
     .filter((path) => !path.startsWith("cache/linux/"));
   expect(files.filter((path) => !existsSync(join(repository, path)))).toEqual([]);

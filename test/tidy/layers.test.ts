@@ -17,7 +17,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly RegExp[]>> = {
     ...[/^debug-adapter\//, /^invariants\//, /^emulator\//, /^node:/],
     ...[/^@vscode\/debug(?:adapter|protocol)$/, /^iced-x86$/, /^valibot$/],
   ],
-  "extension/": [/^extension\//, /^debug-adapter\/(?:protocol|exit-codes)\.ts$/, /^vscode$/],
+  "extension/": [
+    ...[/^extension\//, /^debug-adapter\/(?:protocol|exit-codes)\.ts$/],
+    ...[/^vscode$/, /^node:child_process$/],
+  ],
   "cli/": [/^cli\//, /^debug-adapter\//, /^invariants\//, /^emulator\//, /^node:/, /^cac$/],
 };
 

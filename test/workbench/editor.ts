@@ -117,8 +117,8 @@ export class Editor {
 
   /** Evaluates in the debug console; the text of the answer. */
   async evaluate(expression: string): Promise<string> {
-    await this.page.keyboard.press("Control+Shift+Y");
     const console = this.page.locator(".repl");
+    if (!(await console.isVisible())) await this.page.keyboard.press("Control+Shift+Y");
     await console.locator(".repl-input-wrapper .monaco-editor").click();
     const rows = console.locator(".monaco-list-row");
     const before = Number(

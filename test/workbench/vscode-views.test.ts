@@ -109,3 +109,14 @@ test("a bad condition of an exit filter says why in its row; a right one stops t
   expect(await editor.number("port")).toBe(0x604n);
   await editor.screenshot("filter-condition");
 });
+
+test("a machine that is left stands still until it is attached to", async () => {
+  const rip = await editor.number("$rip");
+  await editor.command("Disconnect and Suspend");
+  await editor.page.locator(".statusbar.debugging").waitFor({ state: "detached" });
+  await editor.startDebugging("Attach to the machine that was left");
+  await editor.page.getByText("Paused where it was left").first().waitFor();
+  await editor.stopped("#VMEXIT IOIO");
+  expect(await editor.number("$rip")).toBe(rip);
+  await editor.screenshot("attached");
+});
