@@ -4,7 +4,8 @@ import { expect, test } from "vitest";
 import type { Debuggee } from "../../../debug-adapter/debuggee.ts";
 import { CallStack } from "../../../debug-adapter/stack.ts";
 import { CrossingGoal } from "../../../debug-adapter/stepping/crossing.ts";
-import { loadSample, Runner } from "../../harness/loaded-debuggee.ts";
+import { Stepper } from "../../../debug-adapter/stepping/stepper.ts";
+import { disassembler, loadSample, Runner } from "../../harness/loaded-debuggee.ts";
 
 async function inGuestMain(): Promise<{ debuggee: Debuggee; runner: Runner }> {
   const debuggee = await loadSample();
@@ -80,4 +81,36 @@ test("a stack whose frame pointer points at itself is told", async () => {
   expect(shown(debuggee)).toContainEqual(
     "the stack cannot be followed: its frame pointer 0x90020 leads back to 0x90020",
   );
+});
+
+test("16- and 32-bit code: the caller by its return address, and a step out to it", async () => {
+  const debuggee = await loadSample();
+  const runner = new Runner(debuggee);
+  const { machine } = debuggee;
+  for (const [routine, caller, bits] of [
+    ["print16", "start", 16],
+    ["print32", "protected", 32],
+  ] as const) {
+    const [symbol] = debuggee.images.all.flatMap(({ symbols }) => symbols.symbols.named(routine));
+    const address = symbol?.address ?? 0n;
+    machine.cpu.engine.addBreakpoint(address);
+    const detach = machine.observe({
+      name: routine,
+      on: { execute: ({ linear, guest }) => (guest && linear === address ? "stop" : undefined) },
+    });
+    machine.run({ instructions: 20_000_000, idleTicks: 1e9 });
+    machine.cpu.engine.removeBreakpoint(address);
+    detach();
+    expect(debuggee.codeBits).toBe(bits);
+    const frames = shown(debuggee);
+    expect(frames[0]).toBe(`guest ${routine} exact`);
+    expect(frames[1]).toMatch(new RegExp(`^guest ${caller}\\S* scanned$`));
+    expect(frames[2]).toMatch(/^VMRUN/);
+    const back = new CallStack(debuggee).at(1);
+    const stack = machine.state.rsp;
+    const request = { kind: "out", granularity: "instruction", policy: "sameWorld" } as const;
+    expect(runner.run(new Stepper(debuggee, disassembler, request))?.reason).toBe("step");
+    expect(debuggee.linearRip).toBe(back?.kind === "code" ? back.pc : 0n);
+    expect(machine.state.rsp).toBe(stack + BigInt(bits / 8));
+  }
 });
