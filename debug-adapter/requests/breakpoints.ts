@@ -17,7 +17,7 @@ import { type Context, loadedIn, stoppedIn } from "../context.ts";
 import { EXIT_CODES } from "../exit-codes.ts";
 import { placeName } from "../place-access.ts";
 import type { DebugProtocol as DP } from "../protocol.ts";
-import { messageOf, UserError } from "../text.ts";
+import { messageOf, oneLine, UserError } from "../text.ts";
 import { sourceOf } from "./stack.ts";
 import type { Handlers } from "./types.ts";
 
@@ -66,7 +66,7 @@ export function answer(context: Context, breakpoint: Breakpoint): DP.Breakpoint 
   return {
     id,
     verified: state === "verified",
-    ...(message === undefined ? {} : { message }),
+    ...(message === undefined ? {} : { message: oneLine(message) }),
     ...(state === "verified" ? {} : { reason: state }),
     ...(path === undefined ? {} : { source: sourceOf(path) }),
     ...(line === undefined ? {} : { line: line - lineBase(context) }),

@@ -89,6 +89,30 @@ test("what a request needs is missed by name", async () => {
   expect(missed).toBeGreaterThan(40);
 });
 
+test("every request at every point of a session: no machine, one that runs, one that has ended", async () => {
+  const changes: readonly string[] = [
+    ...["launch", "attach", "restart", "disconnect", "pause", "terminate", "terminateThreads"],
+  ];
+  const all = async (session: LiveSession, point: string) => {
+    let refused = 0;
+    for (const command of NAMES.filter((each) => !changes.includes(each))) {
+      const answer = await session.ask(command, LEAST_ARGUMENTS[command]);
+      check(answer, `${command}, ${point}`);
+      if (answer.refusal !== undefined) refused++;
+    }
+    return refused;
+  };
+  const session = new LiveSession();
+  expect(await all(session, "no machine")).toBeGreaterThan(25);
+  await session.begin();
+  await session.ask("continue", { threadId: 1 });
+  expect(await all(session, "running")).toBeGreaterThan(5);
+  await session.ask("terminate", {});
+  expect(await all(session, "ended")).toBeGreaterThan(5);
+  await session.ask("disconnect", {});
+  expect(await all(session, "no machine again")).toBeGreaterThan(25);
+});
+
 const TEXTS = [
   "$rax",
   "run_guest",
