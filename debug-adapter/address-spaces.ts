@@ -1,6 +1,7 @@
 /** The machine's address spaces: which guest is which, and memory read and written in any of them. */
 import {
   type AddressSpace,
+  type Changes,
   currentNested,
   currentPaging,
   DebugMemory,
@@ -22,9 +23,15 @@ export class AddressSpaces {
   /** Which guest is which. */
   readonly guests: Guests;
 
-  constructor(machine: Machine) {
+  constructor(machine: Machine, changes: Changes = machine) {
     this.machine = machine;
-    this.memory = new DebugMemory(machine.memory);
+    this.memory = new DebugMemory(machine.memory, (address, bytes) => {
+      const writable = machine.memory.peek(address, bytes.length).length;
+      if (writable > 0) {
+        changes.enter({ kind: "memory", address, bytes: bytes.slice(0, writable) });
+      }
+      return writable;
+    });
     this.guests = new Guests(machine);
   }
 

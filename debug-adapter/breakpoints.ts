@@ -53,6 +53,8 @@ export class Breakpoints implements StopSources {
   private reached: Reached[] = [];
   private attached: Attached | undefined;
   private readonly warned = new Set<string>();
+  /** Nothing is counted or logged while the past is searched for a stop. */
+  isSearching = false;
   private nextId = 1;
   private readonly events: BreakpointEvents;
   /** On until the client says otherwise. */
@@ -127,6 +129,12 @@ export class Breakpoints implements StopSources {
     this.place();
     for (const breakpoint of moved) this.events.changed(breakpoint);
     this.warnOfOtherBuilds();
+  }
+
+  /** The machine is at another instant: what its triggers remember is of no use. */
+  wentBack(): void {
+    this.reached = [];
+    this.attached?.placement.rearm();
   }
 
   /** What was known of where an image's code is no longer holds. */
@@ -292,6 +300,12 @@ export class Breakpoints implements StopSources {
     names: () => Names,
   ): { breakpoint: Breakpoint; outcome: Outcome & { kind: "stop" } }[] {
     const hit = [];
+    if (this.isSearching) {
+      return breakpoints
+        .filter(({ options }) => options?.meets(names))
+        .map((breakpoint) => ({ breakpoint, outcome: { kind: "stop" as const } }));
+    }
+    if (this.attached?.debuggee.timeline?.isReplaying) return [];
     for (const breakpoint of breakpoints) {
       const outcome = breakpoint.options?.reach(names);
       if (outcome?.kind === "log") this.events.log(outcome.text);

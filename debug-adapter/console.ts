@@ -1,5 +1,5 @@
 /** What leaves the machine's ports, batched into few events. */
-import type { Machine } from "../emulator/index.ts";
+import type { Debuggee } from "./debuggee.ts";
 import type { OutputPace } from "./output-pace.ts";
 import type { ConsolePort } from "./protocol.ts";
 import type { FileSink, Services } from "./services.ts";
@@ -36,7 +36,7 @@ export class ConsoleOutput {
   /** `shown` go to the client's console, `sinks` to files. */
   constructor(
     services: Services,
-    machine: Machine,
+    { machine, timeline }: Pick<Debuggee, "machine" | "timeline">,
     events: ConsoleEvents,
     shown: readonly ConsolePort[],
     sinks: ReadonlyMap<ConsolePort, FileSink>,
@@ -60,7 +60,8 @@ export class ConsoleOutput {
       name: "console",
       on: {
         console: ({ source, byte }) => {
-          this.add(source, byte);
+          // What the past prints again was shown when it came first.
+          if (!timeline?.isRepeating) this.add(source, byte);
           return undefined;
         },
       },

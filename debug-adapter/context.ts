@@ -2,7 +2,7 @@
 import type { BootPlan } from "./boot.ts";
 import type { Breakpoints } from "./breakpoints.ts";
 import type { Debuggee } from "./debuggee.ts";
-import type { Execution, Goal, Stop } from "./execution.ts";
+import type { Execution, Goal, Journey, Stop } from "./execution.ts";
 import type { Progress } from "./progress.ts";
 import type {
   CustomEvents,
@@ -74,6 +74,8 @@ export interface Context {
   /** Lets go of the machine for good. */
   close(): void;
   resume(goal: Goal): void;
+  /** Goes through the past, with progress; what it leads to is a stop. */
+  travel(journey: Journey): void;
   stopped(stop: Stop): void;
   /** Ends the debuggee; the session goes on until the client disconnects. */
   terminate(): void;

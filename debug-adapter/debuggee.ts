@@ -1,5 +1,5 @@
 /** A loaded machine with all that the debugger knows about it. */
-import type { Machine } from "../emulator/index.ts";
+import { type Changes, ExitLedger, type Machine, Timeline } from "../emulator/index.ts";
 import { AddressSpaces } from "./address-spaces.ts";
 import { DeliveryLog } from "./delivery-log.ts";
 import { ExitLog } from "./exit-log.ts";
@@ -24,6 +24,10 @@ export class Debuggee {
   readonly spaces: AddressSpaces;
   readonly exits: ExitLog;
   readonly deliveries: DeliveryLog;
+  /** The machine's past; undefined where it is not recorded. */
+  readonly timeline: Timeline | undefined;
+  /** Every exit of the recording. */
+  readonly ledger: ExitLedger | undefined;
   /** What is known of the kernel that runs in the guest, or instead of a hypervisor. */
   kernel: KernelSource | undefined;
 
@@ -31,9 +35,23 @@ export class Debuggee {
     this.machine = machine;
     this.images = images;
     this.configuration = configuration;
-    this.spaces = new AddressSpaces(machine);
+    this.spaces = new AddressSpaces(machine, {
+      enter: (i) => this.changes.enter(i),
+      edit: (c) => this.changes.edit(c),
+    });
     this.exits = new ExitLog(machine);
     this.deliveries = new DeliveryLog(machine);
+    if (!configuration.recording) return;
+    this.ledger = new ExitLedger(machine, this.spaces.guests);
+    this.timeline = new Timeline(machine, {
+      budgetBytes: configuration.recordingBytes,
+      followers: [this.spaces.guests, this.exits, this.deliveries, this.ledger],
+    });
+  }
+
+  /** The way in for everything that the debugger changes. */
+  get changes(): Changes {
+    return this.timeline ?? this.machine;
   }
 
   /** The world in which the CPU is. */
@@ -43,12 +61,13 @@ export class Debuggee {
 
   /** Registers of a world; undefined for the guest before the first VMRUN. */
   registers(world: World): RegisterFile | undefined {
-    if (world === this.world) return liveRegisters(this.machine);
-    if (world === "host") return suspendedHostRegisters(this.machine);
+    const { changes } = this;
+    if (world === this.world) return liveRegisters(this.machine, changes);
+    if (world === "host") return suspendedHostRegisters(this.machine, changes);
     const { vmcb } = this.spaces;
     const { exits, machine } = this;
-    const live = exits.isAtExit ? liveRegisters(machine) : undefined;
-    return vmcb && exitedGuestRegisters(vmcb, exits.last, live);
+    const live = exits.isAtExit ? liveRegisters(machine, changes) : undefined;
+    return vmcb && exitedGuestRegisters(vmcb, exits.last, live, changes);
   }
 
   /** Linear address of the next instruction. */

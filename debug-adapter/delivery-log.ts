@@ -1,5 +1,5 @@
 /** Remembers the interrupts and exceptions delivered last, to name what an interrupted frame waits for. */
-import type { Machine, ObserverEvents } from "../emulator/index.ts";
+import type { Follower, Machine, ObserverEvents } from "../emulator/index.ts";
 import type { World } from "./register-file.ts";
 
 export type Delivery = ObserverEvents["exception"];
@@ -7,7 +7,7 @@ export type Delivery = ObserverEvents["exception"];
 /** Frames deeper than this many nested or abandoned interruptions have no name. */
 const KEPT = 256;
 
-export class DeliveryLog {
+export class DeliveryLog implements Follower {
   private readonly logs: Readonly<Record<World, Map<bigint, Delivery>>> = {
     host: new Map(),
     guest: new Map(),
@@ -27,6 +27,18 @@ export class DeliveryLog {
         },
       },
     });
+  }
+
+  save(): unknown {
+    return { host: new Map(this.logs.host), guest: new Map(this.logs.guest) };
+  }
+
+  restore(saved: unknown): void {
+    const logs = saved as typeof this.logs;
+    for (const world of ["host", "guest"] as const) {
+      this.logs[world].clear();
+      for (const [stack, event] of logs[world]) this.logs[world].set(stack, event);
+    }
   }
 
   /** The last delivery in that world that found this stack pointer. */

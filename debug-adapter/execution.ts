@@ -1,12 +1,12 @@
 /** Runs the machine in short slices between messages, until a goal, a breakpoint, a pause or its end. */
-import type { ObserverEvents, RunResult } from "../emulator/index.ts";
+import type { Instant, ObserverEvents, RunResult, SeekProgress } from "../emulator/index.ts";
 import type { Debuggee } from "./debuggee.ts";
 import type { Services } from "./services.ts";
 
 /** Why the debuggee stopped, as the stopped event tells it. */
 export interface Stop {
   readonly reason:
-    | ("entry" | "step" | "pause" | "exception" | "goto")
+    | ("entry" | "step" | "pause" | "exception" | "goto" | "restart")
     | ("breakpoint" | "function breakpoint" | "data breakpoint");
   readonly description: string;
   /** More text for the client, e.g. the chain of faults. */
@@ -35,6 +35,8 @@ export interface Goal {
 
 /** Breakpoints that hit at an event; undefined lets the machine go on. */
 export interface StopSources {
+  /** The past is searched for the last stop: sources count and log nothing. */
+  readonly isSearching: boolean;
   onExecute(place: ExecutePlace): Stop | undefined;
   onExit(): Stop | undefined;
   onShutdown(faults: readonly string[]): Stop | undefined;
@@ -51,6 +53,9 @@ export interface ExecutePlace {
   readonly physical: number | undefined;
   readonly guest: boolean;
 }
+
+/** A way through the past, a piece at a time; it ends with the stop where it led to. */
+export type Journey = Generator<SeekProgress, Stop>;
 
 export interface ExecutionEvents {
   stopped(stop: Stop): void;
@@ -94,6 +99,9 @@ export class Execution {
   private readonly sources: StopSources;
   private readonly events: ExecutionEvents;
   private goal: Goal | undefined;
+  private journey: Journey | undefined;
+  /** Where the journey began. */
+  private home: Instant | undefined;
   private pending: Stop | undefined;
   private resumePoint: ResumePoint | undefined;
   private cancelTimer: (() => void) | undefined;
@@ -117,16 +125,19 @@ export class Execution {
       on: {
         execute: (place) => this.onExecute(place),
         exit: () => {
+          if (this.isDeaf) return undefined;
           this.noteInterruption();
           this.pending ??= this.sources.onExit();
           return this.goal?.onExit?.() || this.pending ? "stop" : undefined;
         },
-        vmrun: () => (this.goal?.onVmrun?.() ? "stop" : undefined),
+        vmrun: () => (!this.isDeaf && this.goal?.onVmrun?.() ? "stop" : undefined),
         exception: (event) => {
+          if (this.isDeaf) return undefined;
           this.noteInterruption();
           return this.goal?.onException?.(event) ? "stop" : undefined;
         },
         shutdown: ({ faults }) => {
+          if (this.isDeaf) return undefined;
           this.pending ??= this.sources.onShutdown(faults);
           return this.pending ? "stop" : undefined;
         },
@@ -135,7 +146,29 @@ export class Execution {
   }
 
   get isRunning(): boolean {
-    return this.goal !== undefined;
+    return this.goal !== undefined || this.journey !== undefined;
+  }
+
+  /** The machine only comes to an instant again. */
+  private get isDeaf(): boolean {
+    return this.debuggee.timeline?.isReplaying === true && !this.sources.isSearching;
+  }
+
+  /** Goes through the past; the events tell where it ends. */
+  travel(journey: Journey): void {
+    this.home = this.debuggee.machine.instant;
+    this.pending = undefined;
+    this.resumePoint = undefined;
+    this.journey = journey;
+    this.schedule(0);
+  }
+
+  /** What a search of the past has met since it was asked last. */
+  takeMet(): Stop | undefined {
+    const taken = this.sources.take();
+    const met = this.pending && taken ? joinStops(this.pending, taken) : (this.pending ?? taken);
+    this.pending = undefined;
+    return met;
   }
 
   /** Starts to run; the events tell how it ends. */
@@ -155,6 +188,10 @@ export class Execution {
 
   /** Stops at once, between instructions; false if it was not running. */
   pause(stop: Stop): boolean {
+    if (this.journey !== undefined) {
+      this.goHome(stop);
+      return true;
+    }
     if (!this.isRunning) return false;
     this.finish(stop);
     return true;
@@ -175,6 +212,7 @@ export class Execution {
     this.cancelTimer?.();
     this.goal?.end?.();
     this.goal = undefined;
+    this.journey = undefined;
     this.isOver = true;
     this.detach();
   }
@@ -187,10 +225,11 @@ export class Execution {
   private slice(): void {
     this.cancelTimer = undefined;
     try {
-      const sleep = this.runSlice();
-      if (this.goal !== undefined) this.schedule(sleep);
+      const sleep = this.journey === undefined ? this.runSlice() : this.travelOn(this.journey);
+      if (this.isRunning) this.schedule(sleep);
     } catch (caught) {
       this.goal = undefined;
+      this.journey = undefined;
       this.events.failed(caught);
     }
   }
@@ -207,12 +246,38 @@ export class Execution {
     return 0;
   }
 
+  private travelOn(journey: Journey): number {
+    const deadline = this.services.now() + SLICE_MS;
+    do {
+      const { done, value } = journey.next();
+      if (this.journey !== journey) return 0;
+      if (!done) continue;
+      this.journey = undefined;
+      this.finish(value);
+      return 0;
+    } while (this.services.now() < deadline);
+    return 0;
+  }
+
+  /** The client has had enough: back to where the journey began. */
+  private goHome(stop: Stop): void {
+    const { timeline } = this.debuggee;
+    const { home, journey } = this;
+    if (timeline === undefined || home === undefined) return;
+    journey?.return(stop);
+    this.home = undefined;
+    this.journey = (function* () {
+      yield* timeline.seek(home);
+      return stop;
+    })();
+  }
+
   /** One run of the machine; a number is how long to sleep after it. */
   private runOnce(goal: Goal): number | undefined {
-    const { machine } = this.debuggee;
+    const { machine, timeline } = this.debuggee;
     const started = this.services.now();
     const [icount, ticks] = [machine.icount, machine.ticks];
-    const result = machine.run({
+    const result = (timeline ?? machine).run({
       instructions: goal.isSingle ? 1 : this.sliceInstructions,
       idleTicks: SLICE_MS * NS_PER_MS,
     });
@@ -269,7 +334,7 @@ export class Execution {
 
   /** Breakpoints at the place of any stop count as hit: resuming passes them. */
   private withBreakpointsHere(stop: Stop): Stop {
-    if (stop.reason === "breakpoint" || stop.reason === "pause" || stop.reason === "entry") {
+    if (["breakpoint", "pause", "entry", "goto"].includes(stop.reason)) {
       return stop;
     }
     const here = this.sources.onExecute(this.debuggee.executePlace());
@@ -281,6 +346,7 @@ export class Execution {
 
   private onExecute(place: ExecutePlace): "stop" | undefined {
     const { linear, guest } = place;
+    if (this.isDeaf) return undefined;
     if (this.isResumePoint(linear)) return undefined;
     if (this.goal?.onExecute?.(linear, guest)) return "stop";
     this.pending ??= this.sources.onExecute(place);

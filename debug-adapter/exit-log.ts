@@ -6,6 +6,7 @@ import {
   type ExitFields,
   exitFields,
   exitName,
+  type Follower,
   GENERAL_REGISTERS,
   type GeneralRegister,
   type Machine,
@@ -69,7 +70,16 @@ class LoggedExit implements ExitRecord {
   }
 }
 
-export class ExitLog {
+interface Saved {
+  readonly last: ExitRecord | undefined;
+  readonly lastNestedFault: ExitRecord | undefined;
+  readonly enteredAt: number;
+  readonly counts: readonly [string, number][];
+  readonly faults: { readonly icount: number; readonly names: readonly string[] };
+  readonly history: unknown;
+}
+
+export class ExitLog implements Follower {
   last: ExitRecord | undefined;
   lastNestedFault: ExitRecord | undefined;
   readonly history: VmcbHistory;
@@ -109,6 +119,30 @@ export class ExitLog {
         },
       },
     });
+  }
+
+  save(): unknown {
+    const { last, lastNestedFault, enteredAt, counts, faults, history } = this;
+    const saved: Saved = {
+      last,
+      lastNestedFault,
+      enteredAt,
+      counts: [...counts],
+      faults: { icount: faults.icount, names: [...faults.names] },
+      history: history.save(),
+    };
+    return saved;
+  }
+
+  restore(saved: unknown): void {
+    const { last, lastNestedFault, enteredAt, counts, faults, history } = saved as Saved;
+    this.last = last;
+    this.lastNestedFault = lastNestedFault;
+    this.enteredAt = enteredAt;
+    this.counts.clear();
+    for (const [name, count] of counts) this.counts.set(name, count);
+    this.faults = { icount: faults.icount, names: [...faults.names] };
+    this.history.restore(history);
   }
 
   /** The chain of faults that led to this instant. */

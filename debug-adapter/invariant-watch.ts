@@ -68,6 +68,7 @@ export class InvariantWatch {
   }
 
   private violated(violation: Violation): void {
+    if (this.debuggee.timeline?.isReplaying) return;
     const { invariant, message, expected, actual } = violation;
     this.events.violated({
       reason: "exception",

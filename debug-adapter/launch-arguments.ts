@@ -21,6 +21,9 @@ export interface LaunchConfiguration {
   readonly symbols: readonly { readonly path: string; readonly world: "host" | "guest" }[];
   readonly cwd: string | undefined;
   readonly pacing: boolean;
+  /** Whether the past can be had again, and the memory that its snapshots may use. */
+  readonly recording: boolean;
+  readonly recordingBytes: number;
   readonly stepPolicy: StepPolicy;
 }
 
@@ -62,6 +65,11 @@ const ATTRIBUTES = {
   symbols: [v.optional(v.array(SYMBOLS)), "an array of ELF files or { path, world }"],
   cwd: [v.optional(v.string()), "a path"],
   pacing: [v.optional(v.boolean()), "true or false"],
+  recording: [v.optional(v.boolean()), "true or false"],
+  recordingMemory: [
+    v.optional(v.union([v.string(), v.number()])),
+    'a size such as "512M", or bytes',
+  ],
   stepPolicy: [v.optional(v.picklist(STEP_POLICIES)), STEP_POLICIES.join(" or ")],
 } as const;
 
@@ -102,6 +110,8 @@ function configuration(given: Checked): LaunchConfiguration {
     ),
     cwd: given.cwd,
     pacing: given.pacing ?? true,
+    recording: given.recording ?? true,
+    recordingBytes: memoryBytes(given.recordingMemory ?? "512M", "recordingMemory"),
     stepPolicy: given.stepPolicy ?? "sameWorld",
   };
 }
@@ -109,13 +119,13 @@ function configuration(given: Checked): LaunchConfiguration {
 const UNITS: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
 
 /** "512M" in bytes. Throws a UserError. */
-export function memoryBytes(memory: string | number): number {
+export function memoryBytes(memory: string | number, attribute = "memory"): number {
   const text = String(memory).trim();
   const found = /^(0x[0-9a-f]+|[0-9]+)\s*([KMG]?)(?:i?B)?$/i.exec(text);
   const unit = UNITS[(found?.[2] ?? "").toUpperCase()];
   if (!found || unit === undefined) {
     throw new UserError(
-      `Launch attribute "memory" must be a size such as "512M", or bytes; it is ${JSON.stringify(memory)}.`,
+      `Launch attribute "${attribute}" must be a size such as "512M", or bytes; it is ${JSON.stringify(memory)}.`,
     );
   }
   return Number(found[1]) * unit;

@@ -165,9 +165,17 @@ function writeMemory({ spaces }: Debuggee, place: PlaceOf<"memory">, bytes: Uint
 }
 
 /** The machine loads all fields at VMRUN whatever VMCB_CLEAN says, so no clean bit needs to go. */
-function writeVmcb({ machine }: Debuggee, place: PlaceOf<"vmcb">, bytes: Uint8Array): void {
+function writeVmcb(
+  { machine, changes }: Debuggee,
+  place: PlaceOf<"vmcb">,
+  bytes: Uint8Array,
+): void {
   const { offset, size } = vmcbBytes(place);
-  if (machine.memory.poke(place.vmcb + offset, bytes) === size) return;
+  const address = place.vmcb + offset;
+  if (machine.memory.peek(address, size).length === size) {
+    changes.enter({ kind: "memory", address, bytes });
+    return;
+  }
   throw new UserError(`The VMCB at hpa:${hex(place.vmcb)} cannot be written: it is not in RAM.`);
 }
 
@@ -209,15 +217,15 @@ function writeSegmentPart(
   const segment: VmcbSegment = { ...old, [part]: part === "base" ? value : Number(value) };
   const segmentName = name as SegmentName;
   if (world === debuggee.world) {
-    Object.assign(machine.state[segmentName], segment);
-    machine.cpu.deriveMode();
+    debuggee.changes.edit((state) => Object.assign(state[segmentName], segment));
     return;
   }
   const area =
     world === "guest" ? spaces.vmcb : new VmcbView(machine.memory, Number(machine.state.vmHsavePa));
   if (area === undefined) throw new UserError(`There is no ${world} yet.`);
   const field = VMCB_SEGMENTS[segmentName];
-  machine.memory.poke(area.address + VMCB_FIELDS[field].offset, encodeVmcbField(field, segment));
+  const address = area.address + VMCB_FIELDS[field].offset;
+  debuggee.changes.enter({ kind: "memory", address, bytes: encodeVmcbField(field, segment) });
 }
 
 function writeModelSpecific(debuggee: Debuggee, index: number, value: bigint): void {
@@ -225,7 +233,7 @@ function writeModelSpecific(debuggee: Debuggee, index: number, value: bigint): v
   if (msr === undefined) throw new UserError(`There is no MSR ${hex(index)}.`);
   if (msr.write === undefined) throw new UserError(`The MSR ${msr.name} is read-only.`);
   try {
-    writeMsr(debuggee.machine.cpu, index, value);
+    debuggee.changes.edit(() => writeMsr(debuggee.machine.cpu, index, value));
   } catch (caught) {
     if (!(caught instanceof GuestFault)) throw caught;
     throw new UserError(`The MSR ${msr.name} cannot hold ${hex(value)}: WRMSR would fault.`);

@@ -33,6 +33,10 @@ export interface LaunchAttributes {
   readonly cwd?: string;
   /** Let virtual time of an idle machine pass as fast as the wall clock; default true. */
   readonly pacing?: boolean;
+  /** Keep the past, so that the session can go back in time; default true. */
+  readonly recording?: boolean;
+  /** Memory for the snapshots of the past: "512M" (default), or bytes. */
+  readonly recordingMemory?: string | number;
   /** Whether steps stay in their world (default) or follow the CPU across VMRUN and #VMEXIT. */
   readonly stepPolicy?: StepPolicy;
 }
@@ -115,6 +119,28 @@ export interface InvariantStatus {
   readonly checks: number;
 }
 
+/** Where `minvisor/seek` goes: one of these. */
+export interface SeekArguments {
+  /** Instructions retired since reset. */
+  readonly icount?: number;
+  /** Number of an exit, from 1. */
+  readonly exit?: number;
+  readonly to?: "start" | "end" | "previousExit";
+}
+
+/** Where the machine is in its recording. */
+export interface TimelineBody {
+  readonly isRecording: boolean;
+  readonly isInPast: boolean;
+  readonly icount: number;
+  readonly endIcount: number;
+  readonly exit: number;
+  readonly exits: number;
+  /** Memory of the snapshots, in bytes, and how many there are. */
+  readonly snapshotBytes: number;
+  readonly snapshots: number;
+}
+
 /** Custom requests by name, with arguments and body of the response. */
 export interface CustomRequests extends AddressRequests {
   readonly "minvisor/consoleInput": { arguments: ConsoleText; body: object };
@@ -132,6 +158,17 @@ export interface CustomRequests extends AddressRequests {
     arguments: { readonly policy: StepPolicy };
     body: { readonly policy: StepPolicy };
   };
+  readonly "minvisor/seek": { arguments: SeekArguments; body: undefined };
+  readonly "minvisor/reverse": {
+    arguments: {
+      readonly threadId: number;
+      readonly kind: "over" | "in" | "out";
+      readonly granularity?: DebugProtocol.SteppingGranularity;
+    };
+    body: undefined;
+  };
+  readonly "minvisor/timeline": { arguments: object; body: TimelineBody };
+  readonly "minvisor/allowFork": { arguments: object; body: undefined };
   readonly "minvisor/status": { arguments: object; body: MachineStatus };
 }
 

@@ -1,8 +1,10 @@
 /** Registers of a world by name: the CPU's own, the guest's in its VMCB, or the host's at VMRUN. */
 import {
+  type Changes,
   CPU_FIELDS,
   type CpuState,
   type ExtendedRegister,
+  encodeVmcbField,
   type FieldName,
   GENERAL_REGISTERS,
   type GeneralRegister,
@@ -10,6 +12,7 @@ import {
   type Machine,
   SEGMENT_REGISTERS,
   setRflags,
+  VMCB_FIELDS,
   type VmcbSegment,
   VmcbView,
 } from "../emulator/index.ts";
@@ -54,7 +57,7 @@ function extendedRegister(state: CpuState, name: string): ExtendedRegister | und
 }
 
 /** As instructions leave them: writing mm sets sign and exponent to all ones (APM volume 1, 5.5). */
-function setUnitRegister({ state, cpu }: Machine, name: string, value: bigint): boolean {
+function setUnitRegister({ state }: Machine, name: string, value: bigint): boolean {
   const extended = extendedRegister(state, name);
   if (extended !== undefined) {
     extended.significand = BigInt.asUintN(64, value);
@@ -64,13 +67,21 @@ function setUnitRegister({ state, cpu }: Machine, name: string, value: bigint): 
   else if (isOf(UNIT_WORDS, name))
     state[name] = Number(BigInt.asUintN(name === "mxcsr" ? 32 : 16, value));
   else return false;
-  cpu.deriveMode();
   return true;
 }
 
 /** The CPU's registers as they are now. Setting rip or a flag takes effect at the next step. */
-export function liveRegisters(machine: Machine): RegisterFile {
+export function liveRegisters(machine: Machine, changes: Changes = machine): RegisterFile {
   const { state } = machine;
+  const setNow = (name: string, value: bigint): boolean => {
+    if (isGeneral(name)) state[name] = BigInt.asUintN(64, value);
+    else if (name === "rip") state.rip = BigInt.asUintN(64, value);
+    else if (name === "rflags") setRflags(state, value);
+    else if (isOf(CONTROL, name) || isOf(DEBUG, name)) state[name] = BigInt.asUintN(64, value);
+    else if (isVector(name)) state[name] = BigInt.asUintN(128, value);
+    else return setUnitRegister(machine, name, value);
+    return true;
+  };
   return {
     get(name) {
       if (isGeneral(name)) return state[name];
@@ -85,18 +96,11 @@ export function liveRegisters(machine: Machine): RegisterFile {
       return name.startsWith("mm") ? significand : (BigInt(signExponent) << 64n) | significand;
     },
     set(name, value) {
-      if (isGeneral(name)) state[name] = BigInt.asUintN(64, value);
-      else if (name === "rip") {
-        state.rip = BigInt.asUintN(64, value);
-        state.nextRip = state.rip;
-      } else if (name === "rflags") setRflags(state, value);
-      else if (isOf(CONTROL, name) || isOf(DEBUG, name)) {
-        state[name] = BigInt.asUintN(64, value);
-        machine.cpu.mmu.flushAll();
-        machine.cpu.deriveMode();
-      } else if (isVector(name)) state[name] = BigInt.asUintN(128, value);
-      else return setUnitRegister(machine, name, value);
-      return true;
+      let isSet = false;
+      changes.edit(() => {
+        isSet = setNow(name, value);
+      });
+      return isSet;
     },
     segment: (name) => (isOf(ALL_SEGMENTS, name) ? state[name] : undefined),
   };
@@ -140,13 +144,19 @@ export function copiedRegisters(copy: VmcbCopy): RegisterFile {
   };
 }
 
-function savedRegisters(area: VmcbView, others: ReadonlyMap<string, bigint>): RegisterFile {
+function savedRegisters(
+  area: VmcbView,
+  others: ReadonlyMap<string, bigint>,
+  changes: Changes,
+): RegisterFile {
   const saved = copiedRegisters(area);
   return {
     get: (name) => saved.get(name) ?? others.get(name),
     set(name, value) {
       if (!(name in SAVED)) return false;
-      area.write(SAVED[name as keyof typeof SAVED], BigInt.asUintN(64, value));
+      const field = SAVED[name as keyof typeof SAVED];
+      const bytes = encodeVmcbField(field, BigInt.asUintN(64, value));
+      changes.enter({ kind: "memory", address: area.address + VMCB_FIELDS[field].offset, bytes });
       return true;
     },
     segment: saved.segment,
@@ -162,9 +172,10 @@ export function exitedGuestRegisters(
   vmcb: VmcbView,
   exit: ExitRecord | undefined,
   live: RegisterFile | undefined,
+  changes: Changes,
 ): RegisterFile {
   const others = exit?.vmcb === vmcb.address ? exit.registers : new Map<string, bigint>();
-  const saved = savedRegisters(vmcb, others);
+  const saved = savedRegisters(vmcb, others, changes);
   if (live === undefined) return saved;
   return {
     get: (name) => (name in SAVED ? saved : live).get(name),
@@ -174,9 +185,9 @@ export function exitedGuestRegisters(
 }
 
 /** The host while the guest runs: what VMRUN saved; general registers but RAX and RSP are lost. */
-export function suspendedHostRegisters(machine: Machine): RegisterFile {
+export function suspendedHostRegisters(machine: Machine, changes: Changes): RegisterFile {
   const { state, memory } = machine;
-  return savedRegisters(new VmcbView(memory, Number(state.vmHsavePa)), new Map());
+  return savedRegisters(new VmcbView(memory, Number(state.vmHsavePa)), new Map(), changes);
 }
 
 const ATTRIBUTE_LONG = 1 << 9;

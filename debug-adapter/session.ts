@@ -6,7 +6,7 @@ import { Breakpoints } from "./breakpoints.ts";
 import { ConsoleOutput } from "./console.ts";
 import { type Context, type Loaded, type SessionEvents, stoppedIn, THREAD } from "./context.ts";
 import type { Debuggee } from "./debuggee.ts";
-import { Execution, type Goal, type Stop } from "./execution.ts";
+import { Execution, type Goal, type Journey, type Stop } from "./execution.ts";
 import { InvariantWatch } from "./invariant-watch.ts";
 import { OutputPace } from "./output-pace.ts";
 import { CancelledError, Progress } from "./progress.ts";
@@ -165,7 +165,7 @@ export class DebugSession implements Context {
     this.stepPolicy = stepPolicy;
     this.console = new ConsoleOutput(
       this.services,
-      debuggee.machine,
+      debuggee,
       {
         text: (port, text) => this.emit("minvisor/console", { port, text }),
         output: (output) => this.emit("output", { category: "stdout", output }),
@@ -179,7 +179,7 @@ export class DebugSession implements Context {
       ended: (result) => this.ended(result),
       failed: (caught) => this.failed(caught),
     });
-    const opcodes = new UndefinedOpcodes(debuggee.machine, (text) =>
+    const opcodes = new UndefinedOpcodes(debuggee, (text) =>
       this.emit("output", { category: "important", output: `${text}\n` }),
     );
     const watch = new InvariantWatch(this.services, plan, debuggee, {
@@ -194,6 +194,7 @@ export class DebugSession implements Context {
     this.loaded = { plan, debuggee, execution, invariants: () => watch.status(), opcodes };
     this.hasTerminated = false;
     this.breakpoints.attach(debuggee);
+    if (debuggee.timeline) debuggee.timeline.onWentBack = () => this.breakpoints.wentBack();
     const { kernel } = debuggee;
     if (kernel) {
       kernel.tell = (text) => this.emit("output", { category: "console", output: `${text}\n` });
@@ -244,6 +245,11 @@ export class DebugSession implements Context {
   resume(goal: Goal): void {
     this.forget();
     this.loaded?.execution.resume(goal);
+  }
+
+  travel(journey: Journey): void {
+    this.forget();
+    this.loaded?.execution.travel(journey);
   }
 
   stopped(stop: Stop): void {

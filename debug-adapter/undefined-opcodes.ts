@@ -1,5 +1,5 @@
 /** Counts the opcodes that the machine answered with #UD because it has no row for them, and says so once each. */
-import type { Machine } from "../emulator/index.ts";
+import type { Debuggee } from "./debuggee.ts";
 import { hex } from "./text.ts";
 
 /** Bytes that tell one from another: prefixes, opcode and ModRM. */
@@ -14,11 +14,15 @@ export class UndefinedOpcodes {
   /** Stops to count and to tell. */
   readonly dispose: () => void;
 
-  constructor(machine: Machine, tell: (text: string) => void) {
+  constructor(
+    { machine, timeline }: Pick<Debuggee, "machine" | "timeline">,
+    tell: (text: string) => void,
+  ) {
     this.dispose = machine.observe({
       name: "undefined opcodes",
       on: {
         unimplemented: ({ rip, bytes }) => {
+          if (timeline?.isRepeating) return undefined;
           const opcode = Array.from(bytes.slice(0, OPCODE_BYTES), (byte) =>
             byte.toString(16).padStart(2, "0"),
           ).join(" ");

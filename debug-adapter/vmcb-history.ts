@@ -1,5 +1,6 @@
 /** What each VMCB held when its guest was last entered and last left, to show what changed since. */
 import {
+  type Follower,
   type Machine,
   VMCB_FIELDS,
   type VmcbFieldName,
@@ -37,6 +38,13 @@ class Copy implements VmcbCopy {
   read<N extends VmcbFieldName>(name: N): VmcbValue<N> {
     return vmcbFieldOf(this.view, name);
   }
+
+  same(): Copy {
+    const other = new Copy();
+    other.bytes.set(this.bytes);
+    other.isMade = this.isMade;
+    return other;
+  }
 }
 
 interface Copies {
@@ -44,9 +52,14 @@ interface Copies {
   readonly left: Copy;
 }
 
-export class VmcbHistory {
+const sameOf = ([vmcb, { entered, left }]: [number, Copies]): [number, Copies] => [
+  vmcb,
+  { entered: entered.same(), left: left.same() },
+];
+
+export class VmcbHistory implements Follower {
   private readonly machine: Machine;
-  private readonly copies = new Map<number, Copies>();
+  private copies = new Map<number, Copies>();
 
   constructor(machine: Machine) {
     this.machine = machine;
@@ -72,6 +85,14 @@ export class VmcbHistory {
   atExit(vmcb: number): VmcbCopy | undefined {
     const copy = this.copies.get(vmcb)?.left;
     return copy?.isMade ? copy : undefined;
+  }
+
+  save(): unknown {
+    return [...this.copies].map(sameOf);
+  }
+
+  restore(saved: unknown): void {
+    this.copies = new Map((saved as [number, Copies][]).map(sameOf));
   }
 
   private of(vmcb: number): Copies {

@@ -6,7 +6,7 @@
  * with one clear sentence; reading never throws and never changes the machine.
  */
 export type { DeviceRegisters } from "./devices/device.ts";
-export type { Input } from "./inputs.ts";
+export type { Changes, Input } from "./inputs.ts";
 export { CONDITIONS } from "./instructions/context.ts";
 export type { BootImage, ImageFile, LoadOptions, ModuleFile } from "./loader/boot-image.ts";
 export { LoadError } from "./loader/load-error.ts";
@@ -103,7 +103,11 @@ export { EXCEPTIONS, type ExceptionName, exceptionName, GuestFault } from "./sys
 export { MSRS, unknownMsrAccesses, writeMsr } from "./system/msrs.ts";
 export type { LoggedInput } from "./time/input-log.ts";
 export { compareInstants, type Instant, RESET } from "./time/instant.ts";
-export { ExitLedger, type ExitRow, exitRow } from "./time/ledger.ts";
+export {
+  ExitLedger,
+  type ExitRow,
+  exitRow,
+} from "./time/ledger.ts";
 export { LedgerTable } from "./time/ledger-columns.ts";
 export {
   type ExitGroup,
@@ -119,5 +123,11 @@ export type { RecordingConfiguration } from "./time/recording-parts.ts";
 export { machineOf, replayChecked, timelineOf } from "./time/recording-replay.ts";
 export { Recorder, type RecorderOptions } from "./time/recording-writer.ts";
 export type { Follower } from "./time/snapshot-store.ts";
-export { DivergedError, type Met, type SeekProgress, Timeline } from "./time/timeline.ts";
+export {
+  DivergedError,
+  type Met,
+  PastError,
+  type SeekProgress,
+  Timeline,
+} from "./time/timeline.ts";
 export { MACHINE_VERSION } from "./version.ts";

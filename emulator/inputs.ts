@@ -1,5 +1,6 @@
 /** Everything that enters a machine from outside: with the image, all that a run depends on. */
 import type { Machine } from "./machine.ts";
+import type { CpuState } from "./state/cpu-state.ts";
 
 export type Input =
   /** Bytes for the receiver of COM1 (0) or COM2 (1). */
@@ -8,6 +9,13 @@ export type Input =
   | { readonly kind: "memory"; readonly address: number; readonly bytes: Uint8Array }
   /** CPU state that the debugger changed: bytes at offsets of the state as saved. */
   | { readonly kind: "cpu"; readonly runs: readonly StateRun[] };
+
+/** Whoever lets a debugger change a machine. */
+export interface Changes {
+  enter(input: Input): void;
+  /** Lets `change` set CPU state as a debugger does. */
+  edit(change: (state: CpuState) => void): void;
+}
 
 export interface StateRun {
   readonly offset: number;

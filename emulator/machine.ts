@@ -3,7 +3,7 @@
 import { CpuCore } from "./cpu-core.ts";
 import type { DeviceState } from "./devices/device.ts";
 import type { Tier } from "./engine.ts";
-import { differences, ENTER, type Input } from "./inputs.ts";
+import { type Changes, differences, ENTER, type Input } from "./inputs.ts";
 import { ROWS } from "./instructions/index.ts";
 import { hotForms } from "./interpreter/hot-forms.ts";
 import type { BootImage, MemoryWrite, SegmentState } from "./loader/boot-image.ts";
@@ -86,7 +86,7 @@ const SHADOW_END = 0x10_0000;
 const RFLAGS_TF = 1n << BigInt(Flag.TF);
 const RFLAGS_RF = 0x1_0000n;
 
-export class Machine {
+export class Machine implements Changes {
   constructor(options: MachineOptions) {
     const { ramBytes } = options;
     if (ramBytes % PAGE_SIZE !== 0 || ramBytes < 0x10_0000 || ramBytes > MAX_RAM_BYTES) {

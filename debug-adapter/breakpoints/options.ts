@@ -34,6 +34,16 @@ export class BreakpointOptions {
     this.log = isBlank(logMessage) ? undefined : parseLogMessage(logMessage);
   }
 
+  /** Whether it would stop, of what its hits do not decide: nothing is counted or logged. */
+  meets(names: () => Names): boolean {
+    if (this.log !== undefined) return false;
+    try {
+      return this.condition === undefined || isTrue(this.condition(names()));
+    } catch {
+      return true;
+    }
+  }
+
   /** Counts the hit where the condition holds. */
   reach(names: () => Names): Outcome {
     try {

@@ -19,6 +19,7 @@ export class Placement {
   private byLinear = new Map<bigint, { place: LinearPlace; breakpoint: Breakpoint }[]>();
   private byPhysical = new Map<number, { place: PhysicalPlace; breakpoint: Breakpoint }[]>();
   private readonly armed = new Map<Trigger, Armed>();
+  private reach: Reach = () => undefined;
 
   constructor(debuggee: Debuggee, presence: ImagePresence) {
     this.debuggee = debuggee;
@@ -42,10 +43,11 @@ export class Placement {
     for (const at of missing(this.byPhysical, physical)) engine.removePhysicalBreakpoint(at);
     this.byLinear = linear;
     this.byPhysical = physical;
-    this.arm(breakpoints, reach);
+    this.reach = reach;
+    this.arm(breakpoints);
   }
 
-  private arm(breakpoints: readonly Breakpoint[], reach: Reach): void {
+  private arm(breakpoints: readonly Breakpoint[]): void {
     const wanted = new Map(
       breakpoints.flatMap((each) =>
         each.trigger && each.state === "verified" ? [[each.trigger, each] as const] : [],
@@ -62,15 +64,27 @@ export class Placement {
         known.breakpoint = breakpoint;
         continue;
       }
-      const made: Armed = {
-        breakpoint,
-        release: trigger.arm(
-          this.debuggee,
-          (hit) => reach(made.breakpoint, hit),
-          () => made.breakpoint.options?.hits ?? 0,
-        ),
-      };
-      this.armed.set(trigger, made);
+      this.armOne(trigger, breakpoint);
+    }
+  }
+
+  private armOne(trigger: Trigger, breakpoint: Breakpoint): void {
+    const armed: Armed = {
+      breakpoint,
+      release: trigger.arm(
+        this.debuggee,
+        (hit) => this.reach(armed.breakpoint, hit),
+        () => armed.breakpoint.options?.hits ?? 0,
+      ),
+    };
+    this.armed.set(trigger, armed);
+  }
+
+  /** Arms all triggers anew, at the machine's present state. */
+  rearm(): void {
+    for (const [trigger, { breakpoint, release }] of [...this.armed]) {
+      release();
+      this.armOne(trigger, breakpoint);
     }
   }
 

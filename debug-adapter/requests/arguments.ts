@@ -78,6 +78,9 @@ export const ARGUMENTS: { readonly [R in RequestName]: Entries<Requests[R]["argu
   next: { ...thread, granularity },
   stepIn: { ...thread, granularity, targetId: maybe(whole) },
   stepOut: { ...thread, granularity },
+  stepBack: { ...thread, granularity },
+  reverseContinue: thread,
+  restartFrame: { frameId: whole },
   stepInTargets: { frameId: whole },
   gotoTargets: { source, line: whole, column: maybe(whole) },
   goto: { threadId: whole, targetId: whole },
@@ -202,6 +205,14 @@ export const ARGUMENTS: { readonly [R in RequestName]: Entries<Requests[R]["argu
   "minvisor/exits": {},
   "minvisor/setNumberFormat": { format: oneOf("hexadecimal", "decimal") },
   "minvisor/setStepPolicy": { policy: oneOf(...STEP_POLICIES) },
+  "minvisor/seek": {
+    icount: maybe(whole),
+    exit: maybe(whole),
+    to: maybe(oneOf("start", "end", "previousExit")),
+  },
+  "minvisor/reverse": { threadId: whole, kind: oneOf("over", "in", "out"), granularity },
+  "minvisor/timeline": {},
+  "minvisor/allowFork": {},
   "minvisor/status": {},
 };
 

@@ -9,7 +9,7 @@ export const customRequests: Handlers<
     const { debuggee, execution } = loadedIn(context);
     const { port, text } = args;
     const index = port === "com1" ? 0 : 1;
-    debuggee.machine.platform.serialInput(index, new TextEncoder().encode(text));
+    debuggee.changes.enter({ kind: "serial", port: index, bytes: new TextEncoder().encode(text) });
     execution.wake();
     return {};
   },

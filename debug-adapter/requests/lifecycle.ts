@@ -85,6 +85,8 @@ const CAPABILITIES: DP.Capabilities = {
   supportsWriteMemoryRequest: true,
   supportsDisassembleRequest: true,
   supportsCancelRequest: true,
+  supportsStepBack: true,
+  supportsRestartFrame: true,
   supportsANSIStyling: true,
   supportedChecksumAlgorithms: ["SHA256"],
   additionalModuleColumns: MODULE_COLUMNS,

@@ -54,7 +54,7 @@ function stackFrame(
     ...(frame.certainty === "scanned" ? { presentationHint: "subtle" as const } : {}),
     line: location === undefined ? 0 : location.line - lineBase,
     column: location === undefined ? 0 : Math.max(location.column, 1) - (columnsStartAt1 ? 0 : 1),
-    canRestart: false,
+    canRestart: debuggee.timeline !== undefined,
     ...pointer,
     ...(location === undefined ? {} : { source: sourceOf(location.path) }),
     ...(frame.image === undefined ? {} : { moduleId: frame.image.path }),

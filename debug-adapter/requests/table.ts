@@ -10,6 +10,7 @@ import { lifecycleRequests } from "./lifecycle.ts";
 import { memoryRequests } from "./memory.ts";
 import { sourceRequests } from "./sources.ts";
 import { stackRequests } from "./stack.ts";
+import { timeRequests } from "./time.ts";
 import type { RequestName, RequestTable } from "./types.ts";
 import { variableRequests } from "./variables.ts";
 
@@ -25,6 +26,7 @@ export const REQUESTS: RequestTable = {
   ...evaluateRequests,
   ...memoryRequests,
   ...addressRequests,
+  ...timeRequests,
   ...customRequests,
 };
 

@@ -12,6 +12,9 @@ export interface Requests extends CustomRequests {
   readonly terminate: { arguments: DP.TerminateArguments; body: undefined };
   readonly cancel: { arguments: DP.CancelArguments; body: undefined };
   readonly threads: { arguments: object; body: DP.ThreadsResponse["body"] };
+  readonly stepBack: { arguments: DP.StepBackArguments; body: undefined };
+  readonly reverseContinue: { arguments: DP.ReverseContinueArguments; body: undefined };
+  readonly restartFrame: { arguments: DP.RestartFrameArguments; body: undefined };
   readonly continue: { arguments: DP.ContinueArguments; body: DP.ContinueResponse["body"] };
   readonly pause: { arguments: DP.PauseArguments; body: undefined };
   readonly next: { arguments: DP.NextArguments; body: undefined };

@@ -53,13 +53,22 @@ function identity(address: bigint): Translation {
   };
 }
 
+/** Writes bytes of one page of host-physical memory; returns how many from the start could be written. */
+export type PhysicalWrite = (address: number, bytes: Uint8Array) => number;
+
 /** Reads and writes by address space; nothing it does is visible to the machine but a poke's bytes. */
 export class DebugMemory {
   readonly #memory: MachineMemory;
+  readonly #write: PhysicalWrite;
   readonly #translator: Translator;
 
-  constructor(memory: MachineMemory) {
+  /** `write` is how a poke's bytes get to physical memory. */
+  constructor(
+    memory: MachineMemory,
+    write: PhysicalWrite = (address, bytes) => memory.poke(address, bytes),
+  ) {
     this.#memory = memory;
+    this.#write = write;
     this.#translator = new Translator(memory);
   }
 
@@ -139,7 +148,7 @@ export class DebugMemory {
   /** Writes RAM whatever its protection; returns how many bytes were writable from the start. */
   poke(space: AddressSpace, address: bigint, bytes: Uint8Array, worlds: Worlds): number {
     return this.#eachPage(space, address, bytes.length, worlds, (physical, at, count) =>
-      this.#memory.poke(physical, bytes.subarray(at, at + count)),
+      this.#write(physical, bytes.subarray(at, at + count)),
     );
   }
 

@@ -62,9 +62,9 @@ export class LedgerTable {
     return this.all;
   }
 
-  /** The chunk of a row; its index there is `row % CHUNK_ROWS`. */
+  /** The chunk of a row in memory; its index there is `row % CHUNK_ROWS`. */
   chunkOf(row: number): LedgerChunk {
-    if (row < 0 || row >= this.count) throw new Error(`The ledger has no row ${row}`);
+    if (row < 0 || row >= this.made) throw new Error(`The ledger has no row ${row}`);
     return this.all[Math.floor(row / CHUNK_ROWS)] as LedgerChunk;
   }
 

@@ -1,7 +1,9 @@
 /** A machine with its past: runs on, goes back, and comes again to any instant of its run. */
+import type { Changes, Input } from "../inputs.ts";
 import type { Machine, RunLimits, RunResult } from "../machine.ts";
+import type { CpuState } from "../state/cpu-state.ts";
 import { InputLog, type LoggedInput } from "./input-log.ts";
-import { compareInstants, type Instant } from "./instant.ts";
+import { compareInstants, type Instant, RESET } from "./instant.ts";
 import { type Follower, SnapshotStore, type StoredSnapshot } from "./snapshot-store.ts";
 
 export interface TimelineOptions {
@@ -31,9 +33,17 @@ export interface Met<T> {
 /** The replay did not do what the run did: the machine or its image is another one. */
 export class DivergedError extends Error {}
 
-const PIECE = 2_000_000;
+/** Something new was to happen in the past. */
+export class PastError extends Error {
+  constructor() {
+    super("This is the past: a change here starts another future, which has to be allowed first");
+  }
+}
 
-export class Timeline {
+const PIECE = 2_000_000;
+const CRAWL_PIECE = 500;
+
+export class Timeline implements Changes {
   readonly machine: Machine;
   readonly snapshots: SnapshotStore;
   readonly inputs = new InputLog();
@@ -44,7 +54,14 @@ export class Timeline {
   /** The furthest instant of this timeline; the machine is in its past where it is before it. */
   private end: Instant;
   private nextInput = 0;
-  private replaying = false;
+  /** What enters now is what entered then. */
+  private isReentering = false;
+  /** The machine does again what it did, for a seek or a search: nobody else need know. */
+  isReplaying = false;
+  /** Whether something new may happen in the past; what followed there is then cut off. */
+  mayFork = false;
+  /** After the machine was put back to a snapshot. */
+  onWentBack: () => void = () => {};
 
   /** The machine stands at its reset: what it did before cannot be had again. */
   constructor(machine: Machine, options: TimelineOptions = {}) {
@@ -60,7 +77,7 @@ export class Timeline {
       name: "timeline",
       on: {
         input: ({ input }) => {
-          if (this.replaying) return undefined;
+          if (this.isReentering) return undefined;
           this.fork();
           this.inputs.add(this.machine.instant, input);
           this.nextInput = this.inputs.all.length;
@@ -76,6 +93,26 @@ export class Timeline {
 
   get isInPast(): boolean {
     return compareInstants(this.machine.instant, this.end) < 0;
+  }
+
+  /** What happens now has happened before. */
+  get isRepeating(): boolean {
+    return this.isReplaying || this.isInPast;
+  }
+
+  /** Throws a PastError in the past, unless a fork is allowed. */
+  enter(input: Input): void {
+    this.checkFork();
+    this.machine.enter(input);
+  }
+
+  edit(change: (state: CpuState) => void): void {
+    this.checkFork();
+    this.machine.edit(change);
+  }
+
+  private checkFork(): void {
+    if (this.isInPast && !this.mayFork) throw new PastError();
   }
 
   get endOfTime(): Instant {
@@ -121,11 +158,11 @@ export class Timeline {
       const next = this.inputs.all[this.nextInput];
       if (next === undefined || compareInstants(next.at, this.machine.instant) > 0) return;
       this.nextInput++;
-      this.replaying = true;
+      this.isReentering = true;
       try {
         this.machine.enter(next.input);
       } finally {
-        this.replaying = false;
+        this.isReentering = false;
       }
     }
   }
@@ -137,6 +174,7 @@ export class Timeline {
     this.inputs.cut(this.nextInput);
     this.snapshots.cut(instant);
     this.end = instant;
+    this.mayFork = false;
   }
 
   /** Takes a snapshot here. */
@@ -155,8 +193,40 @@ export class Timeline {
     const from = this.snapshots.upTo(to);
     const here = machine.instant;
     const isNearer = compareInstants(here, to) <= 0 && compareInstants(here, from.snapshot) >= 0;
-    if (!isNearer) this.goBack(from);
-    yield* this.replay(to);
+    this.isReplaying = true;
+    try {
+      if (!isNearer) this.goBack(from);
+      yield* this.replay(to);
+    } finally {
+      this.isReplaying = false;
+    }
+  }
+
+  /** Goes to the first instant at which so many instructions had retired. */
+  *seekIcount(icount: number): Generator<SeekProgress, void> {
+    if (icount <= 0) yield* this.seek(RESET);
+    else yield* this.seek({ icount, idleTicks: Number.NEGATIVE_INFINITY, events: 0 });
+  }
+
+  /** From the present on one thing at a time; `look` is called at each instant before `to`. */
+  *crawl(to: Instant, look: () => void): Generator<SeekProgress, void> {
+    const { machine } = this;
+    const start = machine.icount;
+    const stop = this.stopAtEachEvent();
+    this.isReplaying = true;
+    try {
+      for (let count = 1; compareInstants(machine.instant, to) < 0; count++) {
+        look();
+        this.enterWhatIsDue();
+        const idleTicks = to.idleTicks - machine.instant.idleTicks;
+        machine.run({ instructions: 1, idleTicks, passBreakpoint: true });
+        if (count % CRAWL_PIECE !== 0) continue;
+        yield { done: machine.icount - start, total: to.icount - start };
+      }
+    } finally {
+      this.isReplaying = false;
+      stop();
+    }
   }
 
   /**
@@ -166,6 +236,18 @@ export class Timeline {
    */
   *last<T>(before: Instant, met: () => T | undefined): Generator<SeekProgress, Met<T> | undefined> {
     this.end = this.endOfTime;
+    this.isReplaying = true;
+    try {
+      return yield* this.searchBack(before, met);
+    } finally {
+      this.isReplaying = false;
+    }
+  }
+
+  private *searchBack<T>(
+    before: Instant,
+    met: () => T | undefined,
+  ): Generator<SeekProgress, Met<T> | undefined> {
     let end = before;
     for (;;) {
       const from = this.snapshots.before(end);
@@ -206,7 +288,8 @@ export class Timeline {
       told = machine.icount;
       yield { done: told - start, total };
     }
-    if (compareInstants(machine.instant, to) > 0) throw new DivergedError(diverged(to));
+    const isAnyOf = to.idleTicks === Number.NEGATIVE_INFINITY && machine.icount === to.icount;
+    if (compareInstants(machine.instant, to) > 0 && !isAnyOf) throw new DivergedError(diverged(to));
   }
 
   /** One piece of a replay, at most up to `to`; `pass` runs past a breakpoint that stopped it here. */
@@ -240,6 +323,7 @@ export class Timeline {
     this.followers.forEach((follower, i) => {
       follower.restore(to.followers[i]);
     });
+    this.onWentBack();
   }
 }
 

@@ -109,7 +109,12 @@ export function idle(pairs: number): Promise<Comparison> {
   const image = linuxImage(linuxFiles(process.cwd()));
   const debugged = async (): Promise<number> => {
     const client = new InProcessSession();
-    await client.begin({ ...LINUX, serial: [null, null], stopOnEntry: true });
+    await client.begin({
+      ...LINUX,
+      serial: [null, null],
+      recording: false,
+      stopOnEntry: true,
+    });
     await client.ask("setExceptionBreakpoints", { filters: ["shutdown", "invariant"] });
     const entry = client.next("stopped");
     await client.ask("configurationDone");

@@ -90,7 +90,7 @@ export class AdapterClient extends DebugClient {
     const stop = this.stops.shift();
     if (stop) return Promise.resolve(stop);
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error("no stopped event came")), 30_000);
+      const timer = setTimeout(() => reject(new Error("no stopped event came")), 120_000);
       this.waiting.push((body) => {
         clearTimeout(timer);
         resolve(body);

@@ -9,6 +9,7 @@ function normalised(text: string): string {
     .replace(/0x10[0-9a-f]{6}\b/g, "<minvisor>")
     .replace(/("checksum":")[0-9a-f]{64}/g, "$1<SHA-256>")
     .replace(/("?icount"?(?:",)?[:=] *"?)\d+/g, "$1<icount>")
+    .replace(/(endIcount|snapshotBytes): \d+/g, "$1: <number>")
     .replace(/^(<- ticks: )\d+/gm, "$1<ticks>")
     .replace(/("name":"icount",[^}]*},"value":")\d+/g, "$1<icount>");
 }

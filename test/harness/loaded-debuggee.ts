@@ -41,6 +41,7 @@ export class Runner {
       services,
       debuggee,
       {
+        isSearching: false,
         onExecute: nothing,
         onExit: nothing,
         onShutdown: nothing,

@@ -27,9 +27,9 @@ const CAPABILITIES: { readonly [N in keyof Required<DP.Capabilities>]: Row } = {
   supportsHitConditionalBreakpoints: { use: [VSCODE, 'hitCondition: "2"'] },
   supportsEvaluateForHovers: { use: [VSCODE, '"hover"'] },
   exceptionBreakpointFilters: { use: [VSCODE, 'filterId: "exit:MSR"'] },
-  supportsStepBack: { without: "no time travel yet" },
+  supportsStepBack: { use: ["time-travel/transcript.test.ts", '"stepBack"', '"reverseContinue"'] },
   supportsSetVariable: { use: ["session.test.ts", "setVariableRequest"] },
-  supportsRestartFrame: { without: "no time travel yet" },
+  supportsRestartFrame: { use: ["time-travel/transcript.test.ts", '"restartFrame"'] },
   supportsGotoTargetsRequest: { use: ["stepping-requests.test.ts", '"gotoTargets"', '"goto"'] },
   supportsStepInTargetsRequest: { use: ["stepping-requests.test.ts", '"stepInTargets"'] },
   supportsCompletionsRequest: { use: [VSCODE, '"completions"'] },
@@ -84,14 +84,14 @@ async function advertised(port?: number): Promise<DP.Capabilities> {
 const isThere = (value: unknown): boolean =>
   Array.isArray(value) ? value.length > 0 : value === true;
 
-test("39 of the 42 capabilities, one of them of servers only, and no other name", async () => {
+test("41 of the 42 capabilities, one of them of servers only, and no other name", async () => {
   const port = await new Promise<number>((resolve, reject) => {
     runAdapter({ port: 0, onListening: resolve }).catch(reject);
   });
   const [own, server] = [await advertised(), await advertised(port)];
   const wanted = NAMES.filter((name) => CAPABILITIES[name].use !== undefined);
   expect(NAMES.length).toBe(42);
-  expect(wanted.length).toBe(39);
+  expect(wanted.length).toBe(41);
   const there = (body: object) =>
     Object.entries(body).flatMap(([name, value]) => (isThere(value) ? [name] : []));
   expect(there(server).sort()).toEqual([...wanted].sort());

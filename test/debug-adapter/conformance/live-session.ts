@@ -20,6 +20,9 @@ export const LEAST_ARGUMENTS: { readonly [R in RequestName]: object } = {
   next: { threadId: 1 },
   stepIn: { threadId: 1 },
   stepOut: { threadId: 1 },
+  stepBack: { threadId: 1 },
+  reverseContinue: { threadId: 1 },
+  restartFrame: { frameId: 1 },
   stepInTargets: { frameId: 1 },
   gotoTargets: { source: { path: inRepository("minvisor/exit.c") }, line: 60 },
   goto: { threadId: 1, targetId: 1 },
@@ -54,6 +57,10 @@ export const LEAST_ARGUMENTS: { readonly [R in RequestName]: object } = {
   "minvisor/exits": {},
   "minvisor/setNumberFormat": { format: "hexadecimal" },
   "minvisor/setStepPolicy": { policy: "sameWorld" },
+  "minvisor/seek": { to: "start" },
+  "minvisor/reverse": { threadId: 1, kind: "over" },
+  "minvisor/timeline": {},
+  "minvisor/allowFork": {},
   "minvisor/status": {},
 };
 

@@ -1,0 +1,158 @@
+/** Requests that go through the past. */
+import type { Timeline } from "../../emulator/index.ts";
+import { type Context, checkThread, stoppedIn } from "../context.ts";
+import type { Debuggee } from "../debuggee.ts";
+import type { Journey } from "../execution.ts";
+import type { DebugProtocol as DP, SeekArguments } from "../protocol.ts";
+import { codeBits } from "../register-file.ts";
+import { type CodeFrame, worldFrames } from "../stack.ts";
+import { UserError } from "../text.ts";
+import { BackStepper } from "../time-travel/back-stepper.ts";
+import {
+  exitInstant,
+  frameEntry,
+  goTo,
+  outOf,
+  previousExit,
+  restartFrame,
+  restartGuest,
+  reverseContinue,
+  seekEnd,
+  seekIcount,
+  stepBack,
+} from "../time-travel/journeys.ts";
+import { frameOf } from "./stack.ts";
+import type { Handlers } from "./types.ts";
+
+/** More source frames than a machine frame ever has. */
+const MOST_INLINED = 100;
+
+interface Recorded {
+  readonly debuggee: Debuggee;
+  readonly timeline: Timeline;
+}
+
+/** The stopped machine with its past. Throws a UserError where it is not recorded. */
+function recordedIn(context: Context): Recorded {
+  const { debuggee } = stoppedIn(context);
+  const { timeline } = debuggee;
+  if (timeline === undefined) {
+    throw new UserError(
+      'This session does not record: set "recording" to true in the launch configuration to go back.',
+    );
+  }
+  return { debuggee, timeline };
+}
+
+function travel(context: Context, journey: Journey): undefined {
+  context.afterResponse(() => context.travel(journey));
+  return undefined;
+}
+
+function back(
+  context: Context,
+  kind: "over" | "in",
+  given: DP.SteppingGranularity | undefined,
+): undefined {
+  const { debuggee, timeline } = recordedIn(context);
+  const granularity = given === "instruction" ? "instruction" : "line";
+  const { disassembler } = context.services;
+  const request = { kind, granularity, policy: context.stepPolicy } as const;
+  return travel(
+    context,
+    stepBack(timeline, new BackStepper(debuggee, timeline, disassembler, request)),
+  );
+}
+
+/** Back to the call of the innermost frame, or to a guest's VMRUN. */
+function backOut(context: Context): undefined {
+  const { debuggee, timeline } = recordedIn(context);
+  const innermost = context.stack().at(0);
+  if (innermost?.kind !== "code") throw new UserError("There is no frame to go out of.");
+  const bytes = codeBits(innermost.registers) / 8;
+  const place = frameEntry(debuggee, innermost, bytes);
+  const { disassembler } = context.services;
+  const request = { kind: "over", granularity: "line", policy: context.stepPolicy } as const;
+  const stepper = () => new BackStepper(debuggee, timeline, disassembler, request);
+  return travel(context, outOf(debuggee, timeline, place, stepper));
+}
+
+/** Is the frame the outermost of its world? */
+function isOutermost(debuggee: Debuggee, { world, depth }: CodeFrame): boolean {
+  const frames = worldFrames(debuggee, world, MOST_INLINED + depth);
+  return !frames.some((each) => each.depth > depth);
+}
+
+function seek(context: Context, { icount, exit, to }: SeekArguments): undefined {
+  const { debuggee, timeline } = recordedIn(context);
+  if (exit !== undefined) {
+    const stop = { reason: "goto", description: `Paused on exit ${exit}` } as const;
+    return travel(context, goTo(timeline, exitInstant(debuggee, exit), stop));
+  }
+  if (icount !== undefined) {
+    if (icount < 0) throw new UserError(`There is no icount ${icount}.`);
+    return travel(context, seekIcount(timeline, icount));
+  }
+  if (to === "previousExit") return travel(context, previousExit(debuggee, timeline));
+  if (to === "start") return travel(context, seekIcount(timeline, 0));
+  if (to === "end") return travel(context, seekEnd(timeline));
+  throw new UserError("minvisor/seek needs an icount, an exit, or where to go.");
+}
+
+export const timeRequests: Handlers<
+  | ("stepBack" | "reverseContinue" | "restartFrame")
+  | ("minvisor/seek" | "minvisor/reverse" | "minvisor/timeline" | "minvisor/allowFork")
+> = {
+  stepBack: (context, args) => {
+    checkThread(args.threadId);
+    // One instruction is one instruction; a line is left by the way over its calls.
+    const kind = args.granularity === "instruction" ? "in" : "over";
+    return back(context, kind, args.granularity);
+  },
+
+  reverseContinue: (context, args) => {
+    checkThread(args.threadId);
+    const { timeline } = recordedIn(context);
+    const { execution } = stoppedIn(context);
+    return travel(context, reverseContinue(timeline, execution, context.breakpoints));
+  },
+
+  restartFrame: (context, args) => {
+    const { debuggee, timeline } = recordedIn(context);
+    const frame = frameOf(context, args.frameId);
+    if (frame.kind !== "code") throw new UserError("This line of the stack is no frame.");
+    if (frame.world === "guest" && isOutermost(debuggee, frame)) {
+      return travel(context, restartGuest(debuggee, timeline));
+    }
+    const bytes = codeBits(frame.registers) / 8;
+    frameEntry(debuggee, frame, bytes);
+    return travel(context, restartFrame(debuggee, timeline, frame, bytes));
+  },
+
+  "minvisor/seek": seek,
+
+  "minvisor/reverse": (context, args) => {
+    checkThread(args.threadId);
+    return args.kind === "out" ? backOut(context) : back(context, args.kind, args.granularity);
+  },
+
+  "minvisor/timeline": (context) => {
+    const { debuggee } = stoppedIn(context);
+    const { timeline, machine, ledger } = debuggee;
+    return {
+      isRecording: timeline !== undefined,
+      isInPast: timeline?.isInPast ?? false,
+      icount: machine.icount,
+      endIcount: timeline?.endOfTime.icount ?? machine.icount,
+      exit: machine.state.exitCount,
+      exits: ledger?.table.extent ?? machine.state.exitCount,
+      snapshotBytes: timeline?.snapshots.bytes ?? 0,
+      snapshots: timeline?.snapshots.all.length ?? 0,
+    };
+  },
+
+  "minvisor/allowFork": (context) => {
+    recordedIn(context).timeline.mayFork = true;
+    return undefined;
+  },
+};

@@ -1,0 +1,216 @@
+/** Steps backwards by line or instruction: calls, interrupts and, by policy, the other world are skipped. */
+import type { Instant, SeekProgress, Timeline } from "../../emulator/index.ts";
+import type { Debuggee } from "../debuggee.ts";
+import type { StepPolicy } from "../protocol.ts";
+import type { CodeBits, DecodedInstruction, Disassembler } from "../services.ts";
+import { type StepLine, StepLines } from "../stepping/step-lines.ts";
+import { type Step, StepsBefore, stepHere } from "./steps-before.ts";
+
+export interface BackStepRequest {
+  readonly kind: "in" | "over";
+  readonly granularity: "line" | "instruction";
+  readonly policy: StepPolicy;
+}
+
+type Search<T> = Generator<SeekProgress, T>;
+
+const MAX_INSTRUCTION = 15;
+/** A call is at most this long, and at least two bytes. */
+const LONGEST_CALL = 7;
+/** RET n takes at most so much more than the call left. */
+const MOST_POPPED = 0x1000n;
+
+export class BackStepper {
+  private readonly debuggee: Debuggee;
+  private readonly timeline: Timeline;
+  private readonly disassembler: Disassembler;
+  private readonly request: BackStepRequest;
+  private readonly start: Step;
+  private readonly lines: StepLines;
+  private readonly before: StepsBefore;
+  private readonly bits: CodeBits;
+  private readonly decoded = new Map<bigint, DecodedInstruction | undefined>();
+
+  constructor(
+    debuggee: Debuggee,
+    timeline: Timeline,
+    disassembler: Disassembler,
+    request: BackStepRequest,
+  ) {
+    this.debuggee = debuggee;
+    this.timeline = timeline;
+    this.disassembler = disassembler;
+    this.request = request;
+    this.start = stepHere(debuggee);
+    this.bits = debuggee.codeBits;
+    const probe = new StepLines(debuggee, this.start.world, undefined);
+    const depth = probe.depthAt(this.start.linear);
+    const flattens = request.kind === "over" && depth > 0;
+    this.lines = flattens ? new StepLines(debuggee, this.start.world, depth) : probe;
+    this.before = new StepsBefore(debuggee, timeline, this.start.at);
+  }
+
+  /** The instant to which the step leads; undefined where the run begins before it. */
+  *target(): Search<Instant | undefined> {
+    const { start, lines } = this;
+    const first = yield* this.previous(start);
+    const startLine = lines.at(start.linear);
+    if (first === undefined) return undefined;
+    if (this.request.granularity === "instruction" || startLine === undefined) return first.at;
+    let here: Step = first;
+    // Code without lines is passed by.
+    while (lines.at(here.linear) === undefined) {
+      const earlier = yield* this.previous(here);
+      if (earlier === undefined) return here.at;
+      here = earlier;
+    }
+    return yield* this.startOfLine(here);
+  }
+
+  /** Back to where the line of `here` began to run. */
+  private *startOfLine(here: Step): Search<Instant> {
+    const line = this.lines.at(here.linear) as StepLine;
+    let at = here;
+    while (!this.lines.beginsAt(at.linear)) {
+      const earlier = yield* this.previous(at);
+      const its = earlier && this.lines.at(earlier.linear);
+      if (earlier === undefined || its === undefined) break;
+      if (its.line !== line.line || its.path !== line.path || its.owner !== line.owner) break;
+      at = earlier;
+    }
+    return at.at;
+  }
+
+  /** The step before, in this world and not deeper than `step` where calls are skipped. */
+  private *previous(step: Step): Search<Step | undefined> {
+    let before = yield* this.before.take();
+    if (before === undefined) return undefined;
+    if (this.isElsewhere(before) && this.request.policy === "sameWorld") {
+      before = yield* this.backToWorld(before);
+      if (before === undefined) return undefined;
+    }
+    if (this.request.kind === "in" || before.world !== step.world) return before;
+    if (this.flowAt(before) !== "return") return before;
+    return yield* this.skipReturned(step, before);
+  }
+
+  private isElsewhere({ world, guest }: Step): boolean {
+    return world !== this.start.world || (world === "guest" && guest !== this.start.guest);
+  }
+
+  /** The last step of the starting world before one of another. */
+  private *backToWorld(step: Step): Search<Step | undefined> {
+    const known = [...this.before.known()].find((each) => !this.isElsewhere(each));
+    if (known !== undefined) {
+      this.before.skipTo(known.at);
+      return known;
+    }
+    const { debuggee, start } = this;
+    const event = start.world === "host" ? "vmrun" : "exit";
+    const found = yield* this.lastWhere(step.at, event, () => {
+      return start.world === "host" || debuggee.spaces.guest === start.guest;
+    });
+    if (found === undefined) return undefined;
+    this.before.skipTo(found);
+    return yield* this.before.take();
+  }
+
+  /** The instant behind the last such event before `before` at which `holds`. */
+  private *lastWhere(
+    before: Instant,
+    event: "vmrun" | "exit",
+    holds: () => boolean,
+  ): Search<Instant | undefined> {
+    let met = false;
+    const stop = this.debuggee.machine.observe({
+      name: "back step",
+      on: {
+        [event]: () => {
+          met = holds();
+          return met ? "stop" : undefined;
+        },
+      },
+    });
+    try {
+      const found = yield* this.timeline.last(before, () => {
+        const now = met;
+        met = false;
+        return now || undefined;
+      });
+      return found?.at;
+    } finally {
+      stop();
+    }
+  }
+
+  /** What `step` returned from began with a call before it, or with an interruption at it. */
+  private *skipReturned(step: Step, before: Step): Search<Step | undefined> {
+    const isBeginning = (each: Step): boolean =>
+      each.world === step.world && each.ring === step.ring && this.began(each, step);
+    let begun = [...this.before.known()].find(isBeginning);
+    begun ??= yield* this.searchBeginning(step, before, isBeginning);
+    if (begun === undefined) return before;
+    this.before.skipTo(begun.at);
+    // An interrupted instruction had not run: what was before it is asked for.
+    return begun.linear === step.linear ? yield* this.previous(begun) : begun;
+  }
+
+  private began(each: Step, step: Step): boolean {
+    if (each.linear === step.linear) return each.stack === step.stack;
+    const instruction = this.decodeAt(each.linear);
+    const goesOn = each.linear + BigInt(instruction?.length ?? 0) === step.linear;
+    const popped = step.stack - each.stack;
+    return instruction?.flow === "call" && goesOn && popped >= 0n && popped < MOST_POPPED;
+  }
+
+  private *searchBeginning(
+    step: Step,
+    before: Step,
+    isBeginning: (each: Step) => boolean,
+  ): Search<Step | undefined> {
+    const { debuggee } = this;
+    const { engine } = debuggee.machine.cpu;
+    const places = [step.linear];
+    for (let length = 2; length <= LONGEST_CALL; length++)
+      places.push(step.linear - BigInt(length));
+    let met: Step | undefined;
+    const stop = debuggee.machine.observe({
+      name: "back step",
+      on: {
+        execute: () => {
+          const here = stepHere(debuggee);
+          if (!isBeginning(here)) return undefined;
+          met = here;
+          return "stop";
+        },
+      },
+    });
+    for (const place of places) engine.addBreakpoint(place);
+    try {
+      const found = yield* this.timeline.last(before.at, () => {
+        const now = met;
+        met = undefined;
+        return now;
+      });
+      return found?.what;
+    } finally {
+      for (const place of places) engine.removeBreakpoint(place);
+      stop();
+    }
+  }
+
+  private flowAt(step: Step): string | undefined {
+    return this.decodeAt(step.linear)?.flow;
+  }
+
+  /** The machine stands near enough for its mappings to be those of the step. */
+  private decodeAt(linear: bigint): DecodedInstruction | undefined {
+    if (!this.decoded.has(linear)) {
+      const { debuggee } = this;
+      const bytes = debuggee.readLinear(this.start.world, linear, MAX_INSTRUCTION);
+      const [instruction] = this.disassembler.decode(bytes, linear, this.bits, 1);
+      this.decoded.set(linear, instruction);
+    }
+    return this.decoded.get(linear);
+  }
+}

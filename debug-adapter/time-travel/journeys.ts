@@ -1,0 +1,195 @@
+/** Ways through the past, each ending with the stop where it leads to. */
+import {
+  exitRow,
+  type Instant,
+  RESET,
+  type SeekProgress,
+  type Timeline,
+} from "../../emulator/index.ts";
+import type { Breakpoints } from "../breakpoints.ts";
+import type { Debuggee } from "../debuggee.ts";
+import type { Execution, Journey, Stop } from "../execution.ts";
+import type { CodeFrame } from "../stack/frame.ts";
+import { UserError } from "../text.ts";
+import type { BackStepper } from "./back-stepper.ts";
+
+const BEGINNING: Stop = {
+  reason: "entry",
+  description: "Paused at the beginning of the recording",
+};
+
+/** To an instant, and to the stop of that place. */
+export function* goTo(timeline: Timeline, to: Instant, stop: Stop): Journey {
+  yield* timeline.seek(to);
+  return stop;
+}
+
+export function* stepBack(timeline: Timeline, stepper: BackStepper): Journey {
+  const target = yield* stepper.target();
+  yield* timeline.seek(target ?? RESET);
+  return target === undefined
+    ? BEGINNING
+    : { reason: "step", description: "Paused after step back" };
+}
+
+/** Back to the last stop that running forward would have made. */
+export function* reverseContinue(
+  timeline: Timeline,
+  execution: Execution,
+  breakpoints: Breakpoints,
+): Journey {
+  breakpoints.isSearching = true;
+  try {
+    const found = yield* timeline.last(timeline.machine.instant, () => execution.takeMet());
+    breakpoints.isSearching = false;
+    yield* timeline.seek(found?.at ?? RESET);
+    return found?.what ?? BEGINNING;
+  } finally {
+    breakpoints.isSearching = false;
+  }
+}
+
+/** An observer's stop, found by going back from the present. */
+export function* lastEvent(
+  debuggee: Debuggee,
+  timeline: Timeline,
+  event: "exit" | "vmrun",
+  holds: () => boolean,
+): Generator<SeekProgress, Instant | undefined> {
+  let met = false;
+  const detach = debuggee.machine.observe({
+    name: "journey",
+    on: {
+      [event]: () => {
+        met = holds();
+        return met ? "stop" : undefined;
+      },
+    },
+  });
+  try {
+    const found = yield* timeline.last(debuggee.machine.instant, () => {
+      const now = met;
+      met = false;
+      return now || undefined;
+    });
+    return found?.at;
+  } finally {
+    detach();
+  }
+}
+
+export function* previousExit(debuggee: Debuggee, timeline: Timeline): Journey {
+  const found = yield* lastEvent(debuggee, timeline, "exit", () => true);
+  yield* timeline.seek(found ?? RESET);
+  if (found === undefined) return BEGINNING;
+  return { reason: "goto", description: `Paused on exit ${debuggee.exits.last?.number ?? 0}` };
+}
+
+/** To where an address was executed last with the stack pointer at `stack`. */
+export function* lastAt(
+  debuggee: Debuggee,
+  timeline: Timeline,
+  place: { readonly linear: bigint; readonly stack: bigint; readonly guest: boolean },
+): Generator<SeekProgress, Instant | undefined> {
+  const { machine } = debuggee;
+  const isHere = debuggee.linearRip === place.linear && machine.state.rsp === place.stack;
+  if (isHere && debuggee.spaces.inGuest === place.guest) return machine.instant;
+  let met = false;
+  const detach = machine.observe({
+    name: "journey",
+    on: {
+      execute: ({ linear, guest }) => {
+        met = linear === place.linear && guest === place.guest && machine.state.rsp === place.stack;
+        return met ? "stop" : undefined;
+      },
+    },
+  });
+  machine.cpu.engine.addBreakpoint(place.linear);
+  try {
+    const found = yield* timeline.last(machine.instant, () => {
+      const now = met;
+      met = false;
+      return now || undefined;
+    });
+    return found?.at;
+  } finally {
+    machine.cpu.engine.removeBreakpoint(place.linear);
+    detach();
+  }
+}
+
+/** Where a frame began: its function's first instruction, with the stack as the call left it. */
+export function frameEntry(
+  debuggee: Debuggee,
+  frame: CodeFrame,
+  wordBytes: number,
+): { linear: bigint; stack: bigint; guest: boolean } {
+  const start = debuggee.images.at(frame.world, frame.pc)?.symbols.functionAt(frame.pc)?.start;
+  if (start === undefined || frame.base === undefined) {
+    throw new UserError(
+      `Where ${frame.name} began is not known: its frame or its function is not.`,
+    );
+  }
+  return { linear: start, stack: frame.base - BigInt(wordBytes), guest: frame.world === "guest" };
+}
+
+export function* restartFrame(
+  debuggee: Debuggee,
+  timeline: Timeline,
+  frame: CodeFrame,
+  wordBytes: number,
+): Journey {
+  const found = yield* lastAt(debuggee, timeline, frameEntry(debuggee, frame, wordBytes));
+  if (found === undefined) {
+    yield* timeline.seek(RESET);
+    return BEGINNING;
+  }
+  yield* timeline.seek(found);
+  return { reason: "restart", description: `Paused at the start of ${frame.name}` };
+}
+
+/** To the line that called a function, from anywhere within it. */
+export function* outOf(
+  debuggee: Debuggee,
+  timeline: Timeline,
+  entry: ReturnType<typeof frameEntry>,
+  stepper: () => BackStepper,
+): Journey {
+  const found = yield* lastAt(debuggee, timeline, entry);
+  yield* timeline.seek(found ?? RESET);
+  return found === undefined ? BEGINNING : yield* stepBack(timeline, stepper());
+}
+
+/** To the VMRUN that entered the guest, before the guest's first instruction. */
+export function* restartGuest(debuggee: Debuggee, timeline: Timeline): Journey {
+  const { guest } = debuggee.spaces;
+  const found = yield* lastEvent(
+    debuggee,
+    timeline,
+    "vmrun",
+    () => debuggee.spaces.guest === guest,
+  );
+  yield* timeline.seek(found ?? RESET);
+  return found === undefined ? BEGINNING : { reason: "restart", description: "Paused at VMRUN" };
+}
+
+export function* seekIcount(timeline: Timeline, icount: number): Journey {
+  const { endOfTime } = timeline;
+  if (icount >= endOfTime.icount) yield* timeline.seek(endOfTime);
+  else yield* timeline.seekIcount(icount);
+  return { reason: "goto", description: `Paused at icount ${timeline.machine.icount}` };
+}
+
+export function* seekEnd(timeline: Timeline): Journey {
+  yield* timeline.seek(timeline.endOfTime);
+  return { reason: "goto", description: "Paused at the end of the recording" };
+}
+
+/** The instant after exit N. Throws a UserError if there is no such exit. */
+export function exitInstant({ ledger }: Debuggee, number: number): Instant {
+  const table = ledger?.table;
+  if (table === undefined || number < 1 || number > table.extent) {
+    throw new UserError(`There is no exit ${number}: the recording has ${table?.extent ?? 0}.`);
+  }
+  return exitRow(table, number - 1).at;
+}

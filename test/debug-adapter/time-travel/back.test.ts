@@ -1,0 +1,224 @@
+// Backwards over DAP: steps, stops and frames of a recorded run of the sample guest under MinVisor.
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { TimelineBody } from "../../../debug-adapter/protocol.ts";
+import { SAMPLE } from "../../harness/dap-adapter.ts";
+import { InProcessSession } from "../../harness/in-process-session.ts";
+
+let session: InProcessSession;
+beforeEach(() => {
+  session = new InProcessSession();
+});
+afterEach(() => session.session.close());
+
+interface Stop {
+  readonly reason: string;
+  readonly description: string;
+}
+
+const machine = () => session.session.loaded!.debuggee.machine;
+const hash = (): string => machine().stateHash();
+
+/** Asks for something that ends in a stop. */
+async function go(command: string, args: object = {}): Promise<Stop> {
+  const stopped = session.next<Stop>("stopped");
+  await session.ask(command, { threadId: 1, ...args });
+  return stopped;
+}
+
+async function runTo(filters: readonly string[], functions: readonly string[] = []): Promise<Stop> {
+  await session.begin(SAMPLE);
+  await session.ask("setExceptionBreakpoints", { filters });
+  await session.ask("setFunctionBreakpoints", {
+    breakpoints: functions.map((name) => ({ name })),
+  });
+  const stopped = session.next<Stop>("stopped");
+  await session.ask("configurationDone");
+  return stopped;
+}
+
+const top = async (): Promise<{ name: string; line: number }> =>
+  (
+    await session.ask<{ stackFrames: { name: string; line: number }[] }>("stackTrace", {
+      threadId: 1,
+      levels: 1,
+    })
+  ).stackFrames[0]!;
+
+const timeline = () => session.ask<TimelineBody>("minvisor/timeline");
+
+describe("by instruction", () => {
+  test.each(["exit:CPUID", "exit:MSR"])(
+    "N forward and N back from %s is where it was",
+    async (filter) => {
+      await runTo([filter]);
+      await session.ask("setExceptionBreakpoints", { filters: [] });
+      const seen: string[] = [];
+      for (let i = 0; i < 25; i++) {
+        seen.push(hash());
+        await go("stepIn", { granularity: "instruction" });
+      }
+      for (const expected of seen.reverse()) {
+        const stop = await go("stepBack", { granularity: "instruction" });
+        expect(stop.reason).toBe("step");
+        expect(hash()).toBe(expected);
+      }
+    },
+  );
+
+  test("in the guest, exits are invisible backwards too", async () => {
+    await runTo(["exit:CPUID"]);
+    await session.ask("setExceptionBreakpoints", { filters: [] });
+    await session.ask("setFunctionBreakpoints", { breakpoints: [{ name: "guest_main" }] });
+    await go("continue");
+    await session.ask("setFunctionBreakpoints", { breakpoints: [] });
+    // A stop at a breakpoint has fetched its instruction already, which the TLB shows: start behind it.
+    await go("stepIn", { granularity: "instruction" });
+    const seen: string[] = [];
+    for (let i = 0; i < 60; i++) {
+      seen.push(hash());
+      await go("stepIn", { granularity: "instruction" });
+      expect((await top()).name).toMatch(/^guest/);
+    }
+    for (const expected of seen.reverse()) {
+      await go("minvisor/reverse", { kind: "in", granularity: "instruction" });
+      expect((await top()).name).toMatch(/^guest/);
+      expect(hash()).toBe(expected);
+    }
+  });
+});
+
+describe("by line", () => {
+  test("back over calls and out of functions, line by line", async () => {
+    await runTo([], ["exit_cpuid"]);
+    await session.ask("setFunctionBreakpoints", { breakpoints: [] });
+    const lines: string[] = [];
+    const place = async () => {
+      const { name, line } = await top();
+      return `${name}:${line}`;
+    };
+    lines.push(await place());
+    for (let i = 0; i < 12; i++) {
+      await go("next");
+      lines.push(await place());
+    }
+    const back: string[] = [];
+    for (let i = 0; i < 12; i++) {
+      await go("stepBack");
+      back.push(await place());
+    }
+    expect({ forward: lines.slice(0, 12).reverse(), back }).toMatchInlineSnapshot(`
+      {
+        "back": [
+          "host · exit_cpuid:34",
+          "host · exit_cpuid:33",
+          "host · exit_cpuid:32",
+          "host · exit_cpuid:31",
+          "host · exit_cpuid:30",
+          "host · exit_cpuid:27",
+          "host · exit_cpuid:25",
+          "host · exit_cpuid:20",
+          "host · exit_cpuid:19",
+          "host · exit_cpuid:17",
+          "host · exit_cpuid:16",
+          "host · exit_cpuid:15",
+        ],
+        "forward": [
+          "host · exit_cpuid:34",
+          "host · exit_cpuid:33",
+          "host · exit_cpuid:32",
+          "host · exit_cpuid:31",
+          "host · exit_cpuid:30",
+          "host · exit_cpuid:27",
+          "host · exit_cpuid:25",
+          "host · exit_cpuid:20",
+          "host · exit_cpuid:19",
+          "host · exit_cpuid:17",
+          "host · exit_cpuid:16",
+          "host · exit_cpuid:15",
+        ],
+      }
+    `);
+  });
+
+  test("out goes to the line of the call, and a frame starts again at its entry", async () => {
+    await runTo([], ["count_cpuid"]);
+    const { name } = await top();
+    expect(name).toContain("count_cpuid");
+    await go("next");
+    const stop = await go("restartFrame", { frameId: 1 });
+    expect(stop).toEqual(expect.objectContaining({ reason: "restart" }));
+    expect((await top()).name).toContain("count_cpuid");
+    await go("minvisor/reverse", { kind: "out" });
+    expect((await top()).name).toContain("exit_cpuid");
+  });
+});
+
+describe("by what stops", () => {
+  test("reverse continue goes to the exit before, and to the beginning at last", async () => {
+    await runTo(["exit:MSR"]);
+    const seen: string[] = [];
+    for (let i = 0; i < 5; i++) {
+      seen.push(`${(await timeline()).exit} ${hash()}`);
+      await go("continue");
+    }
+    for (const expected of seen.reverse()) {
+      const stop = await go("reverseContinue");
+      expect(stop.description).toMatch(/^Paused on #VMEXIT MSR/);
+      expect(`${(await timeline()).exit} ${hash()}`).toBe(expected);
+    }
+    expect(await go("reverseContinue")).toMatchObject({ reason: "entry" });
+    expect((await timeline()).icount).toBe(0);
+  });
+
+  test("data breakpoints hit backwards, on the instruction that wrote", async () => {
+    await runTo([], ["exit_msr"]);
+    await session.ask("setFunctionBreakpoints", { breakpoints: [] });
+    for (let i = 0; i < 3; i++) await go("next");
+    const { dataId } = await session.ask<{ dataId: string }>("dataBreakpointInfo", {
+      name: "$vmcb.RIP",
+    });
+    await session.ask("setDataBreakpoints", { breakpoints: [{ dataId, accessType: "write" }] });
+    const stop = await go("reverseContinue");
+    expect(stop).toMatchObject({ reason: "data breakpoint" });
+    const after = (await timeline()).icount;
+    await go("reverseContinue");
+    expect((await timeline()).icount).toBeLessThan(after);
+  });
+});
+
+test("seeking to an icount, to exits, to both ends", async () => {
+  await runTo(["exit:VMMCALL"], []);
+  const end = await timeline();
+  expect(end).toMatchObject({ isRecording: true, isInPast: false });
+  const last = hash();
+  await go("minvisor/seek", { icount: 20_000 });
+  expect(await timeline()).toMatchObject({ isInPast: true, icount: 20_000, exits: end.exits });
+  await go("minvisor/seek", { exit: 3 });
+  expect(await timeline()).toMatchObject({ exit: 3 });
+  await go("minvisor/seek", { to: "previousExit" });
+  expect(await timeline()).toMatchObject({ exit: 2 });
+  await go("minvisor/seek", { to: "end" });
+  expect(hash()).toBe(last);
+  await expect(session.ask("minvisor/seek", { exit: 999_999 })).rejects.toThrow(
+    "There is no exit 999999",
+  );
+  await expect(session.ask("minvisor/seek", {})).rejects.toThrow("needs an icount");
+});
+
+test("the past is not changed by accident; a fork makes another future", async () => {
+  await runTo(["exit:VMMCALL"], []);
+  await go("minvisor/seek", { exit: 3 });
+  const assign = { expression: "$rbx = 7", context: "repl" };
+  await expect(session.ask("evaluate", assign)).rejects.toThrow("This is the past");
+  await session.ask("minvisor/allowFork");
+  await session.ask("evaluate", assign);
+  expect(await timeline()).toMatchObject({ isInPast: false });
+});
+
+test("a session that does not record says so", async () => {
+  await session.begin({ ...SAMPLE, recording: false, stopOnEntry: true });
+  const stopped = session.next("stopped");
+  await session.ask("configurationDone");
+  await stopped;
+  await expect(session.ask("stepBack", { threadId: 1 })).rejects.toThrow("does not record");
+});
