@@ -1,5 +1,5 @@
-/** Connects each session to the window's adapter process, which speaks DAP on a port. */
-import { DebugAdapterServer, Disposable, debug, Uri } from "vscode";
+/** Connects each session to the window's adapter process, which speaks DAP on a pipe. */
+import { DebugAdapterNamedPipeServer, Disposable, debug, Uri } from "vscode";
 import { AdapterProcess } from "./adapter-process.ts";
 import { DEBUG_TYPE } from "./contributions.ts";
 
@@ -8,7 +8,8 @@ export function registerAdapter(extension: Uri): Disposable {
   return Disposable.from(
     adapter,
     debug.registerDebugAdapterDescriptorFactory(DEBUG_TYPE, {
-      createDebugAdapterDescriptor: async () => new DebugAdapterServer(await adapter.listening()),
+      createDebugAdapterDescriptor: async () =>
+        new DebugAdapterNamedPipeServer(await adapter.listening()),
     }),
   );
 }

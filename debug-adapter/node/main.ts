@@ -1,15 +1,18 @@
 /**
  * Entry point of the adapter's own process: speaks the protocol on standard input and output. With
- * `--port` it serves sessions on a free port of the loopback, whose number is the first line that it
- * prints, until its standard input ends.
+ * `--pipe PATH` it serves sessions on that local socket, says so in a line on standard output, and
+ * ends when its standard input does.
  */
+import { rmSync } from "node:fs";
 import { runAdapter } from "./run-adapter.ts";
 
 const end = (): void => process.exit(0);
+const [option, path] = process.argv.slice(2);
 
-if (process.argv.includes("--port")) {
+if (option === "--pipe" && path !== undefined) {
+  process.on("exit", () => rmSync(path, { force: true }));
   process.stdin.on("end", end).on("close", end).resume();
-  void runAdapter({ port: 0, onListening: (port) => console.log(port) });
+  void runAdapter({ port: path, onListening: () => console.log(`listening on ${path}`) });
 } else {
   void runAdapter().then(end);
 }

@@ -11,9 +11,12 @@ import { nodeFiles } from "./node-files.ts";
 import { StreamTransport } from "./stream-transport.ts";
 
 export interface AdapterOptions {
-  /** Listens on 127.0.0.1 for one session after another; 0 lets the system choose the port. */
-  readonly port?: number | undefined;
-  /** Called with the port that is listened on. */
+  /**
+   * Listens on 127.0.0.1 for one session after another; 0 lets the system choose the port. A text
+   * is the path of a local socket, or a named pipe of Windows.
+   */
+  readonly port?: number | string | undefined;
+  /** Called with the port that is listened on; 0 for a path. */
   readonly onListening?: (port: number) => void;
 }
 
@@ -51,7 +54,10 @@ export function runAdapter(options: AdapterOptions = {}): Promise<void> {
 }
 
 /** Rejects with an Error of one sentence if the port cannot be had. */
-function listen(port: number, onListening: ((port: number) => void) | undefined): Promise<void> {
+function listen(
+  port: number | string,
+  onListening: ((port: number) => void) | undefined,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const parked = new ParkedMachines();
     const server: Server = createServer((socket) => serve(socket, socket, parked));
@@ -59,9 +65,10 @@ function listen(port: number, onListening: ((port: number) => void) | undefined)
       reject(new Error(`Port ${port} cannot be listened on: ${caught.message}.`));
     });
     server.on("close", resolve);
-    server.listen(port, "127.0.0.1", () => {
+    const where = typeof port === "string" ? { path: port } : { port, host: "127.0.0.1" };
+    server.listen(where, () => {
       const address = server.address();
-      onListening?.(typeof address === "object" && address !== null ? address.port : port);
+      onListening?.(typeof address === "object" && address !== null ? address.port : 0);
     });
   });
 }

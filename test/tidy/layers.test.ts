@@ -19,9 +19,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly RegExp[]>> = {
   ],
   "extension/": [
     ...[/^extension\//, /^debug-adapter\/(?:protocol|exit-codes)\.ts$/],
-    ...[/^vscode$/, /^node:child_process$/],
+    ...[/^vscode$/, /^node:(?:child_process|crypto|fs|os|path)$/],
   ],
-  "cli/": [/^cli\//, /^debug-adapter\//, /^invariants\//, /^emulator\//, /^node:/, /^cac$/],
+  "cli/": [
+    ...[/^cli\//, /^debug-adapter\//, /^invariants\//, /^emulator\//, /^node:/],
+    /^hyparquet-writer$/,
+  ],
 };
 
 const rulesOf = (file: string): readonly RegExp[] | undefined => {
