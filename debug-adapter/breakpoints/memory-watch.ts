@@ -116,6 +116,27 @@ function observePhysical(
 
 const pageOf = (address: number): number => address - (address % PAGE_SIZE);
 
+/** Where a page was when a place of this name was watched first. */
+interface ArmedPage {
+  readonly physical: number;
+  /** A kernel's, which its other address spaces share. */
+  readonly isSupervisors: boolean;
+}
+
+type ArmedPages = Map<bigint, ArmedPage>;
+
+/** By the place's name: the client sets all breakpoints again where one changes. */
+const ARMED = new WeakMap<Debuggee, Map<string, ArmedPages>>();
+
+function armedPages(debuggee: Debuggee, { space, address, size }: MemoryPlace): ArmedPages {
+  const all = ARMED.get(debuggee) ?? new Map<string, ArmedPages>();
+  ARMED.set(debuggee, all);
+  const name = `${formatReference({ space, address })},${size}`;
+  const pages: ArmedPages = all.get(name) ?? new Map();
+  all.set(name, pages);
+  return pages;
+}
+
 /**
  * Linear bytes of a world. An access by the same linear address hits where it means the same: in
  * the same guest, with the same CR3 or through tables that map the page to the same memory.
@@ -128,11 +149,12 @@ export function linearTrigger(place: MemoryPlace, type: AccessType): Trigger {
       const { machine } = debuggee;
       const join = new AccessJoin(debuggee, place, reach, hits);
       const releases: (() => void)[] = [];
-      const armed = new Map<bigint, number>();
+      const armed = armedPages(debuggee, place);
       for (let page = first & PAGE_MASK; page < first + BigInt(watched); page += PAGE) {
         releases.push(machine.cpu.mmu.watchLinear(page));
         const now = debuggee.spaces.translate({ space, address: page });
-        if (now.kind === "page") armed.set(page, now.physical);
+        if (now.kind !== "page" || armed.has(page)) continue;
+        armed.set(page, { physical: now.physical, isSupervisors: !now.rights.user });
       }
       const detach = machine.observe({
         name: "data breakpoint",
@@ -160,12 +182,15 @@ export function linearTrigger(place: MemoryPlace, type: AccessType): Trigger {
   };
 }
 
-/** `armed`: where the pages were when the breakpoint was set, for a CR3 whose tables are gone since. */
+/**
+ * `armed` serves where the tables of the named CR3 are gone since: unmapped, or overwritten, which
+ * cannot be told from another mapping, so that only a kernel's pages are known by it then.
+ */
 function meansTheSame(
   { machine, spaces }: Debuggee,
   space: SpaceName,
   { linear, physical }: { readonly linear: bigint; readonly physical: number },
-  armed: ReadonlyMap<bigint, number>,
+  armed: ArmedPages,
 ): boolean {
   if (space.kind === "gva" && space.guest !== undefined && space.guest !== spaces.guest) {
     return false;
@@ -173,8 +198,10 @@ function meansTheSame(
   const { root } = space;
   if (root === undefined || root >> 12n === machine.state.cr3 >> 12n) return true;
   const named = spaces.translate({ space, address: linear });
-  if (named.kind === "page") return named.physical === physical;
-  return armed.get(linear & PAGE_MASK) === physical - Number(linear & (PAGE - 1n));
+  if (named.kind === "page" && named.physical === physical) return true;
+  const was = armed.get(linear & PAGE_MASK);
+  if (was === undefined || (named.kind === "page" && !was.isSupervisors)) return false;
+  return was.physical === physical - Number(linear & (PAGE - 1n));
 }
 
 /**

@@ -71,7 +71,7 @@ export function hasFunction({ debuggee }: Target, name: string): boolean {
   return debuggee.images.all.some(({ symbols }) => symbols.functionsNamed(name).length > 0);
 }
 
-/** "name" or "image!name". Throws a UserError where no image has the function. */
+/** "name" or "image!name"; a function that no image has may be one of a kernel that is not up yet. */
 export function placesOfFunction(target: Target, name: string): Found {
   const { images } = target.debuggee;
   const [wanted, only] = name.includes("!") ? name.split("!").reverse() : [name];
@@ -87,7 +87,10 @@ export function placesOfFunction(target: Target, name: string): Found {
       first ??= at && { path: at.path, line: at.line };
     }
   }
-  if (owners.length === 0) throw new UserError(`No loaded image has a function "${name}".`);
+  if (owners.length === 0) {
+    const pending = `No loaded image has a function "${name}"; waits for one that has, as a Linux kernel that is booting.`;
+    return { pending };
+  }
   return { places, ...first, ...awaited(target, owners) };
 }
 
