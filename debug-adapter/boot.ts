@@ -71,9 +71,15 @@ export async function planBoot(
 }
 
 /** A machine at the first instruction of the plan's kernel. */
-export function boot(plan: BootPlan): Debuggee {
+export function bootMachine(plan: BootPlan): Machine {
   const machine = new Machine({ ramBytes: plan.configuration.memoryBytes });
   machine.load(plan.image);
+  return machine;
+}
+
+/** Such a machine with all that the debugger keeps about it. */
+export function boot(plan: BootPlan): Debuggee {
+  const machine = bootMachine(plan);
   const debuggee = new Debuggee(machine, plan.images.fresh(), plan.configuration);
   debuggee.kernel = new GuestKernel(debuggee);
   return debuggee;

@@ -6,7 +6,7 @@ import {
   findCulprit,
   type Violation,
 } from "../invariants/index.ts";
-import { type BootPlan, boot } from "./boot.ts";
+import { type BootPlan, bootMachine } from "./boot.ts";
 import type { Debuggee } from "./debuggee.ts";
 import type { Stop } from "./execution.ts";
 import type { InvariantStatus, SourceLine, ViolationBody } from "./protocol.ts";
@@ -90,7 +90,7 @@ export class InvariantWatch {
     };
     const advance = () => {
       try {
-        steps ??= findCulprit(() => boot(this.plan).machine, violation);
+        steps ??= findCulprit(() => bootMachine(this.plan), violation);
         const { done, value } = steps.next();
         if (done) finish(value);
         else cancel = this.services.schedule(advance, 0);
