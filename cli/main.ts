@@ -2,8 +2,17 @@
 
 import { parseArgs } from "node:util";
 import { BadInput } from "./bad-input.ts";
-import { parsePort, parseRunOptions } from "./options.ts";
-import { run, Status } from "./run.ts";
+import { exits } from "./exits.ts";
+import {
+  parseExitsOptions,
+  parsePort,
+  parseRecordOptions,
+  parseReplayOptions,
+  parseRunOptions,
+} from "./options.ts";
+import { replay } from "./replay.ts";
+import { run } from "./run.ts";
+import { Status } from "./status.ts";
 
 const HELP = `minvisor: a machine for hypervisors, and their debugger
 
@@ -15,9 +24,26 @@ minvisor run --kernel FILE [options]   Boot an image headless
   --serial stdio|FILE|null  first COM1, then COM2 (default stdio, null)
   --until TEXT              stop when a serial port has printed this
   --max-instructions N      stop after so many instructions
-  --exits FILE.json|.csv    write every VM exit
+  --exits FILE              write every VM exit, as .json, .csv or .parquet
   --stats                   print statistics on standard error
   --state-hash              print the hash of the machine's final state
+
+minvisor record --kernel FILE -o FILE.mvrec [options of run]
+                                       Run and write a recording of the run as it goes
+  --ledger                  with every VM exit in it
+  --check-interval N        instructions between two state hashes (default 100M)
+
+minvisor replay FILE.mvrec             Run a recording again; status 1 if it is another run
+  --until-icount N          stop when so many instructions have retired
+  --check                   say how many state hashes held, instead of the console
+  --state-hash              print the hash of the state at the end
+
+minvisor exits FILE.mvrec              The VM exits of a recording
+  --where CONDITION         as reason=NPF,CPUID guest=1 cost>=1000 rip<0x1000 changed=RIP;
+                            may be repeated, and all must hold
+  --group-by KEY            count and sum up by reason, guest or rip
+  --json FILE, --csv FILE, --parquet FILE
+                            write them instead of printing
 
 minvisor dap [--port N]                Speak the Debug Adapter Protocol on standard
                                        input and output, or on a port of the loopback
@@ -28,27 +54,41 @@ const texts = { type: "string", multiple: true } as const;
 const flag = { type: "boolean" } as const;
 
 /** Values are strings as given; an option that is given twice where one is meant is refused later. */
+const RUN = {
+  kernel: texts,
+  append: texts,
+  module: texts,
+  memory: texts,
+  serial: texts,
+  until: texts,
+  "max-instructions": texts,
+  exits: texts,
+  stats: flag,
+  "state-hash": flag,
+} as const;
+
 const OPTIONS = {
-  run: {
-    kernel: texts,
-    append: texts,
-    module: texts,
-    memory: texts,
-    serial: texts,
-    until: texts,
-    "max-instructions": texts,
-    exits: texts,
-    stats: flag,
-    "state-hash": flag,
+  run: RUN,
+  record: {
+    ...RUN,
+    output: { type: "string", multiple: true, short: "o" },
+    ledger: flag,
+    "check-interval": texts,
   },
+  replay: { "until-icount": texts, check: flag, "state-hash": flag },
+  exits: { where: texts, "group-by": texts, json: texts, csv: texts, parquet: texts },
   dap: { port: text },
 } as const;
+
+/** Commands that take files beside their options. */
+const WITH_FILES: readonly CommandName[] = ["replay", "exits"];
 
 type CommandName = keyof typeof OPTIONS;
 
 function parse<N extends CommandName>(name: N, args: string[]) {
   try {
-    return parseArgs({ args, options: OPTIONS[name], strict: true }).values;
+    const allowPositionals = WITH_FILES.includes(name);
+    return parseArgs({ args, options: OPTIONS[name], strict: true, allowPositionals });
   } catch (error) {
     const [sentence = ""] = (error as Error).message.split("\n");
     throw new BadInput(`${sentence.replace(/\. To specify.*$/, "").replace(/\.$/, "")}`);
@@ -56,7 +96,7 @@ function parse<N extends CommandName>(name: N, args: string[]) {
 }
 
 async function dap(args: string[]): Promise<number> {
-  const port = parsePort(parse("dap", args).port);
+  const port = parsePort(parse("dap", args).values.port);
   // Only here: the disassembler's WebAssembly is not to be loaded for other commands.
   const { runAdapter } = await import("../debug-adapter/node/run-adapter.ts");
   await runAdapter({
@@ -67,7 +107,19 @@ async function dap(args: string[]): Promise<number> {
 }
 
 const COMMANDS: Record<CommandName, (args: string[]) => Promise<number>> = {
-  run: async (args) => run(parseRunOptions(parse("run", args))),
+  run: async (args) => run(parseRunOptions(parse("run", args).values)),
+  record: async (args) => {
+    const { values } = parse("record", args);
+    return run(parseRunOptions(values), parseRecordOptions(values));
+  },
+  replay: async (args) => {
+    const { values, positionals } = parse("replay", args);
+    return replay(parseReplayOptions(values, positionals));
+  },
+  exits: async (args) => {
+    const { values, positionals } = parse("exits", args);
+    return exits(parseExitsOptions(values, positionals));
+  },
   dap,
 };
 

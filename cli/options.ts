@@ -1,6 +1,12 @@
-/** The options of `minvisor run`, parsed and checked. */
+/** The options of the commands, parsed and checked. */
 
+import type { GroupBy } from "../emulator/index.ts";
 import { BadInput } from "./bad-input.ts";
+import { formatOf } from "./exit-table.ts";
+import type { ExitsOptions } from "./exits.ts";
+import type { RecordOptions } from "./record.ts";
+import type { ReplayOptions } from "./replay.ts";
+import { parseWhere } from "./where.ts";
 
 /** Where a serial port's output goes: the terminal (and input from it), nowhere, or a file. */
 export type SerialTarget = "stdio" | "null" | { readonly file: string };
@@ -91,8 +97,8 @@ export function parseRunOptions(raw: RawRunOptions): RunOptions {
   const serial = (raw.serial ?? []).map(parseSerial);
   if (serial.length > 2) throw new BadInput("--serial is given more than twice: COM1, then COM2");
   const exits = one("exits", raw.exits);
-  if (exits !== undefined && !/\.(json|csv)$/.test(exits)) {
-    throw new BadInput(`--exits "${exits}" must end in .json or .csv`);
+  if (exits !== undefined && formatOf(exits) === undefined) {
+    throw new BadInput(`--exits "${exits}" must end in .json, .csv or .parquet`);
   }
   const limit = one("max-instructions", raw["max-instructions"]);
   return {
@@ -108,4 +114,79 @@ export function parseRunOptions(raw: RawRunOptions): RunOptions {
     stats: raw.stats === true,
     stateHash: raw["state-hash"] === true,
   };
+}
+
+/** Values of `record` beside those of `run`. */
+export interface RawRecordOptions extends RawRunOptions {
+  readonly output?: string[];
+  readonly ledger?: boolean;
+  readonly "check-interval"?: string[];
+}
+
+export function parseRecordOptions(raw: RawRecordOptions): RecordOptions {
+  const file = one("output", raw.output);
+  if (file === undefined) throw new BadInput("-o FILE.mvrec is missing: name the recording");
+  const interval = one("check-interval", raw["check-interval"]);
+  return {
+    file,
+    ledger: raw.ledger === true,
+    checkInterval: interval === undefined ? undefined : parseCount("check-interval", interval),
+  };
+}
+
+/** The one file that a command reads. */
+function oneFile(command: string, positionals: readonly string[]): string {
+  const [file, second] = positionals;
+  if (file === undefined || file === "") {
+    throw new BadInput(`${command} needs a recording: name a .mvrec file`);
+  }
+  if (second !== undefined)
+    throw new BadInput(`${command} takes one recording, not "${second}" too`);
+  return file;
+}
+
+export interface RawReplayOptions {
+  readonly "until-icount"?: string[];
+  readonly check?: boolean;
+  readonly "state-hash"?: boolean;
+}
+
+export function parseReplayOptions(
+  raw: RawReplayOptions,
+  positionals: readonly string[],
+): ReplayOptions {
+  const until = one("until-icount", raw["until-icount"]);
+  return {
+    file: oneFile("replay", positionals),
+    untilIcount: until === undefined ? undefined : parseCount("until-icount", until),
+    check: raw.check === true,
+    stateHash: raw["state-hash"] === true,
+  };
+}
+
+export interface RawExitsOptions {
+  readonly where?: string[];
+  readonly "group-by"?: string[];
+  readonly json?: string[];
+  readonly csv?: string[];
+  readonly parquet?: string[];
+}
+
+const GROUPS: readonly GroupBy[] = ["reason", "guest", "rip"];
+
+export function parseExitsOptions(
+  raw: RawExitsOptions,
+  positionals: readonly string[],
+): ExitsOptions {
+  const group = one("group-by", raw["group-by"]);
+  const groupBy = GROUPS.find((each) => each === group);
+  if (group !== undefined && groupBy === undefined) {
+    throw new BadInput(`--group-by "${group}" is not one of ${GROUPS.join(", ")}`);
+  }
+  const outputs = (["json", "csv", "parquet"] as const).flatMap((format) => {
+    const file = one(format, raw[format]);
+    return file === undefined ? [] : [{ format, file }];
+  });
+  const where = (raw.where ?? []).map(parseWhere);
+  return { file: oneFile("exits", positionals), where, groupBy, outputs };
 }

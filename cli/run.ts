@@ -1,27 +1,22 @@
-/** `minvisor run`: boots an image headless and reports how it ended. */
+/** `minvisor run` and `minvisor record`: boot an image headless and report how it ended. */
 
 import { readFileSync } from "node:fs";
 import {
-  type BootImage,
+  ExitLedger,
+  Guests,
   LoadError,
   loadKernel,
   Machine,
+  type RecordingConfiguration,
   type RunResult,
 } from "../emulator/index.ts";
 import { BadInput } from "./bad-input.ts";
-import { ExitLog } from "./exit-log.ts";
+import { claimFile, EXIT_COLUMNS, formatOf, ledgerRows, writeTable } from "./exit-table.ts";
 import type { RunOptions } from "./options.ts";
+import { RecordingFile, type RecordOptions } from "./record.ts";
 import { SerialOutput } from "./serial-output.ts";
 import { printStatistics } from "./statistics.ts";
-
-/** Exit statuses of the command. */
-export const Status = {
-  done: 0,
-  badInput: 2,
-  shutdown: 4,
-  budget: 6,
-  internal: 70,
-} as const;
+import { Status } from "./status.ts";
 
 /** Instructions between looks at standard input and the awaited text. */
 const TURN = 5_000_000;
@@ -39,8 +34,11 @@ function readImage(what: string, path: string): Uint8Array {
   }
 }
 
-function loadImage(options: RunOptions): BootImage {
-  return loadKernel({
+/** How a run ended. */
+type Ending = RunResult | { readonly reason: "interrupted"; readonly icount: number };
+
+function readConfiguration(options: RunOptions): RecordingConfiguration {
+  return {
     kernel: { name: options.kernel, bytes: readImage("Kernel", options.kernel) },
     append: options.append,
     modules: options.modules.map(({ path, args }) => ({
@@ -49,26 +47,28 @@ function loadImage(options: RunOptions): BootImage {
       args,
     })),
     ramBytes: options.memoryBytes,
-  });
+  };
 }
 
 interface Run {
   readonly machine: Machine;
-  readonly log: ExitLog;
+  readonly ledger: ExitLedger;
+  readonly recording: RecordingFile | undefined;
   readonly outputs: readonly [SerialOutput, SerialOutput];
   readonly unimplemented: Map<string, number>;
 }
 
-function prepare(options: RunOptions): Run {
+function prepare(options: RunOptions, record: RecordOptions | undefined): Run {
   const machine = new Machine({ ramBytes: options.memoryBytes });
-  machine.load(loadImage(options));
-  const log = new ExitLog(machine, options.exits);
+  const configuration = readConfiguration(options);
+  machine.load(loadKernel(configuration));
+  if (options.exits !== undefined) claimFile(options.exits);
+  const ledger = new ExitLedger(machine, new Guests(machine));
   const outputs = [
     new SerialOutput(options.serial[0], options.until),
     new SerialOutput(options.serial[1], options.until),
   ] as const;
   const unimplemented = new Map<string, number>();
-  machine.observe(log.observer);
   machine.observe({
     name: UNTIL,
     on: {
@@ -83,14 +83,17 @@ function prepare(options: RunOptions): Run {
       },
     },
   });
-  return { machine, log, outputs, unimplemented };
+  const recording = record && new RecordingFile(machine, configuration, ledger, record);
+  return { machine, ledger, recording, outputs, unimplemented };
 }
 
 /** Sends what is typed to COM1. Returns what ends that. */
 function forwardInput(machine: Machine, options: RunOptions): () => void {
   if (options.serial[0] !== "stdio" || !process.stdin.isTTY) return () => {};
   const { stdin } = process;
-  const onData = (bytes: Buffer): void => machine.platform.serialInput(0, bytes);
+  const onData = (bytes: Buffer): void => {
+    machine.enter({ kind: "serial", port: 0, bytes: new Uint8Array(bytes) });
+  };
   stdin.on("data", onData);
   return () => {
     stdin.off("data", onData);
@@ -98,18 +101,25 @@ function forwardInput(machine: Machine, options: RunOptions): () => void {
   };
 }
 
-async function runToEnd(machine: Machine, maxInstructions: number): Promise<RunResult> {
+async function runToEnd(
+  machine: Machine,
+  maxInstructions: number,
+  recording: RecordingFile | undefined,
+): Promise<Ending> {
+  const turn = Math.min(TURN, recording?.turn ?? TURN);
   for (;;) {
     const left = maxInstructions - machine.icount;
     if (left <= 0) return { reason: "budget" };
-    const result = machine.run({ instructions: Math.min(left, TURN) });
+    const result = machine.run({ instructions: Math.min(left, turn) });
+    recording?.keepUp();
+    if (recording?.interrupted) return { reason: "interrupted", icount: machine.icount };
     if (result.reason === "budget") await new Promise((resume) => setImmediate(resume));
     else if (result.reason !== "idle" || result.forever) return result;
   }
 }
 
 /** What the result means: exit status, and a sentence unless all is well. */
-function verdict(result: RunResult, options: RunOptions): { status: number; text?: string } {
+function verdict(result: Ending, options: RunOptions): { status: number; text?: string } {
   switch (result.reason) {
     case "powerOff":
       return options.until === undefined
@@ -133,6 +143,11 @@ function verdict(result: RunResult, options: RunOptions): { status: number; text
       return { status: Status.internal, text: `Not implemented: ${result.what}.` };
     case "idle":
       return { status: Status.budget, text: "The CPU halted and nothing can wake it." };
+    case "interrupted":
+      return {
+        status: Status.interrupted,
+        text: `Interrupted: the recording ends at icount ${result.icount}.`,
+      };
     case "budget":
       return {
         status: Status.budget,
@@ -141,27 +156,33 @@ function verdict(result: RunResult, options: RunOptions): { status: number; text
   }
 }
 
-/** Runs; returns the exit status. Throws BadInput. */
-export async function run(options: RunOptions): Promise<number> {
+/** Runs, and records if told to; returns the exit status. Throws BadInput. */
+export async function run(options: RunOptions, record?: RecordOptions): Promise<number> {
   const started = process.cpuUsage();
   let prepared: Run;
   try {
-    prepared = prepare(options);
+    prepared = prepare(options, record);
   } catch (error) {
     if (error instanceof LoadError) throw new BadInput(error.message);
     throw error;
   }
-  const { machine, log, outputs, unimplemented } = prepared;
+  const { machine, ledger, recording, outputs, unimplemented } = prepared;
   const stopInput = forwardInput(machine, options);
-  const result = await runToEnd(machine, options.maxInstructions);
+  const result = await runToEnd(machine, options.maxInstructions, recording);
   stopInput();
+  recording?.finish();
   for (const output of outputs) output.close();
   const { status, text } = verdict(result, options);
   if (text !== undefined) process.stderr.write(`minvisor: ${text}\n`);
-  log.write();
+  const { exits } = options;
+  const format = exits === undefined ? undefined : formatOf(exits);
+  if (exits !== undefined && format !== undefined) {
+    writeTable(exits, format, EXIT_COLUMNS, ledgerRows(ledger.table));
+  }
   if (options.stats) {
     const used = process.cpuUsage(started);
-    printStatistics(machine, log, unimplemented, (used.user + used.system) / 1e6, result);
+    const cpuSeconds = (used.user + used.system) / 1e6;
+    printStatistics(machine, ledger.table, unimplemented, cpuSeconds, result);
   }
   if (options.stateHash) process.stdout.write(`state-hash ${machine.stateHash()}\n`);
   return status;

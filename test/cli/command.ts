@@ -1,6 +1,6 @@
 // The bundled command, built once a test file, and how tests call it.
 
-import { spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -52,6 +52,11 @@ export class Command {
   /** Runs `minvisor run` with these arguments. */
   run(...args: string[]): Ended {
     return this.minvisor("run", ...args);
+  }
+
+  /** Starts the command and lets it run; its output goes nowhere. */
+  start(...args: string[]): ChildProcess {
+    return spawn(process.execPath, [this.bundle, ...args], { stdio: "ignore" });
   }
 
   minvisor(...args: string[]): Ended {

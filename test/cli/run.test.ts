@@ -119,7 +119,9 @@ describe("the sample guest under MinVisor", () => {
     expect(stdout).not.toContain("WRONG");
     expect(status).toBe(0);
     const rows = readFileSync(csv, "utf8").trimEnd().split("\n");
-    expect(rows[0]).toBe("number,reason,code,info1,info2,guestRip,icount,ticks");
+    expect(rows[0]).toBe(
+      "number,reason,code,info1,info2,guestRip,cr3,guest,icount,ticks,cost,changed",
+    );
     const counted = [...stderr.matchAll(/^exit \w+ (\d+)$/gm)].map(([, count]) => Number(count));
     expect(counted.reduce((a, b) => a + b, 0)).toBe(rows.length - 1);
     for (const name of ["end powerOff", "instructions", "ticks", "cpu-seconds", "mips"]) {
