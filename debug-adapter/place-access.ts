@@ -11,6 +11,7 @@ import {
 } from "../emulator/index.ts";
 import type { Debuggee } from "./debuggee.ts";
 import { formatReference, type MemoryReference } from "./memory-reference.ts";
+import { SAVED_SEGMENTS } from "./register-file.ts";
 import { bitsOf, fromBytes, toBytes } from "./symbols/location.ts";
 import { hex, UserError } from "./text.ts";
 import type { Bits, SegmentPart, ValuePlace } from "./value-place.ts";
@@ -189,19 +190,7 @@ function writeRegister(debuggee: Debuggee, place: PlaceOf<"register">, value: bi
   );
 }
 
-const VMCB_SEGMENTS = {
-  es: "ES",
-  cs: "CS",
-  ss: "SS",
-  ds: "DS",
-  fs: "FS",
-  gs: "GS",
-  gdtr: "GDTR",
-  ldtr: "LDTR",
-  idtr: "IDTR",
-  tr: "TR",
-} as const;
-type SegmentName = keyof typeof VMCB_SEGMENTS;
+type SegmentName = keyof typeof SAVED_SEGMENTS;
 
 function writeSegmentPart(
   debuggee: Debuggee,
@@ -211,7 +200,7 @@ function writeSegmentPart(
 ): void {
   const { machine, spaces } = debuggee;
   const old = debuggee.registers(world)?.segment(name);
-  if (old === undefined || !(name in VMCB_SEGMENTS)) {
+  if (old === undefined || !(name in SAVED_SEGMENTS)) {
     throw new UserError(`${name} of the ${world} cannot be set now.`);
   }
   const segment: VmcbSegment = { ...old, [part]: part === "base" ? value : Number(value) };
@@ -223,7 +212,7 @@ function writeSegmentPart(
   const area =
     world === "guest" ? spaces.vmcb : new VmcbView(machine.memory, Number(machine.state.vmHsavePa));
   if (area === undefined) throw new UserError(`There is no ${world} yet.`);
-  const field = VMCB_SEGMENTS[segmentName];
+  const field = SAVED_SEGMENTS[segmentName];
   const address = area.address + VMCB_FIELDS[field].offset;
   debuggee.changes.enter({ kind: "memory", address, bytes: encodeVmcbField(field, segment) });
 }

@@ -119,7 +119,8 @@ const SAVED = {
   dr6: "DR6",
   dr7: "DR7",
 } as const;
-const SAVED_SEGMENTS = {
+/** Segment registers that a VMCB and the host save area hold, by their field. */
+export const SAVED_SEGMENTS = {
   es: "ES",
   cs: "CS",
   ss: "SS",
