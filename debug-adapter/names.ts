@@ -148,6 +148,8 @@ class ExitNames extends MachineNames {
   }
 
   name(name: string): Term | undefined {
+    // The commonest name in conditions is no field of exits and no register.
+    if (name === "vmcb") return this.program(name);
     return this.fields.get(name) ?? this.ownRegister(name) ?? this.program(name);
   }
 }

@@ -179,6 +179,7 @@ export function msrsTerm(debuggee: Debuggee): Term {
 
 const plain = (name: string): string => name.toLowerCase().replaceAll("_", "");
 export const FIELD_NAMES = Object.keys(VMCB_FIELDS) as VmcbFieldName[];
+const FIELD_MEMBERS = FIELD_NAMES.map((name) => ({ name, type: VMCB_FIELDS[name].doc }));
 const BY_PLAIN_NAME = new Map(FIELD_NAMES.map((name) => [plain(name), name]));
 
 /** The VMCB with its fields as members; case and underscores do not matter. */
@@ -187,7 +188,7 @@ export function vmcbTerm(vmcb: VmcbView): Term {
     const field = BY_PLAIN_NAME.get(plain(name));
     return field && fieldTerm(vmcb, field);
   };
-  const memberNames = () => FIELD_NAMES.map((name) => ({ name, type: VMCB_FIELDS[name].doc }));
+  const memberNames = () => FIELD_MEMBERS;
   return {
     number: BigInt(vmcb.address),
     reference: `hpa:${hex(vmcb.address)}`,
@@ -210,14 +211,17 @@ function fieldTerm(vmcb: VmcbView, name: VmcbFieldName): Term {
   return { ...bitsTerm(name, BigInt(value), vmcbFieldBytes(name), place), reference };
 }
 
-/** The C variable of the name `vmcb`, with the fields of the VMCB behind its own members. */
+/**
+ * The C variable of the name `vmcb`, with the fields of the VMCB behind its own members. It becomes
+ * the given term, which must be fresh: as a prototype it would cost more than all else in a condition.
+ */
 export function withFields(variable: Term, fields: Term): Term {
-  return Object.create(variable, {
-    member: { value: (name: string) => variable.member?.(name) ?? fields.member?.(name) },
-    memberNames: {
-      value: () => [...(variable.memberNames?.() ?? []), ...(fields.memberNames?.() ?? [])],
-    },
-  }) as Term;
+  const { member, memberNames } = variable;
+  const both: Pick<Term, "member" | "memberNames"> = {
+    member: (name) => member?.(name) ?? fields.member?.(name),
+    memberNames: () => [...(memberNames?.() ?? []), ...(fields.memberNames?.() ?? [])],
+  };
+  return Object.assign(variable, both);
 }
 
 /** Memory at an address of a named space; read only when its value is asked for. */

@@ -208,6 +208,35 @@ test("code of an image is its world's, unless the mode says otherwise", () => {
   presence.dispose();
 });
 
+test("ten thousand data breakpoints at once: each of its own bytes", () => {
+  // mov dword [0x20100], 1; mov dword [0x30000], 2
+  const code = [0xc7, 5, 0, 1, 2, 0, 1, 0, 0, 0, 0xc7, 5, 0, 0, 3, 0, 2, 0, 0, 0];
+  const debuggee = debuggeeAt(...code);
+  const presence = new ImagePresence(debuggee, () => undefined);
+  const placement = new Placement(debuggee, presence);
+  const made = Array.from({ length: 10_000 }, (_, id) => {
+    const dataId = `${id % 2 === 0 ? "hpa:" : "hva@0x0:"}0x${(0x2_0000 + id * 4).toString(16)},4`;
+    const found = { trigger: dataTrigger(parseDataId(dataId), "write") };
+    return bind({
+      id,
+      title: "",
+      mode: "any",
+      options: new BreakpointOptions({}),
+      find: () => found,
+    });
+  });
+  const hit: number[] = [];
+  placement.place(made, ({ id }) => {
+    hit.push(id);
+    return undefined;
+  });
+  debuggee.machine.run({ instructions: 2 });
+  expect(hit).toEqual([0x40]);
+  placement.place([...made.slice(1)], () => undefined);
+  placement.clear();
+  presence.dispose();
+});
+
 test("old and new values agree with the bytes before and after, wherever an access falls", () => {
   const seed = Date.now();
   console.log(`seed ${seed}`);
