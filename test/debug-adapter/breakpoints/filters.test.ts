@@ -1,4 +1,7 @@
 /** Conditions on the filters that are no exits: violations and shutdown. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { DebugProtocol as DP } from "@vscode/debugprotocol";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import {
@@ -55,4 +58,26 @@ test("a condition that cannot be evaluated stops and says why", async () => {
   const stop = await client.nextStop();
   expect(stop.hitBreakpointIds).toEqual([made.id]);
   expect(stop.text).toMatch(/^The breakpoint stops because its condition failed: nonesuch is not/);
+});
+
+test("a shutdown stops where the condition knows its faults, and else goes on to the end", async () => {
+  // A real-mode guest without an IDT: lidt of zeros, then int3.
+  const folder = mkdtempSync(join(tmpdir(), "minvisor-shutdown-"));
+  const guest = join(folder, "triple.bin");
+  writeFileSync(guest, Uint8Array.of(0x0f, 0x01, 0x1e, 0x10, 0x7c, 0xcc, 0xf4));
+  const faulting = { ...SAMPLE, modules: [guest], symbols: [] };
+  try {
+    await client.begin(faulting);
+    const told = await setFilter("shutdown", 'faults != "" && vmcb.CS.base == 0');
+    await client.configurationDoneRequest();
+    const stop = await client.nextStop();
+    expect(stop.hitBreakpointIds).toEqual([told.id]);
+    expect(stop.text).toMatch(/^#BP at rip 0x7c05, then #GP/);
+    await setFilter("shutdown", 'faults == "none"');
+    const ended = client.waitForEvent("terminated");
+    await client.customRequest("restart", { arguments: faulting });
+    await ended;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
