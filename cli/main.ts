@@ -31,6 +31,7 @@ minvisor run --kernel FILE [options]   Boot an image headless
 minvisor record --kernel FILE -o FILE.mvrec [options of run]
                                        Run and write a recording of the run as it goes
   --ledger                  with every VM exit in it
+  --snapshots               with snapshots, from which a debugger is at any instant soon
   --check-interval N        instructions between two state hashes (default 100M)
 
 minvisor replay FILE.mvrec             Run a recording again; status 1 if it is another run
@@ -73,6 +74,7 @@ const OPTIONS = {
     ...RUN,
     output: { type: "string", multiple: true, short: "o" },
     ledger: flag,
+    snapshots: flag,
     "check-interval": texts,
   },
   replay: { "until-icount": texts, check: flag, "state-hash": flag },

@@ -120,6 +120,7 @@ export function parseRunOptions(raw: RawRunOptions): RunOptions {
 export interface RawRecordOptions extends RawRunOptions {
   readonly output?: string[];
   readonly ledger?: boolean;
+  readonly snapshots?: boolean;
   readonly "check-interval"?: string[];
 }
 
@@ -130,6 +131,7 @@ export function parseRecordOptions(raw: RawRecordOptions): RecordOptions {
   return {
     file,
     ledger: raw.ledger === true,
+    snapshots: raw.snapshots === true,
     checkInterval: interval === undefined ? undefined : parseCount("check-interval", interval),
   };
 }

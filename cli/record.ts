@@ -13,10 +13,14 @@ export interface RecordOptions {
   readonly file: string;
   /** Write the exits too. */
   readonly ledger: boolean;
+  /** Write snapshots too, so that an opened recording is at any instant soon. */
+  readonly snapshots: boolean;
   /** Instructions between two state hashes; missing for the recorder's own. */
   readonly checkInterval: number | undefined;
 }
 
+/** Instructions between two snapshots. */
+const SNAPSHOT_INTERVAL = 200_000_000;
 /** Instructions between two marks, at most. */
 const MARK_INTERVAL = 25_000_000;
 
@@ -51,6 +55,7 @@ export class RecordingFile {
       codec: deflate,
       append: (bytes) => this.append(file, bytes),
       ...(options.ledger ? { ledger } : {}),
+      ...(options.snapshots ? { snapshotInterval: SNAPSHOT_INTERVAL } : {}),
       ...(checkInterval === undefined ? {} : { checkInterval }),
       markInterval,
     });

@@ -20,12 +20,12 @@ export interface ReplayOptions {
   readonly stateHash: boolean;
 }
 
-/** No snapshots: the replay goes through the run once. */
-const ONCE = { interval: Number.POSITIVE_INFINITY, denseInterval: Number.POSITIVE_INFINITY };
-
-/** The replay of a recording, with its end as the end. */
-export const replayOnce = (recording: Recording): Timeline =>
-  timelineOf(recordedMachine(recording), recording, ONCE);
+/** A timeline without snapshots, those of the recording among them: every instruction is run again. */
+function replayOnce(recording: Recording): Timeline {
+  const never = Number.POSITIVE_INFINITY;
+  const options = { interval: never, denseInterval: never };
+  return timelineOf(recordedMachine(recording), { ...recording, snapshots: [] }, options);
+}
 
 /** Through the checks before an icount, and on to it. Throws a DivergedError. */
 function replayTo(timeline: Timeline, recording: Recording, icount: number | undefined): number {

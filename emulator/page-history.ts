@@ -97,7 +97,7 @@ export class PageHistory {
       else target = target?.parent;
     }
     for (const page of changed) {
-      this.memory.poke(page * PAGE_SIZE, lookUp(to, page) ?? new Uint8Array(PAGE_SIZE));
+      this.memory.poke(page * PAGE_SIZE, pageOf(to, page) ?? new Uint8Array(PAGE_SIZE));
       this.memory.addReason(page * PAGE_SIZE, PageReason.clean);
     }
     this.written.clear();
@@ -138,7 +138,8 @@ export class PageHistory {
   }
 }
 
-function lookUp(set: PageSet, page: number): Uint8Array | undefined {
+/** A page of RAM at the instant of a set; undefined if it is zeros. */
+export function pageOf(set: PageSet, page: number): Uint8Array | undefined {
   for (let at: PageSet | undefined = set; at !== undefined; at = at.parent) {
     const found = at.pages.get(page);
     if (found !== undefined) return found;

@@ -3,6 +3,8 @@ import { loadKernel } from "../loader/load-kernel.ts";
 import { Machine } from "../machine.ts";
 import { compareInstants, type Instant } from "./instant.ts";
 import type { Check, Recording } from "./recording.ts";
+import { type SnapshotPart, snapshotOf } from "./recording-snapshots.ts";
+import type { StoredSnapshot } from "./snapshot-store.ts";
 import { DivergedError, type SeekProgress, Timeline, type TimelineOptions } from "./timeline.ts";
 
 /** A machine at the recording's first instruction. */
@@ -13,18 +15,35 @@ export function machineOf({ configuration }: Recording): Machine {
   return machine;
 }
 
-/** The recorded run, whose end is the recording's; the machine stands at its reset, from machineOf. */
+/**
+ * The recorded run, whose end is the recording's; the machine stands at its reset, from machineOf.
+ * With followers the recording's snapshots are of no use: they do not say what followers saw.
+ */
 export function timelineOf(
   machine: Machine,
-  { inputs, end }: Recording,
+  { inputs, end, snapshots }: Recording,
   options: TimelineOptions = {},
 ): Timeline {
-  return new Timeline(machine, { ...options, recorded: { inputs, end } });
+  const isFollowed = (options.followers ?? []).length > 0;
+  const recorded = {
+    inputs,
+    end,
+    snapshots: (reset: StoredSnapshot) => (isFollowed ? [] : storedOf(snapshots, reset)),
+  };
+  return new Timeline(machine, { ...options, recorded });
+}
+
+function storedOf(parts: readonly SnapshotPart[], reset: StoredSnapshot): StoredSnapshot[] {
+  let { snapshot } = reset;
+  return parts.map((part) => {
+    snapshot = snapshotOf(part, snapshot);
+    return { snapshot, inputs: part.inputs, followers: [] };
+  });
 }
 
 /**
  * Goes through the recording's checks that lie ahead, up to `to`, and then to `to`. Returns how many
- * held. Throws a DivergedError that says between which instants the replay became another run.
+ * held: with snapshots of the recording, only from one of them on. Throws a DivergedError that says between which instants the replay became another run.
  */
 export function* replayChecked(
   timeline: Timeline,

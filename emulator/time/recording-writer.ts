@@ -1,6 +1,6 @@
 /** Writes the recording of a run as it goes on: an observer of what enters, and marks of how far it is. */
 import type { ImageFile } from "../loader/boot-image.ts";
-import type { Machine } from "../machine.ts";
+import type { Machine, Snapshot } from "../machine.ts";
 import { InputLog } from "./input-log.ts";
 import type { ExitLedger } from "./ledger.ts";
 import { type Codec, ContainerWriter, type PartType } from "./recording-container.ts";
@@ -14,6 +14,7 @@ import {
   writeLedger,
   writeMark,
 } from "./recording-parts.ts";
+import { writeSnapshot } from "./recording-snapshots.ts";
 
 export interface RecorderOptions {
   readonly configuration: RecordingConfiguration;
@@ -26,6 +27,8 @@ export interface RecorderOptions {
   readonly markInterval?: number;
   /** Instructions between two state hashes. */
   readonly checkInterval?: number;
+  /** Instructions between two snapshots; none are written without it. */
+  readonly snapshotInterval?: number;
 }
 
 const MARK_INTERVAL = 25_000_000;
@@ -43,6 +46,9 @@ export class Recorder {
   private rowsWritten = 0;
   private markedAt = 0;
   private checkedAt = 0;
+  private readonly snapshotInterval: number;
+  /** What the next snapshot is written against. */
+  private snapshot: Snapshot | undefined;
 
   /** The machine stands at its reset with the images loaded. */
   constructor(machine: Machine, options: RecorderOptions) {
@@ -51,6 +57,8 @@ export class Recorder {
     this.ledger = options.ledger;
     this.markInterval = options.markInterval ?? MARK_INTERVAL;
     this.checkInterval = options.checkInterval ?? CHECK_INTERVAL;
+    this.snapshotInterval = options.snapshotInterval ?? Number.POSITIVE_INFINITY;
+    if (options.snapshotInterval !== undefined) this.snapshot = machine.snapshot();
     this.start(options.configuration);
     this.mark("MARK", true);
     this.detach = machine.observe({
@@ -93,8 +101,20 @@ export class Recorder {
     const { icount } = this.machine;
     const checkIsDue = icount - this.checkedAt >= this.checkInterval;
     const markIsDue = icount - this.markedAt >= this.markInterval;
+    const { snapshot } = this;
+    const snapshotIsDue = icount - (snapshot?.icount ?? icount) >= this.snapshotInterval;
     const hasInputs = this.inputs.all.length > this.inputsWritten;
-    if (checkIsDue || markIsDue || hasInputs) this.flush(checkIsDue);
+    if (!checkIsDue && !markIsDue && !hasInputs && !snapshotIsDue) return;
+    this.writeNews(this.ledger?.finished ?? 0);
+    if (snapshot !== undefined && snapshotIsDue) this.keepSnapshot(snapshot);
+    this.mark("MARK", checkIsDue);
+  }
+
+  private keepSnapshot(before: Snapshot): void {
+    const snapshot = this.machine.snapshot();
+    this.container.put("SNAP", writeSnapshot(snapshot, before, this.inputsWritten));
+    this.machine.forget(before);
+    this.snapshot = snapshot;
   }
 
   /** Writes all that there is up to now. */
@@ -108,6 +128,7 @@ export class Recorder {
     this.detach();
     this.writeNews(this.ledger?.length ?? 0);
     this.mark("DONE", true);
+    if (this.snapshot !== undefined) this.machine.forget(this.snapshot);
   }
 
   private writeNews(rows: number): void {

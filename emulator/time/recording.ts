@@ -18,6 +18,8 @@ import {
   readMark,
 } from "./recording-parts.ts";
 
+import { readSnapshot, type SnapshotPart } from "./recording-snapshots.ts";
+
 /** An instant with the state hash that it must have. */
 export interface Check {
   readonly at: Instant;
@@ -33,6 +35,8 @@ export interface Recording {
   readonly end: Instant;
   /** Finished exits, as far as they were written; undefined where the recording has none. */
   readonly ledger: LedgerTable | undefined;
+  /** In their order; each goes on from the one before, the first from reset. */
+  readonly snapshots: readonly SnapshotPart[];
   /** What is missing, in one sentence; undefined where the recording is whole. */
   readonly problem: string | undefined;
 }
@@ -43,6 +47,7 @@ class Reading {
   private readonly images = new Map<string, Uint8Array>();
   private readonly inputs: LoggedInput[] = [];
   private readonly marks: Mark[] = [];
+  private readonly snapshots: SnapshotPart[] = [];
   private ledger: LedgerTable | undefined;
   private isDone = false;
 
@@ -52,6 +57,7 @@ class Reading {
     else if (type === "IMAG") this.takeImage(bytes);
     else if (type === "INPT") this.inputs.push(...readInputs(bytes));
     else if (type === "MARK" || type === "DONE") this.marks.push(readMark(bytes));
+    else if (type === "SNAP") this.snapshots.push(readSnapshot(bytes));
     else if (type === "LEDG") {
       this.ledger ??= new LedgerTable();
       readLedger(bytes, this.ledger);
@@ -79,6 +85,7 @@ class Reading {
       checks: this.marks.flatMap((mark) => checkOf(mark, inputs)),
       end,
       ledger: this.ledger,
+      snapshots: this.snapshots.filter(({ state }) => compareInstants(state, end) <= 0),
       problem: this.problem(damage, end),
     };
   }

@@ -45,6 +45,12 @@ export class SnapshotStore {
     while (this.bytes > this.budgetBytes && this.kept.length > 2) this.dropOne(instant);
   }
 
+  /** Puts one that is made elsewhere behind all others. */
+  adopt(stored: StoredSnapshot): void {
+    this.kept.push(stored);
+    while (this.bytes > this.budgetBytes && this.kept.length > 2) this.dropOne(stored.snapshot);
+  }
+
   /** The last one at or before the instant; the first is at reset and stays. */
   upTo(instant: Instant): StoredSnapshot {
     const found = this.kept[this.countUpTo(instant) - 1];

@@ -15,7 +15,12 @@ export interface TimelineOptions {
   readonly denseInterval?: number;
   readonly followers?: readonly Follower[];
   /** A run that there has been already: the machine starts in its past. */
-  readonly recorded?: { readonly inputs: readonly LoggedInput[]; readonly end: Instant };
+  readonly recorded?: {
+    readonly inputs: readonly LoggedInput[];
+    readonly end: Instant;
+    /** Made from the snapshot at reset, in their order. */
+    readonly snapshots?: (reset: StoredSnapshot) => readonly StoredSnapshot[];
+  };
 }
 
 /** How far a seek has come. */
@@ -73,6 +78,8 @@ export class Timeline implements Changes {
     this.end = options.recorded?.end ?? machine.instant;
     for (const { at, input } of options.recorded?.inputs ?? []) this.inputs.add(at, input);
     this.snapshots.take(0, this.followers);
+    const reset = this.snapshots.upTo(machine.instant);
+    for (const each of options.recorded?.snapshots?.(reset) ?? []) this.snapshots.adopt(each);
     this.detach = machine.observe({
       name: "timeline",
       on: {

@@ -40,7 +40,7 @@ function enterSomething(machine: Machine, random: (below: number) => number): vo
   }
 }
 
-export function recordSample(seed: number, withInputs = true): RecordedRun {
+export function recordSample(seed: number, snapshotInterval?: number): RecordedRun {
   const random = randomizer(seed);
   const machine = sampleMachine();
   const ledger = new ExitLedger(machine, new Guests(machine));
@@ -53,6 +53,7 @@ export function recordSample(seed: number, withInputs = true): RecordedRun {
     ledger,
     markInterval: 4_000,
     checkInterval: 20_000,
+    ...(snapshotInterval === undefined ? {} : { snapshotInterval }),
     append: (bytes) => {
       pieces.push(bytes.slice());
       length += bytes.length;
@@ -64,7 +65,7 @@ export function recordSample(seed: number, withInputs = true): RecordedRun {
   for (;;) {
     const { reason } = machine.run({ instructions: 1 + random(5_000), idleTicks: 400_000 });
     recorder.keepUp();
-    if (withInputs && random(4) === 0) {
+    if (random(4) === 0) {
       for (let left = 1 + random(2); left > 0; left--, inputs++) enterSomething(machine, random);
     }
     seen.push({ at: machine.instant, hash: machine.stateHash() });

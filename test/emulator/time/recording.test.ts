@@ -71,6 +71,29 @@ describe(`a recorded run with inputs (seed ${seed})`, () => {
   });
 });
 
+test(`from its snapshots a recording is at random instants at once (seed ${seed})`, () => {
+  const random = randomizer(seed + 2);
+  const recorded = recordSample(seed, 30_000);
+  const opened = readRecording(recorded.file, deflate);
+  expect(opened.snapshots.length).toBeGreaterThan(10);
+  const seek = (times: number, farthest: number) => {
+    const timeline = openTimeline(opened);
+    expect(timeline.snapshots.all.length).toBe(opened.snapshots.length + 1);
+    for (let i = 0; i < times; i++) {
+      const { at, hash } = recorded.seen[
+        random(recorded.seen.length)
+      ] as RecordedRun["seen"][number];
+      const from = timeline.snapshots.upTo(at).snapshot.icount;
+      expect(at.icount - from).toBeLessThanOrEqual(farthest);
+      drain(timeline.seek(at));
+      expect(timeline.machine.stateHash(), JSON.stringify(at)).toBe(hash);
+    }
+  };
+  // A machine each, so that a seek is the first; then many with one, back and forth.
+  for (let i = 0; i < 5; i++) seek(1, 40_000);
+  seek(40, 40_000);
+});
+
 test("an input that is left out makes another run, and the replay says between which instants", () => {
   const index = recording.inputs.findIndex(({ input }) => input.kind === "memory");
   const inputs = recording.inputs.filter((_, i) => i !== index);
