@@ -96,9 +96,7 @@ static __attribute__((noinline)) u32 deep(u32 depth)
 
 static __attribute__((noinline)) u32 chosen(u32 i, u32 sum)
 {
-  // clang-format off
   for (;;) switch (i & 7) { case 0: sum += 3; i++; break; case 1: sum ^= i; i += 2; break; case 2: sum *= 5; i++; break; case 3: sum -= 9; i++; break; case 4: sum += sum >> 2; i += 3; break; case 5: sum |= 1; i++; break; case 6: i += 5; sum++; break; case 7: if (i > 4000) return sum; i++; break; }
-  // clang-format on
 }
 
 void guest_main(void)
