@@ -8,6 +8,7 @@ import { QEMU, QEMU_CPU_FLAGS } from "../../scripts/qemu-boot.mjs";
 import { type Comparison, compare } from "./alternating.ts";
 import { idle, steps, stops } from "./debugger.ts";
 import { KERNEL_ARGUMENTS, linuxFiles, linuxImage, linuxMachine } from "./linux-machine.ts";
+import { goingBack, recording } from "./time-travel.ts";
 
 const repository = process.cwd();
 const files = linuxFiles(repository);
@@ -79,6 +80,11 @@ const BENCHMARKS: Readonly<Record<string, (pairs: number) => Promise<void>>> = {
     const result = await compare(ourBoot, qemuBoot, Math.max(3, pairs / 2));
     show("boot, ours / QEMU TCG", "none yet: interpreter only", ["ours", "QEMU"], result);
   },
+  recording: async (pairs) => {
+    const result = await recording(pairs);
+    show("recording on / off", "at most 1.3", ["on", "off"], result);
+  },
+  back: () => goingBack(20),
   stops: () => stops(30),
   steps: () => steps(5000),
 };
