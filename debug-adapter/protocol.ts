@@ -119,6 +119,13 @@ export interface InvariantStatus {
   readonly checks: number;
 }
 
+/** `id` of a failed response's error. */
+export const ERROR_IDS = {
+  other: 1,
+  /** The machine is in its past, where a change has to be allowed first: `minvisor/allowFork`. */
+  past: 2,
+} as const;
+
 /** Where `minvisor/seek` goes: one of these. */
 export interface SeekArguments {
   /** Instructions retired since reset. */

@@ -1,5 +1,5 @@
 /** One debug session over a message transport: dispatches requests and fences their errors. */
-import type { RunResult } from "../emulator/index.ts";
+import { PastError, type RunResult } from "../emulator/index.ts";
 import { type BootPlan, boot } from "./boot.ts";
 import { LogOutput } from "./breakpoints/log-output.ts";
 import { Breakpoints } from "./breakpoints.ts";
@@ -10,7 +10,13 @@ import { Execution, type Goal, type Journey, type Stop } from "./execution.ts";
 import { InvariantWatch } from "./invariant-watch.ts";
 import { OutputPace } from "./output-pace.ts";
 import { CancelledError, Progress } from "./progress.ts";
-import type { ConsolePort, DebugProtocol as DP, NumberFormat, StepPolicy } from "./protocol.ts";
+import {
+  type ConsolePort,
+  type DebugProtocol as DP,
+  ERROR_IDS,
+  type NumberFormat,
+  type StepPolicy,
+} from "./protocol.ts";
 import { checkedArguments } from "./requests/arguments.ts";
 import { answer } from "./requests/breakpoints.ts";
 import { tellImageChange } from "./requests/sources.ts";
@@ -19,7 +25,7 @@ import type { Handler, RequestName } from "./requests/types.ts";
 import type { FileSink, MessageTransport, Services } from "./services.ts";
 import { SessionAddresses } from "./session-addresses.ts";
 import { CallStack } from "./stack.ts";
-import { messageOf, oneLine, RunningError, UserError } from "./text.ts";
+import { messageOf, oneLine, QuietError, UserError } from "./text.ts";
 import { threadName } from "./threads.ts";
 import { UndefinedOpcodes } from "./undefined-opcodes.ts";
 import { VariableHandles } from "./variables.ts";
@@ -115,9 +121,10 @@ export class DebugSession implements Context {
       this.respond(request, { success: true, ...(body === undefined ? {} : { body }) });
     } catch (caught) {
       const text = caught instanceof CancelledError ? caught.message : sentence(caught);
-      const isQuiet = caught instanceof RunningError || caught instanceof CancelledError;
+      const isQuiet = caught instanceof QuietError || caught instanceof CancelledError;
       const showUser = !isQuiet && !SHOWN_IN_PLACE.has(command);
-      const error = { id: 1, format: text.replace(/[{}]/g, "'"), showUser };
+      const id = caught instanceof PastError ? ERROR_IDS.past : ERROR_IDS.other;
+      const error = { id, format: text.replace(/[{}]/g, "'"), showUser };
       this.respond(request, { success: false, message: text, body: { error } });
       this.afterwards = [];
     }

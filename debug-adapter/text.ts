@@ -23,8 +23,13 @@ export function oneLine(text: string): string {
   return `${start}${end}`.replace(/[\p{Cc}\u2028\u2029]+/gu, " ");
 }
 
+/** What a client asks by itself and cannot have: the user need not be told. */
+export class QuietError extends UserError {
+  override readonly name: string = "QuietError";
+}
+
 /** The machine runs, and the request looks at it standing still: no news for the user. */
-export class RunningError extends UserError {
+export class RunningError extends QuietError {
   override readonly name = "RunningError";
   constructor() {
     super("The machine is running: pause it first.");

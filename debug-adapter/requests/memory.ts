@@ -4,7 +4,7 @@ import { type Context, stoppedIn } from "../context.ts";
 import { type DisassembledRow, disassemble } from "../disassembly.ts";
 import { formatReference, type MemoryReference } from "../memory-reference.ts";
 import type { DebugProtocol as DP } from "../protocol.ts";
-import { hex, UserError } from "../text.ts";
+import { hex, QuietError, UserError } from "../text.ts";
 import { referenceOf } from "./addresses.ts";
 import type { Handlers } from "./types.ts";
 
@@ -116,6 +116,8 @@ export const memoryRequests: Handlers<"readMemory" | "writeMemory" | "disassembl
 
   disassemble: (context, args) => {
     const count = bounded(args.instructionCount, "instructionCount", 0, MAX_INSTRUCTIONS);
+    // VS Code asks so for a frame without an instruction, such as a label.
+    if (args.memoryReference === "") throw new QuietError("There is no code to disassemble here.");
     const { instructionOffset = 0 } = args;
     const skip = bounded(instructionOffset, "instructionOffset", -MAX_DISTANCE, MAX_DISTANCE);
     const { reference } = moved(context, args.memoryReference, args.offset);

@@ -1,6 +1,6 @@
 /** Requests that go through the past. */
 import type { Timeline } from "../../emulator/index.ts";
-import { type Context, checkThread, stoppedIn } from "../context.ts";
+import { type Context, checkThread, stoppedIn, THREAD } from "../context.ts";
 import type { Debuggee } from "../debuggee.ts";
 import type { Journey } from "../execution.ts";
 import type { DebugProtocol as DP, SeekArguments } from "../protocol.ts";
@@ -99,6 +99,14 @@ function seek(context: Context, { icount, exit, to }: SeekArguments): undefined 
   throw new UserError("minvisor/seek needs an icount, an exit, or where to go.");
 }
 
+/** A request of ours does not tell the client that the machine goes, as one of DAP's does. */
+function announced(context: Context, request: () => undefined): undefined {
+  context.afterResponse(() =>
+    context.emit("continued", { threadId: THREAD, allThreadsContinued: true }),
+  );
+  return request();
+}
+
 export const timeRequests: Handlers<
   | ("stepBack" | "reverseContinue" | "restartFrame")
   | ("minvisor/seek" | "minvisor/reverse" | "minvisor/timeline" | "minvisor/allowFork")
@@ -129,11 +137,14 @@ export const timeRequests: Handlers<
     return travel(context, restartFrame(debuggee, timeline, frame, bytes));
   },
 
-  "minvisor/seek": seek,
+  "minvisor/seek": (context, args) => announced(context, () => seek(context, args)),
 
   "minvisor/reverse": (context, args) => {
     checkThread(args.threadId);
-    return args.kind === "out" ? backOut(context) : back(context, args.kind, args.granularity);
+    const { kind, granularity } = args;
+    return announced(context, () =>
+      kind === "out" ? backOut(context) : back(context, kind, granularity),
+    );
   },
 
   "minvisor/timeline": (context) => {

@@ -61,13 +61,13 @@ export class InProcessSession {
     }
   }
 
-  /** The body of the response; rejects with the message of a failure. */
+  /** The body of the response; rejects with the message of a failure, whose body is the cause. */
   ask<T = object>(command: string, args: object = {}): Promise<T> {
     const seq = this.seq++;
     return new Promise((resolve, reject) => {
       this.answers.set(seq, ({ success, message, body }) => {
         if (success) resolve(body as T);
-        else reject(new Error(message));
+        else reject(new Error(message, { cause: body }));
       });
       const request: DP.Request = { type: "request", seq, command, arguments: args };
       this.transport.receive(request);
