@@ -121,7 +121,7 @@ export { RecordingError } from "./time/recording-bytes.ts";
 export type { Codec } from "./time/recording-container.ts";
 export type { RecordingConfiguration } from "./time/recording-parts.ts";
 export { machineOf, replayChecked, timelineOf } from "./time/recording-replay.ts";
-export { Recorder, type RecorderOptions } from "./time/recording-writer.ts";
+export { Recorder, type RecorderOptions, recordingOf } from "./time/recording-writer.ts";
 export type { Follower } from "./time/snapshot-store.ts";
 export {
   DivergedError,

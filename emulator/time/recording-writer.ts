@@ -15,6 +15,7 @@ import {
   writeMark,
 } from "./recording-parts.ts";
 import { writeSnapshot } from "./recording-snapshots.ts";
+import type { Timeline } from "./timeline.ts";
 
 export interface RecorderOptions {
   readonly configuration: RecordingConfiguration;
@@ -59,7 +60,7 @@ export class Recorder {
     this.checkInterval = options.checkInterval ?? CHECK_INTERVAL;
     this.snapshotInterval = options.snapshotInterval ?? Number.POSITIVE_INFINITY;
     if (options.snapshotInterval !== undefined) this.snapshot = machine.snapshot();
-    this.start(options.configuration);
+    writeStart(this.container, options.configuration);
     this.mark("MARK", true);
     this.detach = machine.observe({
       name: "recorder",
@@ -70,30 +71,6 @@ export class Recorder {
         },
       },
     });
-  }
-
-  private start(configuration: RecordingConfiguration): void {
-    const { kernel, modules = [], ramBytes, append, startTime } = configuration;
-    const images = new Map<string, Uint8Array>();
-    const named = ({ name, bytes }: ImageFile) => {
-      const hash = sha256(bytes);
-      images.set(hash, bytes);
-      return { name, sha256: hash };
-    };
-    const part = writeConfiguration({
-      ramBytes,
-      ...(startTime === undefined ? {} : { startTime }),
-      ...(append === undefined ? {} : { append }),
-      kernel: named(kernel),
-      modules: modules.map((module) => ({
-        ...named(module),
-        ...(module.args === undefined ? {} : { args: module.args }),
-      })),
-    });
-    this.container.put("CONF", part);
-    for (const [hash, bytes] of images) {
-      this.container.put("IMAG", writeImage({ sha256: hash, bytes }));
-    }
   }
 
   /** Between two runs of the machine: writes what is due. */
@@ -148,4 +125,58 @@ export class Recorder {
     this.markedAt = at.icount;
     if (withHash) this.checkedAt = at.icount;
   }
+}
+
+/** What the run starts from: configuration and images, each image once. */
+function writeStart(container: ContainerWriter, configuration: RecordingConfiguration): void {
+  const { kernel, modules = [], ramBytes, append, startTime } = configuration;
+  const images = new Map<string, Uint8Array>();
+  const named = ({ name, bytes }: ImageFile) => {
+    const hash = sha256(bytes);
+    images.set(hash, bytes);
+    return { name, sha256: hash };
+  };
+  const part = writeConfiguration({
+    ramBytes,
+    ...(startTime === undefined ? {} : { startTime }),
+    ...(append === undefined ? {} : { append }),
+    kernel: named(kernel),
+    modules: modules.map((module) => ({
+      ...named(module),
+      ...(module.args === undefined ? {} : { args: module.args }),
+    })),
+  });
+  container.put("CONF", part);
+  for (const [hash, bytes] of images) {
+    container.put("IMAG", writeImage({ sha256: hash, bytes }));
+  }
+}
+
+/**
+ * The recording of a timeline as it is now, from reset to its end, in one piece: of a run that was not
+ * recorded as it went. The end has a check if the machine stands there.
+ */
+export function recordingOf(
+  timeline: Timeline,
+  configuration: RecordingConfiguration,
+  codec: Codec,
+): Uint8Array {
+  const pieces: Uint8Array[] = [];
+  const container = new ContainerWriter((bytes) => pieces.push(bytes), codec);
+  writeStart(container, configuration);
+  const { all } = timeline.inputs;
+  if (all.length > 0) container.put("INPT", writeInputs(all));
+  const mark: Mark = { at: timeline.endOfTime, inputs: all.length };
+  const { machine } = timeline;
+  container.put(
+    "DONE",
+    writeMark(timeline.isInPast ? mark : { ...mark, hash: machine.stateHash() }),
+  );
+  const file = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    file.set(piece, at);
+    at += piece.length;
+  }
+  return file;
 }

@@ -8,7 +8,9 @@ import {
   Recorder,
   type Recording,
   readRecording,
+  recordingOf,
   replayChecked,
+  Timeline,
   timelineOf,
 } from "../../../emulator/index.ts";
 import { ContainerWriter } from "../../../emulator/time/recording-container.ts";
@@ -92,6 +94,32 @@ test(`from its snapshots a recording is at random instants at once (seed ${seed}
   // A machine each, so that a seek is the first; then many with one, back and forth.
   for (let i = 0; i < 5; i++) seek(1, 40_000);
   seek(40, 40_000);
+});
+
+test("a timeline is saved whole, also from its past, and with another future another one", () => {
+  const timeline = new Timeline(sampleMachine());
+  const { machine } = timeline;
+  const save = () => readRecording(recordingOf(timeline, sampleFiles(), deflate), deflate);
+  const replayed = (saved: Recording) => {
+    const again = openTimeline(saved);
+    drain(replayChecked(again, saved, saved.end));
+    return again.machine.stateHash();
+  };
+  timeline.run({ instructions: 90_000 });
+  const past = machine.instant;
+  machine.enter({ kind: "serial", port: 0, bytes: Uint8Array.of(0x41) });
+  timeline.run({ instructions: 90_000 });
+  const hash = machine.stateHash();
+  expect(save().checks).toEqual([{ at: machine.instant, hash }]);
+  expect(replayed(save())).toBe(hash);
+  drain(timeline.seek(past));
+  expect(save().checks).toEqual([]);
+  expect(replayed(save())).toBe(hash);
+  machine.enter({ kind: "memory", address: 0x300_0000, bytes: Uint8Array.of(1) });
+  timeline.run({ instructions: 90_000 });
+  expect(save().inputs).toHaveLength(2);
+  expect(replayed(save())).toBe(machine.stateHash());
+  expect(machine.stateHash()).not.toBe(hash);
 });
 
 test("an input that is left out makes another run, and the replay says between which instants", () => {
