@@ -23,6 +23,14 @@ export const COMMANDS = {
   findMappings: "minvisor.findMappings",
   toggleHexadecimal: "minvisor.toggleHexadecimal",
   chooseStepPolicy: "minvisor.chooseStepPolicy",
+  stepBackOver: "minvisor.stepBackOver",
+  stepBackInto: "minvisor.stepBackInto",
+  stepBackOut: "minvisor.stepBackOut",
+  goToPreviousExit: "minvisor.goToPreviousExit",
+  goToExit: "minvisor.goToExit",
+  goToInstructionCount: "minvisor.goToInstructionCount",
+  goToBeginning: "minvisor.goToBeginning",
+  goToEnd: "minvisor.goToEnd",
 } as const;
 export type CommandId = (typeof COMMANDS)[keyof typeof COMMANDS];
 
@@ -31,6 +39,9 @@ export const VIEWS = { exitBreakpoints: "minvisor.exitBreakpoints" } as const;
 
 /** What rows of our views are, for the menus' conditions. */
 export const ROW_CONTEXTS = { exit: "minvisor.exit", addedEvent: "minvisor.addedEvent" } as const;
+
+/** Keys of ours in conditions. */
+export const CONTEXT_KEYS = { isInPast: "minvisor.isInPast" } as const;
 
 /** Shown as the source of our diagnostics. */
 export const DIAGNOSTIC_SOURCE = "minvisor";

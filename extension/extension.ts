@@ -10,6 +10,7 @@ import { registerMemoryViews } from "./memory/memory-views.ts";
 import { registerNumberFormat } from "./number-format.ts";
 import { registerSampleWorkspace } from "./sample-workspace.ts";
 import { registerStepPolicy } from "./step-policy.ts";
+import { registerTimeTravel } from "./time-travel/time-travel.ts";
 
 export function activate(context: ExtensionContext): void {
   context.subscriptions.push(
@@ -23,5 +24,6 @@ export function activate(context: ExtensionContext): void {
     registerAddressDocuments(),
     registerNumberFormat(),
     registerStepPolicy(),
+    registerTimeTravel(),
   );
 }

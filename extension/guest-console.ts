@@ -12,6 +12,7 @@ import type { ConsolePort } from "../debug-adapter/protocol.ts";
 import { registerCommand } from "./commands.ts";
 import { COMMANDS, DEBUG_TYPE } from "./contributions.ts";
 import { customRequest, onCustomEvent } from "./session.ts";
+import { onSessionEvents } from "./session-events.ts";
 import { terminalText } from "./terminal-text.ts";
 
 const PORT_NAMES: Readonly<Record<ConsolePort, string>> = {
@@ -29,6 +30,7 @@ class PortTerminal {
   readonly terminal: Terminal;
   private readonly written = new EventEmitter<string>();
   private waiting: string | undefined = "";
+  private isOver = false;
 
   constructor(port: ConsolePort, session: DebugSession, closed: () => void) {
     this.session = session;
@@ -48,7 +50,12 @@ class PortTerminal {
   attach(session: DebugSession): void {
     if (session === this.session) return;
     this.session = session;
+    this.isOver = false;
     this.write(CLEAR);
+  }
+
+  ended({ id }: DebugSession): void {
+    if (id === this.session.id) this.isOver = true;
   }
 
   write(text: string): void {
@@ -63,9 +70,12 @@ class PortTerminal {
   }
 
   private type(port: ConsolePort, text: string): void {
-    customRequest(this.session, "minvisor/consoleInput", { port, text }).then(undefined, () => {
-      this.write("\r\n[the session has ended]\r\n");
-    });
+    customRequest(this.session, "minvisor/consoleInput", { port, text }).then(
+      undefined,
+      (error: Error) => {
+        this.write(`\r\n[${this.isOver ? "the session has ended" : error.message}]\r\n`);
+      },
+    );
   }
 }
 
@@ -88,6 +98,11 @@ export function registerGuestConsole(): Disposable {
     onCustomEvent("minvisor/console", ({ port, text }, session) =>
       terminalOf(port, session).write(text),
     ),
+    onSessionEvents({
+      ended: (session) => {
+        for (const terminal of terminals.values()) terminal.ended(session);
+      },
+    }),
     registerCommand(COMMANDS.showGuestConsole, () => {
       const session = debug.activeDebugSession;
       if (session?.type === DEBUG_TYPE) terminalOf("com1", session);

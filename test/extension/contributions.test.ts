@@ -6,6 +6,7 @@ import { STEP_POLICIES } from "../../debug-adapter/protocol.ts";
 import {
   ASSEMBLY_LANGUAGE,
   COMMANDS,
+  CONTEXT_KEYS,
   DEBUG_TYPE,
   ROW_CONTEXTS,
   VIEWS,
@@ -16,6 +17,12 @@ interface MenuItem {
   readonly command: string;
   readonly when?: string;
   readonly group?: string;
+}
+
+interface Keybinding {
+  readonly command: string;
+  readonly key: string;
+  readonly when: string;
 }
 
 interface Schema {
@@ -32,7 +39,9 @@ interface Manifest {
       readonly command: string;
       readonly category: string;
       readonly icon?: string;
+      readonly enablement?: string;
     }[];
+    readonly keybindings: readonly Keybinding[];
     readonly views: { readonly debug: readonly { readonly id: string }[] };
     readonly menus: Readonly<Record<string, readonly MenuItem[]>>;
     readonly debuggers: readonly {
@@ -79,6 +88,27 @@ test("menus show commands that exist; those in toolbars have an icon", () => {
     menu === "debug/toolBar" || /^(?:navigation|inline)/.test(group);
   expect(items.filter(({ command }) => !icons.has(command))).toEqual([]);
   expect(items.filter((item) => isInToolbar(item) && !icons.get(item.command))).toEqual([]);
+});
+
+test("keys are for commands that exist, while a machine of ours stands still", () => {
+  const ids: readonly string[] = Object.values(COMMANDS);
+  for (const { command, key, when } of contributes.keybindings) {
+    if (command.startsWith("minvisor.")) expect(ids).toContain(command);
+    else expect(command).toMatch(/^workbench\.action\.debug\./);
+    expect(when, key).toContain(`debugType == ${DEBUG_TYPE} && debugState == stopped`);
+  }
+  const taken = contributes.keybindings.map(({ key, when }) => `${key} ${when}`);
+  expect(new Set(taken).size).toBe(taken.length);
+});
+
+test("keys in conditions are those of the constants", () => {
+  const conditions = [...Object.values(contributes.menus).flat(), ...contributes.keybindings].map(
+    ({ when }) => when,
+  );
+  const enablements = contributes.commands.map(({ enablement }) => enablement);
+  const text = [...conditions, ...enablements].join("\n");
+  const own = [...text.matchAll(/(?<![=/.\w\\]\s?)\bminvisor\.\w+/g)].map(([name]) => name);
+  expect(new Set(own)).toEqual(new Set(Object.values(CONTEXT_KEYS)));
 });
 
 test("views and their rows are those of the constants", () => {
