@@ -174,6 +174,10 @@ export interface CustomRequests extends AddressRequests {
     };
     body: undefined;
   };
+  readonly "minvisor/lastWriter": {
+    arguments: DebugProtocol.DataBreakpointInfoArguments;
+    body: undefined;
+  };
   readonly "minvisor/timeline": { arguments: object; body: TimelineBody };
   readonly "minvisor/allowFork": { arguments: object; body: undefined };
   readonly "minvisor/status": { arguments: object; body: MachineStatus };

@@ -41,6 +41,15 @@ const logging = { ...options, logMessage: maybe(text) };
 const thread = { threadId: whole, singleThread: maybe(flag) };
 const attributes = { noDebug: any, __restart: any };
 
+const watched = {
+  name: text,
+  variablesReference: maybe(whole),
+  frameId: maybe(whole),
+  bytes: maybe(whole),
+  asAddress: maybe(flag),
+  mode: maybe(text),
+};
+
 export const ARGUMENTS: { readonly [R in RequestName]: Entries<Requests[R]["arguments"]> } = {
   initialize: {
     adapterID: maybe(text) as v.GenericSchema<unknown, string>,
@@ -111,14 +120,7 @@ export const ARGUMENTS: { readonly [R in RequestName]: Entries<Requests[R]["argu
     ),
     exceptionOptions: any,
   },
-  dataBreakpointInfo: {
-    name: text,
-    variablesReference: maybe(whole),
-    frameId: maybe(whole),
-    bytes: maybe(whole),
-    asAddress: maybe(flag),
-    mode: maybe(text),
-  },
+  dataBreakpointInfo: watched,
   setDataBreakpoints: {
     breakpoints: list(
       record({
@@ -211,6 +213,7 @@ export const ARGUMENTS: { readonly [R in RequestName]: Entries<Requests[R]["argu
     to: maybe(oneOf("start", "end", "previousExit")),
   },
   "minvisor/reverse": { threadId: whole, kind: oneOf("over", "in", "out"), granularity },
+  "minvisor/lastWriter": watched,
   "minvisor/timeline": {},
   "minvisor/allowFork": {},
   "minvisor/status": {},

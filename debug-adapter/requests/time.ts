@@ -1,5 +1,6 @@
 /** Requests that go through the past. */
 import type { Timeline } from "../../emulator/index.ts";
+import { watchTarget } from "../breakpoints/watch-target.ts";
 import { type Context, checkThread, stoppedIn, THREAD } from "../context.ts";
 import type { Debuggee } from "../debuggee.ts";
 import type { Journey } from "../execution.ts";
@@ -21,6 +22,7 @@ import {
   seekIcount,
   stepBack,
 } from "../time-travel/journeys.ts";
+import { lastWriter } from "../time-travel/last-writer.ts";
 import { frameOf } from "./stack.ts";
 import type { Handlers } from "./types.ts";
 
@@ -109,7 +111,13 @@ function announced(context: Context, request: () => undefined): undefined {
 
 export const timeRequests: Handlers<
   | ("stepBack" | "reverseContinue" | "restartFrame")
-  | ("minvisor/seek" | "minvisor/reverse" | "minvisor/timeline" | "minvisor/allowFork")
+  | (
+      | "minvisor/seek"
+      | "minvisor/reverse"
+      | "minvisor/lastWriter"
+      | "minvisor/timeline"
+      | "minvisor/allowFork"
+    )
 > = {
   stepBack: (context, args) => {
     checkThread(args.threadId);
@@ -146,6 +154,12 @@ export const timeRequests: Handlers<
       kind === "out" ? backOut(context) : back(context, kind, granularity),
     );
   },
+
+  "minvisor/lastWriter": (context, args) =>
+    announced(context, () => {
+      const { debuggee, timeline } = recordedIn(context);
+      return travel(context, lastWriter(debuggee, timeline, watchTarget(context, args)));
+    }),
 
   "minvisor/timeline": (context) => {
     const { debuggee } = stoppedIn(context);

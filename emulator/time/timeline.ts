@@ -237,15 +237,20 @@ export class Timeline implements Changes {
   }
 
   /**
-   * The last instant before `before` at which an observer of the caller's stopped the machine.
+   * The last instant before `before` at which an observer of the caller's stopped the machine; with
+   * `isInclusive` at `before` too.
    * `met` tells what for, once, or undefined where the stop was not the caller's. The machine is left
    * somewhere in the past.
    */
-  *last<T>(before: Instant, met: () => T | undefined): Generator<SeekProgress, Met<T> | undefined> {
+  *last<T>(
+    before: Instant,
+    met: () => T | undefined,
+    isInclusive = false,
+  ): Generator<SeekProgress, Met<T> | undefined> {
     this.end = this.endOfTime;
     this.isReplaying = true;
     try {
-      return yield* this.searchBack(before, met);
+      return yield* this.searchBack(before, met, isInclusive);
     } finally {
       this.isReplaying = false;
     }
@@ -254,6 +259,7 @@ export class Timeline implements Changes {
   private *searchBack<T>(
     before: Instant,
     met: () => T | undefined,
+    isInclusive: boolean,
   ): Generator<SeekProgress, Met<T> | undefined> {
     let end = before;
     for (;;) {
@@ -264,7 +270,8 @@ export class Timeline implements Changes {
       for (const progress of this.replay(end, () => {
         const at = this.machine.instant;
         const what = met();
-        if (what !== undefined && compareInstants(at, before) < 0) found = { at, what };
+        const order = compareInstants(at, before);
+        if (what !== undefined && (order < 0 || (isInclusive && order === 0))) found = { at, what };
       })) {
         yield progress;
       }

@@ -58,6 +58,7 @@ export const LEAST_ARGUMENTS: { readonly [R in RequestName]: object } = {
   "minvisor/setNumberFormat": { format: "hexadecimal" },
   "minvisor/setStepPolicy": { policy: "sameWorld" },
   "minvisor/seek": { to: "start" },
+  "minvisor/lastWriter": { name: "$vmcb.RIP" },
   "minvisor/reverse": { threadId: 1, kind: "over" },
   "minvisor/timeline": {},
   "minvisor/allowFork": {},

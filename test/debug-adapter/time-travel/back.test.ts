@@ -222,3 +222,30 @@ test("a session that does not record says so", async () => {
   await stopped;
   await expect(session.ask("stepBack", { threadId: 1 })).rejects.toThrow("does not record");
 });
+
+describe("the last writer", () => {
+  test("of a VMCB field is the line that set it, of an exit's field the exit", async () => {
+    await runTo(["exit:VMMCALL"]);
+    const { exit } = await timeline();
+    const byHost = await go("minvisor/lastWriter", { name: "$vmcb.nCR3" });
+    expect(byHost).toMatchObject({ reason: "goto", text: expect.stringContaining("->") });
+    expect((await top()).name).toMatch(/^host · /);
+    expect((await timeline()).exit).toBe(0);
+    await go("minvisor/seek", { to: "end" });
+    const byExit = await go("minvisor/lastWriter", { name: "$vmcb.EXITCODE" });
+    expect(byExit.description).toMatch(/was written last$/);
+    expect((await timeline()).exit).toBe(exit);
+  });
+
+  test("of a variable of C is found whatever the stack looks like, and nothing is said of what was never written", async () => {
+    await runTo([], ["exit_msr"]);
+    const { line } = await top();
+    const stop = await go("minvisor/lastWriter", { name: "$rsp" });
+    expect(stop.description).toBe("Paused where rsp of the host was written last");
+    expect((await top()).line).toBeLessThanOrEqual(line);
+    await go("minvisor/seek", { to: "end" });
+    const never = await go("minvisor/lastWriter", { name: "hpa:0x1fff0000", bytes: 8 });
+    expect(never.description).toBe("Nothing has written hpa:0x1fff0000 since reset");
+    expect(await timeline()).toMatchObject({ isInPast: false });
+  });
+});

@@ -32,6 +32,8 @@ test("requests that go through the past", async () => {
   await travel(transcript, "minvisor/reverse", { ...thread, kind: "over" });
   await travel(transcript, "minvisor/seek", { exit: 5 });
   await travel(transcript, "minvisor/seek", { to: "previousExit" });
+  await travel(transcript, "minvisor/lastWriter", { name: "$vmcb.N_CR3" });
+  await transcript.ask("minvisor/lastWriter", { name: "1 + 1" });
   await transcript.ask("minvisor/timeline");
   await transcript.ask("evaluate", { expression: "$rbx = 1", context: "repl" });
   await travel(transcript, "minvisor/seek", { to: "end" });
