@@ -136,6 +136,19 @@ test("scrolling by 50 rows shows what one large request shows", async () => {
   expect(locations.length).toBeGreaterThan(100);
 });
 
+test("rows with source lines are right when the view opens first (vscode#192831)", async () => {
+  const [reference = ""] = await pointers();
+  const [{ line, source } = { line: 0, source: undefined }] = await client.frames();
+  const first = (await view.open(reference)).map(({ instruction }) => instruction);
+  await view.scrollUp();
+  await view.scrollDown();
+  const later = view.rows.slice(50, 450).map(({ instruction }) => instruction);
+  expect(later).toEqual(first);
+  // The view takes a row without a location to be of the line above it.
+  const home = first.slice(0, 201).findLast(({ location }) => location !== undefined);
+  expect(home).toMatchObject({ line, location: { path: source?.path } });
+});
+
 test("address 0 can be shown and scrolled past (vscode#140562)", async () => {
   for (const reference of ["hva:0x0", "gva:0x0"]) {
     const row = await view.jump(reference);
