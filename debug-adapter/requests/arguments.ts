@@ -205,6 +205,7 @@ export const ARGUMENTS: { readonly [R in RequestName]: Entries<Requests[R]["argu
   "minvisor/setEventBreakpoints": { breakpoints: list(record({ event: text, ...logging })) },
   "minvisor/exitCodes": {},
   "minvisor/exits": {},
+  "minvisor/exitLedger": { reason: maybe(text), start: maybe(whole), count: maybe(whole) },
   "minvisor/setNumberFormat": { format: oneOf("hexadecimal", "decimal") },
   "minvisor/setStepPolicy": { policy: oneOf(...STEP_POLICIES) },
   "minvisor/seek": {

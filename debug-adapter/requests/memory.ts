@@ -14,7 +14,7 @@ const MAX_DISTANCE = 100_000;
 const END = 1n << 64n;
 
 /** Throws a UserError that names the number where it is out of bounds. */
-function bounded(value: number, name: string, from: number, to: number): number {
+export function bounded(value: number, name: string, from: number, to: number): number {
   if (value >= from && value <= to) return value;
   throw new UserError(`${name} can be ${from} to ${to}, not ${value}.`);
 }

@@ -5,6 +5,7 @@ import { customRequests } from "./custom.ts";
 import { evaluateRequests } from "./evaluate.ts";
 import { exceptionRequests } from "./exception-info.ts";
 import { executionRequests } from "./execution.ts";
+import { ledgerRequests } from "./exit-ledger.ts";
 import { gotoRequests } from "./goto.ts";
 import { lifecycleRequests } from "./lifecycle.ts";
 import { memoryRequests } from "./memory.ts";
@@ -27,6 +28,7 @@ export const REQUESTS: RequestTable = {
   ...memoryRequests,
   ...addressRequests,
   ...timeRequests,
+  ...ledgerRequests,
   ...customRequests,
 };
 

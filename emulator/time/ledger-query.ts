@@ -117,9 +117,12 @@ function wideRange(column: WideColumn, min: bigint, max: bigint): Sieve {
   };
 }
 
+/** Rows to ask about: a table's up to the present, or as many of them as are in memory. */
+export type LedgerRows = Pick<LedgerTable, "chunks" | "length">;
+
 /** Calls back with each chunk's rows that fulfil all conditions: indexes in it, of which `count` are valid. */
 function visit(
-  table: LedgerTable,
+  table: LedgerRows,
   conditions: readonly LedgerCondition[],
   take: (chunk: LedgerChunk, first: number, rows: Uint16Array, count: number) => void,
 ): void {
@@ -138,7 +141,7 @@ function visit(
 
 /** Rows, from 0 and in order, that fulfil all conditions. */
 export function selectRows(
-  table: LedgerTable,
+  table: LedgerRows,
   conditions: readonly LedgerCondition[],
 ): Uint32Array<ArrayBuffer> {
   const found = new Uint32Array(table.length);
@@ -246,7 +249,7 @@ class Groups {
 
 /** Counts and costs, by group, of the rows that fulfil all conditions. */
 export function groupRows(
-  table: LedgerTable,
+  table: LedgerRows,
   by: GroupBy,
   conditions: readonly LedgerCondition[] = [],
 ): ExitGroup[] {

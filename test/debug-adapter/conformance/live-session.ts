@@ -55,6 +55,7 @@ export const LEAST_ARGUMENTS: { readonly [R in RequestName]: object } = {
   "minvisor/setEventBreakpoints": { breakpoints: [{ event: "vmexit:CPUID" }] },
   "minvisor/exitCodes": {},
   "minvisor/exits": {},
+  "minvisor/exitLedger": {},
   "minvisor/setNumberFormat": { format: "hexadecimal" },
   "minvisor/setStepPolicy": { policy: "sameWorld" },
   "minvisor/seek": { to: "start" },
