@@ -35,7 +35,10 @@ export const COMMANDS = {
 export type CommandId = (typeof COMMANDS)[keyof typeof COMMANDS];
 
 /** Views in the debug sidebar. */
-export const VIEWS = { exitBreakpoints: "minvisor.exitBreakpoints" } as const;
+export const VIEWS = {
+  exitBreakpoints: "minvisor.exitBreakpoints",
+  exits: "minvisor.exits",
+} as const;
 
 /** What rows of our views are, for the menus' conditions. */
 export const ROW_CONTEXTS = { exit: "minvisor.exit", addedEvent: "minvisor.addedEvent" } as const;

@@ -4,6 +4,7 @@ import { registerAdapter } from "./adapter-factory.ts";
 import { registerAddressDocuments } from "./address-documents.ts";
 import { registerDiagnostics } from "./diagnostics.ts";
 import { registerExitBreakpoints } from "./exit-breakpoints/exit-breakpoints-view.ts";
+import { registerExits } from "./exits/exits-view.ts";
 import { registerGuestConsole } from "./guest-console.ts";
 import { registerLaunchConfigurations } from "./launch-configuration.ts";
 import { registerMemoryViews } from "./memory/memory-views.ts";
@@ -25,5 +26,6 @@ export function activate(context: ExtensionContext): void {
     registerNumberFormat(),
     registerStepPolicy(),
     registerTimeTravel(),
+    registerExits(),
   );
 }

@@ -69,9 +69,18 @@ const ICOUNT: Asked = {
   target: (icount) => ({ icount }),
 };
 
+/** What a row of a view gives. */
+interface NumberSubject {
+  readonly number?: number;
+}
+
 function askedCommand(id: CommandId, { title, first, last, now, target }: Asked): Disposable {
-  return registerCommand(id, () =>
+  return registerCommand<NumberSubject>(id, (subject) =>
     inSession(async (session) => {
+      if (subject?.number !== undefined) {
+        await customRequest(session, "minvisor/seek", target(subject.number));
+        return;
+      }
       const timeline = await customRequest(session, "minvisor/timeline", {});
       const range = { first, last: last(timeline) };
       const text = await window.showInputBox({

@@ -132,6 +132,20 @@ test("a number of an exit is asked for; one that is not there is refused", async
   await position(`exit 3 of ${lastExit} `);
 });
 
+test("a click on an exit in the view of all exits leads there", async () => {
+  await editor.command("Focus on VM Exits View");
+  const rows = editor.page
+    .locator(".pane", { hasText: "VM Exits" })
+    .locator(".tree-explorer-viewlet-tree-view .monaco-list-row");
+  await rows.filter({ hasText: /^All exits/ }).click();
+  await rows.filter({ hasText: /^2 / }).click();
+  await position(`exit 2 of ${lastExit} `);
+  await rows.filter({ hasText: /^2 / }).locator(".codicon-debug-stackframe").waitFor();
+  await editor.screenshot("exits-view");
+  await rows.filter({ hasText: /^3 / }).click();
+  await position(`exit 3 of ${lastExit} `);
+});
+
 test("the past is changed only after a question", async () => {
   await editor.evaluate("$rbx = 0x77");
   await dialog().getByText("starts another future").waitFor();
