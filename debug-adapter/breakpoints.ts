@@ -77,6 +77,9 @@ export class Breakpoints implements StopSources {
     return this.attached;
   }
 
+  /** Whether any but the filters without names is set: it may wait for a program's symbols. */
+  mayNameCode = false;
+
   /** Replaces the breakpoints of a group. */
   set(group: BreakpointGroup, breakpoints: readonly Breakpoint[]): void {
     this.groups.set(group, breakpoints);
@@ -154,6 +157,9 @@ export class Breakpoints implements StopSources {
   }
 
   private place(): void {
+    this.mayNameCode = this.all.some(
+      ({ filter }) => filter !== "shutdown" && filter !== "invariant",
+    );
     this.byExit.clear();
     this.attached?.placement.place(this.all, (breakpoint, hit) => this.reachEvent(breakpoint, hit));
   }

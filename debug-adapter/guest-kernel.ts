@@ -33,6 +33,7 @@ interface Found {
 
 export class GuestKernel implements KernelSource {
   tell: (text: string) => void = () => {};
+  isAwaited: () => boolean = () => true;
   private readonly debuggee: Debuggee;
   private tries = 0;
   private nextTry = 0;
@@ -46,11 +47,12 @@ export class GuestKernel implements KernelSource {
       on: {
         // The kernel's first code at its own addresses sets CR0 and EFER anew (head_64.S).
         paging: ({ register, guest }) => {
-          if (register !== "cr3") this.lookAt(guest ? "guest" : "host", machine.state.rip);
+          if (register === "cr3" || !this.isAwaited()) return undefined;
+          this.lookAt(guest ? "guest" : "host", machine.state.rip);
           return undefined;
         },
         exit: ({ guestRip }) => {
-          if (this.found === undefined) this.lookAt("guest", guestRip);
+          if (this.found === undefined && this.isAwaited()) this.lookAt("guest", guestRip);
           return undefined;
         },
       },

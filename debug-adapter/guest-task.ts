@@ -25,6 +25,8 @@ export interface CurrentTask {
 export interface KernelSource extends TaskSource {
   /** Given one sentence for the user each time that a kernel comes up. */
   tell: (text: string) => void;
+  /** Whether somebody waits for a kernel's names while the machine runs; else stops are soon enough. */
+  isAwaited: () => boolean;
   /** The machine stands: a kernel that came up unnoticed may be there. */
   look(): void;
   /** Undefined while it is not known. */

@@ -204,6 +204,7 @@ export class DebugSession implements Context {
     if (debuggee.timeline) debuggee.timeline.onWentBack = () => this.breakpoints.wentBack();
     const { kernel } = debuggee;
     if (kernel) {
+      kernel.isAwaited = () => this.breakpoints.mayNameCode;
       kernel.tell = (text) => this.emit("output", { category: "console", output: `${text}\n` });
     }
     this.stopListening = debuggee.images.onChanged((change) => {
