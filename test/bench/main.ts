@@ -86,7 +86,7 @@ const BENCHMARKS: Readonly<Record<string, (pairs: number) => Promise<void>>> = {
   },
   back: () => goingBack(20),
   stops: () => stops(30),
-  steps: () => steps(5000),
+  steps: () => steps(20_000),
 };
 
 /** `npm run bench [PAIRS] [NAME...]`. */
