@@ -132,6 +132,8 @@ test("the step policy is in the status bar; one that follows the CPU steps into 
   await editor.setGutterBreakpoint(line);
   await editor.continue();
   await editor.page.getByText(`Paused on vmrun.S:${line}`).waitFor();
+  // A key that comes before the stack has been drawn is lost.
+  await editor.stopped("host · vmrun", "host · run_guest");
   await editor.stepOver();
   await editor.page.getByText("Paused after step").waitFor();
   const top = editor.page.locator(".debug-call-stack .monaco-list-row").first();
