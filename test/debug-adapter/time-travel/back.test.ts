@@ -44,6 +44,11 @@ const top = async (): Promise<{ name: string; line: number }> =>
     })
   ).stackFrames[0]!;
 
+const labels = async (): Promise<string[]> =>
+  (
+    await session.ask<{ stackFrames: { name: string }[] }>("stackTrace", { threadId: 1 })
+  ).stackFrames.map(({ name }) => name);
+
 const timeline = () => session.ask<TimelineBody>("minvisor/timeline");
 
 describe("by instruction", () => {
@@ -195,8 +200,10 @@ test("seeking to an icount, to exits, to both ends", async () => {
   expect(await timeline()).toMatchObject({ isInPast: true, icount: 20_000, exits: end.exits });
   await go("minvisor/seek", { exit: 3 });
   expect(await timeline()).toMatchObject({ exit: 3 });
+  expect(await labels()).toContainEqual(expect.stringMatching(/^#VMEXIT .* \(exit 3\)$/));
   await go("minvisor/seek", { to: "previousExit" });
   expect(await timeline()).toMatchObject({ exit: 2 });
+  expect(await labels()).toContainEqual(expect.stringMatching(/^#VMEXIT .* \(exit 2\)$/));
   await go("minvisor/seek", { to: "end" });
   expect(hash()).toBe(last);
   await expect(session.ask("minvisor/seek", { exit: 999_999 })).rejects.toThrow(
