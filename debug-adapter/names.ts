@@ -15,12 +15,13 @@ import {
   withFields,
   worldTerm,
 } from "./names/machine.ts";
-import { homeOf, programName, qualifiedName, typeSource } from "./names/program.ts";
+import { homeOf, programName, qualifiedName, spaceOf, typeSource } from "./names/program.ts";
 import { currentTaskTerm } from "./names/task.ts";
 import { writePlace } from "./place-access.ts";
-import type { World } from "./register-file.ts";
+import { codeBits, type World } from "./register-file.ts";
 import type { CodeFrame } from "./stack.ts";
 import { UserError } from "./text.ts";
+import type { ValuePlace } from "./value-place.ts";
 
 export { spaceOf } from "./names/program.ts";
 
@@ -124,6 +125,17 @@ abstract class MachineNames implements Names {
   }
 }
 
+/** Where a register of a caller is kept: on the stack, or in the CPU still. */
+function keptPlace(debuggee: Debuggee, frame: CodeFrame, name: string): ValuePlace | undefined {
+  const kept = frame.keptAt(name);
+  const { world } = frame;
+  if (kept === undefined) return undefined;
+  if (kept === "live") return { kind: "register", world, name };
+  const space = spaceOf(debuggee, world);
+  const size = codeBits(frame.registers) / 8;
+  return space && { kind: "memory", space, address: kept, size };
+}
+
 function unknownRegister(name: string, { world, fixedBecause }: RegisterView): string {
   if (fixedBecause !== undefined) return `${name} is not known in this frame: it was not saved`;
   return `${name} of the ${world} is not known now`;
@@ -177,7 +189,8 @@ class FrameNames extends MachineNames {
     if (frame === undefined) return { world, registers: debuggee.registers(world) };
     if (frame.depth === 0) return { world, registers: frame.registers };
     const fixedBecause = "it belongs to a caller, and where the callee saved it is not known";
-    return { world, registers: frame.registers, fixedBecause };
+    const keptIn = (name: string) => keptPlace(debuggee, frame, name);
+    return { world, registers: frame.registers, fixedBecause, keptIn };
   }
 
   name(name: string): Term | undefined {

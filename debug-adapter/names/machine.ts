@@ -27,6 +27,8 @@ export interface RegisterView {
   readonly registers: RegisterFile | undefined;
   /** Why a register cannot be set; undefined where it can. */
   readonly fixedBecause?: string;
+  /** Where a general register of a caller is kept; undefined where that is not known. */
+  readonly keptIn?: (register: string) => ValuePlace | undefined;
 }
 
 const isField = (name: string): name is VmcbFieldName => Object.hasOwn(VMCB_FIELDS, name);
@@ -44,18 +46,20 @@ export function registerTerm(
   const lower = name.toLowerCase();
   if (lower === "pc") return registerTerm(debuggee, view, "rip");
   const { world, registers } = view;
-  const fixedBecause = SHARED.test(lower) ? undefined : view.fixedBecause;
+  const part = registerPart(lower);
+  const kept = view.keptIn?.(part?.parent ?? lower);
+  const fixedBecause = SHARED.test(lower) || kept ? undefined : view.fixedBecause;
   const value = registers?.get(lower);
   if (value !== undefined) {
     const size = lower.startsWith("xmm") ? 16 : 8;
-    const place = { kind: "register", world, name: lower } as const;
+    const place = kept ?? ({ kind: "register", world, name: lower } as const);
     return bitsTerm(lower.toUpperCase(), value, size, place, fixedBecause);
   }
-  const part = registerPart(lower);
   const parent = part && registers?.get(part.parent);
   if (part && parent !== undefined) {
     const bits = { offset: part.shift, width: part.width };
-    const place = { kind: "register", world, name: part.parent, bits } as const;
+    const whole = kept ?? ({ kind: "register", world, name: part.parent } as const);
+    const place = { ...whole, bits } as ValuePlace;
     return partTerm(parent, bits, place, fixedBecause);
   }
   const segment = registers?.segment(lower);

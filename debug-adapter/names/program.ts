@@ -25,7 +25,8 @@ export function homeOf(debuggee: Debuggee, world: World, frame?: CodeFrame): Hom
   const space = spaceOf(debuggee, world);
   const nameOf = (address: bigint) => debuggee.images.nameOf(world, address);
   if (frame === undefined) return { state: memoryState(debuggee, world), space, nameOf };
-  const registerPlace = (register: number, size: number) => registerPlaceOf(frame, register, size);
+  const registerPlace = (register: number, size: number) =>
+    registerPlaceOf(frame, space, register, size);
   return { state: frame.state, space, nameOf, registerPlace };
 }
 
@@ -40,11 +41,21 @@ function memoryState(debuggee: Debuggee, world: World): FrameState {
 }
 
 /** Where a frame's variable in a register lives; a phrase where it cannot be written. */
-function registerPlaceOf(frame: CodeFrame, register: number, size: number): ValuePlace | string {
+function registerPlaceOf(
+  frame: CodeFrame,
+  space: SpaceName | undefined,
+  register: number,
+  size: number,
+): ValuePlace | string {
   const set = frame.image?.symbols.registers ?? REGISTERS.x86_64;
   const name = set.names[register];
   if (name === undefined || name === "-") return "its register is not known";
-  if (frame.depth > 0) return `it is in ${name}, and where the callee saved that is not known`;
+  const kept = frame.depth > 0 ? frame.state.keptAt?.(register) : "live";
+  if (kept === undefined) return `it is in ${name}, and where the callee saved that is not known`;
+  if (kept !== "live") {
+    if (space === undefined) return `it is in ${name}, which was saved in no memory with a name`;
+    return { kind: "memory", space, address: kept, size };
+  }
   const whole = registerPart(name)?.parent ?? name;
   const full = whole.startsWith("xmm") ? 16 : 8;
   const bits = size < full ? { bits: { offset: 0, width: size * 8 } } : {};

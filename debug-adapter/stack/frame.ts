@@ -2,7 +2,7 @@
 import type { Image } from "../images.ts";
 import type { FrameCertainty } from "../protocol.ts";
 import type { RegisterFile, World } from "../register-file.ts";
-import type { FrameState } from "../symbols/location.ts";
+import type { FrameState, KeptAt } from "../symbols/location.ts";
 import type { SourceLocation } from "../symbols/source-index.ts";
 import type { Variable } from "../symbols/variable.ts";
 
@@ -20,6 +20,8 @@ export interface CodeFrame {
   readonly base: bigint | undefined;
   /** This frame's registers; of a caller only those that the frames inside of it kept. */
   readonly registers: RegisterFile;
+  /** Where the value of a general register is kept; undefined where that is not known. */
+  keptAt(register: string): KeptAt | undefined;
   /** 0 is the innermost machine frame of its world; inlined calls share it. */
   readonly depth: number;
   readonly certainty: FrameCertainty;

@@ -2,6 +2,7 @@
 import type { FrameCertainty } from "../protocol.ts";
 import { codeBits, linearOf, type RegisterFile, registerByName } from "../register-file.ts";
 import type { CodeBits } from "../services.ts";
+import type { KeptAt } from "../symbols/location.ts";
 
 /** What CS selects. */
 export interface CodeSegment {
@@ -27,6 +28,8 @@ export interface MachineFrame {
   readonly ring: number | undefined;
   /** Set where no call but an interruption led to the frame inside. */
   readonly interruption: Interruption | undefined;
+  /** Where the value of a register, so named, is kept; missing where nothing is known of it. */
+  keptAt?(register: string): KeptAt | undefined;
   /** A register by its 64-bit or 32-bit name, with a full-width value. */
   get(register: string): bigint | undefined;
 }
@@ -47,6 +50,7 @@ export function innermostFrame(registers: RegisterFile, isCaller: boolean): Mach
     ring: ss === undefined ? undefined : (ss.attributes >> 5) & 3,
     interruption: undefined,
     get: (name) => registerByName(registers, name),
+    keptAt: () => "live",
   };
 }
 

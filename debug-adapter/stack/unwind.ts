@@ -3,7 +3,7 @@ import type { Debuggee } from "../debuggee.ts";
 import type { Image } from "../images.ts";
 import type { FrameCertainty } from "../protocol.ts";
 import type { RegisterFile, World } from "../register-file.ts";
-import { type FrameState, fromBytes } from "../symbols/location.ts";
+import { type FrameState, fromBytes, type KeptAt } from "../symbols/location.ts";
 import { REGISTERS } from "../symbols/registers.ts";
 import { type InterruptFrame, InterruptFrames } from "./interrupt-frame.ts";
 import { type Interruption, leastSure, lookupOf, type MachineFrame } from "./machine-frame.ts";
@@ -58,6 +58,7 @@ export class Unwinding {
     const { names } = image?.symbols.registers ?? REGISTERS.x86_64;
     return {
       register: (number) => frame.get(names[number] ?? "-"),
+      keptAt: (number) => frame.keptAt?.(names[number] ?? "-"),
       readMemory,
       slide: image?.slide,
     };
@@ -85,6 +86,10 @@ export class Unwinding {
       const number = numberOf(names, name);
       return number < 0 ? undefined : state.register(number);
     };
+    const keptAt = (name: string): KeptAt | undefined => {
+      const number = numberOf(names, name);
+      return number < 0 ? undefined : state.keptAt?.(number);
+    };
     const selector = isSignalFrame ? get("cs") : undefined;
     const code = selector === undefined ? undefined : this.interruptFrames.codeSegment(selector);
     const caller: MachineFrame = {
@@ -95,6 +100,7 @@ export class Unwinding {
       ring: isSignalFrame ? code && code.selector & 3 : frame.ring,
       interruption: isSignalFrame ? interruptionOf(pc, get) : undefined,
       get,
+      keptAt,
     };
     return { kind: "caller", caller, base: cfa };
   }

@@ -55,6 +55,13 @@ interface Making {
   readonly outerOf: () => Outer;
 }
 
+/** Whether the bytes could be written in the world's memory. */
+function written({ debuggee, world }: Making, address: bigint, bytes: Uint8Array): boolean {
+  const { spaces } = debuggee;
+  const space = spaces.resolve({ kind: world === "host" ? "hva" : "gva" });
+  return spaces.write({ space, address }, bytes) === bytes.length;
+}
+
 /** The source frames of one machine frame, or the machine frame itself. */
 function codeFrames(making: Making): CodeFrame[] {
   const { debuggee, world, registers, unwinding, frame, depth, outerOf } = making;
@@ -66,7 +73,11 @@ function codeFrames(making: Making): CodeFrame[] {
     pc: frame.pc,
     image,
     state: unwinding.stateOf(frame, image),
-    registers: depth === 0 ? registers : frameRegisters(frame, registers),
+    registers:
+      depth === 0
+        ? registers
+        : frameRegisters(frame, registers, (address, bytes) => written(making, address, bytes)),
+    keptAt: (name: string) => frame.keptAt?.(name),
     depth,
     certainty: frame.certainty,
     ring: frame.ring,

@@ -18,12 +18,17 @@ export type Location =
   /** `reason` is a phrase for the user, e.g. "optimised out at this pc". */
   | { readonly kind: "unavailable"; readonly reason: string };
 
+/** An address to which a frame further in saved a register, or "live": the CPU's register has it still. */
+export type KeptAt = bigint | "live";
+
 /** The state of one frame of a stopped program. */
 export interface FrameState {
   /** A register by its DWARF number; undefined where it is not known in this frame. */
   register(number: number): bigint | undefined;
   /** Undefined where any of the bytes cannot be read. Must have no side effects. */
   readMemory(address: bigint, length: number): Uint8Array | undefined;
+  /** Where the value of that register is kept; undefined where that is not known. */
+  keptAt?(number: number): KeptAt | undefined;
   /**
    * The canonical frame address, where the caller knows it otherwise (by frame pointer). Without
    * it the CFI of the program is used.

@@ -72,7 +72,29 @@ export class Unwinder {
     const pc = register(returnAddressRegister);
     if (pc === undefined) return { kind: "unavailable", reason: "its return address is not known" };
     const readMemory = (address: bigint, length: number) => state.readMemory(address, length);
-    return { kind: "caller", pc, cfa, isSignalFrame, state: { register, readMemory } };
+    const keptAt = (number: number) => this.keptAt(rules, cfa, number, state);
+    return { kind: "caller", pc, cfa, isSignalFrame, state: { register, readMemory, keptAt } };
+  }
+
+  /** Where recover() finds a register of the caller; undefined for one that is computed. */
+  private keptAt(rules: FrameRules, cfa: bigint, number: number, state: FrameState) {
+    const rule: RegisterRule | undefined = rules.registers.get(number);
+    switch (rule?.kind) {
+      case undefined: {
+        const isKept = rules.isSignalFrame || this.registers.preserved.has(number);
+        return isKept && number !== this.registers.stackPointer
+          ? state.keptAt?.(number)
+          : undefined;
+      }
+      case "same":
+        return state.keptAt?.(number);
+      case "register":
+        return state.keptAt?.(rule.register);
+      case "offset":
+        return this.wrap(cfa + rule.offset);
+      default:
+        return undefined;
+    }
   }
 
   private cfa(rules: FrameRules, state: FrameState): Location {
