@@ -195,12 +195,16 @@ export class Editor {
     const number = this.page
       .locator(".monaco-editor .line-numbers")
       .filter({ hasText: new RegExp(`^${line}$`) });
-    const box = (await number.boundingBox())!;
-    const margin = [box.x - 10, box.y + box.height / 2] as const;
+    let margin: readonly [x: number, y: number] = [0, 0];
     for (let attempt = 0; attempt < 30; attempt++) {
-      await this.page.mouse.move(margin[0] + 1, margin[1]);
-      await this.page.mouse.move(...margin);
-      if (await this.page.locator(".codicon-debug-hint").count()) break;
+      // The editor draws its lines anew when it has gone to one: then there is no box for a moment.
+      const box = await number.first().boundingBox();
+      if (box !== null) {
+        margin = [box.x - 10, box.y + box.height / 2];
+        await this.page.mouse.move(margin[0] + 1, margin[1]);
+        await this.page.mouse.move(...margin);
+        if (await this.page.locator(".codicon-debug-hint").count()) break;
+      }
       await this.page.waitForTimeout(200); // the debug contribution attaches late
     }
     await this.page.mouse.click(...margin);
