@@ -218,7 +218,7 @@ export class Machine implements Changes {
    */
   run(limits: RunLimits): RunResult {
     const { engine } = this.cpu;
-    const end = this.icount + limits.instructions;
+    const end = this.icount + Math.floor(limits.instructions);
     const idleEnd = this.idle + (limits.idleTicks ?? MINUTE);
     this.stop = undefined;
     engine.passBreakpointHere(limits.passBreakpoint ?? false);

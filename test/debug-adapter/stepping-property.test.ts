@@ -85,7 +85,8 @@ test(`N single steps are N instructions of that world on a machine of its own (s
   const at = (each: Debuggee) =>
     `${each.machine.icount} ${each.world} ${each.linearRip.toString(16)} ${each.machine.state.rsp}`;
   for (let round = 0; round < 6; round++) {
-    const instant = ((numbers.next().value ?? 0) % (LAST_INSTANT / 6)) + (round * LAST_INSTANT) / 6;
+    const sixth = Math.floor(LAST_INSTANT / 6);
+    const instant = ((numbers.next().value ?? 0) % sixth) + round * sixth;
     if (instant < debuggee.machine.icount) continue;
     runTo(debuggee.machine, instant);
     runTo(other.machine, debuggee.machine.icount);

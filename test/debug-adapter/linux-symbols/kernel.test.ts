@@ -187,6 +187,8 @@ test("the current task is the one that the kernel names at the same instant", ()
 test(`stacks at any moment end where the kernel's do, and each frame was called (seed ${seed})`, () => {
   const ends = /^(?:secondary_startup_64|ret_from_fork|entry_SYSCALL_64|asm_\w+|entry_)/;
   for (const { icount, frames, wild } of samples) {
+    // It leaves one task's stack for another's: the kernel's tables do not tell which is meant.
+    if (frames[0]?.name.startsWith("__switch_to_asm")) continue;
     const inKernel = frames.filter(({ image }) => image !== undefined);
     const names = `${icount}: ${frames.map((frame) => frame.name).join(" < ")}`;
     expect(wild, names).toEqual([]);
