@@ -4,6 +4,7 @@ import type { Debuggee } from "../debuggee.ts";
 import type { StepPolicy } from "../protocol.ts";
 import type { CodeBits, DecodedInstruction, Disassembler } from "../services.ts";
 import { type StepLine, StepLines } from "../stepping/step-lines.ts";
+import { lastEvent } from "./last-event.ts";
 import { type Step, StepsBefore, stepHere } from "./steps-before.ts";
 
 export interface BackStepRequest {
@@ -105,42 +106,14 @@ export class BackStepper {
       this.before.skipTo(known.at);
       return known;
     }
-    const { debuggee, start } = this;
+    const { debuggee, timeline, start } = this;
     const event = start.world === "host" ? "vmrun" : "exit";
-    const found = yield* this.lastWhere(step.at, event, () => {
-      return start.world === "host" || debuggee.spaces.guest === start.guest;
-    });
+    const wanted = () =>
+      start.world === "host" || debuggee.spaces.guest === start.guest || undefined;
+    const found = yield* lastEvent(debuggee, timeline, step.at, event, wanted);
     if (found === undefined) return undefined;
-    this.before.skipTo(found);
+    this.before.skipTo(found.at);
     return yield* this.before.take();
-  }
-
-  /** The instant behind the last such event before `before` at which `holds`. */
-  private *lastWhere(
-    before: Instant,
-    event: "vmrun" | "exit",
-    holds: () => boolean,
-  ): Search<Instant | undefined> {
-    let met = false;
-    const stop = this.debuggee.machine.observe({
-      name: "back step",
-      on: {
-        [event]: () => {
-          met = holds();
-          return met ? "stop" : undefined;
-        },
-      },
-    });
-    try {
-      const found = yield* this.timeline.last(before, () => {
-        const now = met;
-        met = false;
-        return now || undefined;
-      });
-      return found?.at;
-    } finally {
-      stop();
-    }
   }
 
   /** What `step` returned from began with a call before it, or with an interruption at it. */
@@ -168,35 +141,16 @@ export class BackStepper {
     before: Step,
     isBeginning: (each: Step) => boolean,
   ): Search<Step | undefined> {
-    const { debuggee } = this;
-    const { engine } = debuggee.machine.cpu;
+    const { debuggee, timeline } = this;
     const places = [step.linear];
     for (let length = 2; length <= LONGEST_CALL; length++)
       places.push(step.linear - BigInt(length));
-    let met: Step | undefined;
-    const stop = debuggee.machine.observe({
-      name: "back step",
-      on: {
-        execute: () => {
-          const here = stepHere(debuggee);
-          if (!isBeginning(here)) return undefined;
-          met = here;
-          return "stop";
-        },
-      },
-    });
-    for (const place of places) engine.addBreakpoint(place);
-    try {
-      const found = yield* this.timeline.last(before.at, () => {
-        const now = met;
-        met = undefined;
-        return now;
-      });
-      return found?.what;
-    } finally {
-      for (const place of places) engine.removeBreakpoint(place);
-      stop();
-    }
+    const wanted = () => {
+      const here = stepHere(debuggee);
+      return isBeginning(here) ? here : undefined;
+    };
+    const found = yield* lastEvent(debuggee, timeline, before.at, "execute", wanted, places);
+    return found?.what;
   }
 
   private flowAt(step: Step): string | undefined {

@@ -12,6 +12,7 @@ import type { Execution, Journey, Stop } from "../execution.ts";
 import type { CodeFrame } from "../stack/frame.ts";
 import { UserError } from "../text.ts";
 import type { BackStepper } from "./back-stepper.ts";
+import { lastEvent } from "./last-event.ts";
 
 const BEGINNING: Stop = {
   reason: "entry",
@@ -49,38 +50,10 @@ export function* reverseContinue(
   }
 }
 
-/** An observer's stop, found by going back from the present. */
-export function* lastEvent(
-  debuggee: Debuggee,
-  timeline: Timeline,
-  event: "exit" | "vmrun",
-  holds: () => boolean,
-): Generator<SeekProgress, Instant | undefined> {
-  let met = false;
-  const detach = debuggee.machine.observe({
-    name: "journey",
-    on: {
-      [event]: () => {
-        met = holds();
-        return met ? "stop" : undefined;
-      },
-    },
-  });
-  try {
-    const found = yield* timeline.last(debuggee.machine.instant, () => {
-      const now = met;
-      met = false;
-      return now || undefined;
-    });
-    return found?.at;
-  } finally {
-    detach();
-  }
-}
-
 export function* previousExit(debuggee: Debuggee, timeline: Timeline): Journey {
-  const found = yield* lastEvent(debuggee, timeline, "exit", () => true);
-  yield* timeline.seek(found ?? RESET);
+  const { instant } = debuggee.machine;
+  const found = yield* lastEvent(debuggee, timeline, instant, "exit", () => true);
+  yield* timeline.seek(found?.at ?? RESET);
   if (found === undefined) return BEGINNING;
   return { reason: "goto", description: `Paused on exit ${debuggee.exits.last?.number ?? 0}` };
 }
@@ -92,30 +65,15 @@ export function* lastAt(
   place: { readonly linear: bigint; readonly stack: bigint; readonly guest: boolean },
 ): Generator<SeekProgress, Instant | undefined> {
   const { machine } = debuggee;
-  const isHere = debuggee.linearRip === place.linear && machine.state.rsp === place.stack;
-  if (isHere && debuggee.spaces.inGuest === place.guest) return machine.instant;
-  let met = false;
-  const detach = machine.observe({
-    name: "journey",
-    on: {
-      execute: ({ linear, guest }) => {
-        met = linear === place.linear && guest === place.guest && machine.state.rsp === place.stack;
-        return met ? "stop" : undefined;
-      },
-    },
-  });
-  machine.cpu.engine.addBreakpoint(place.linear);
-  try {
-    const found = yield* timeline.last(machine.instant, () => {
-      const now = met;
-      met = false;
-      return now || undefined;
-    });
-    return found?.at;
-  } finally {
-    machine.cpu.engine.removeBreakpoint(place.linear);
-    detach();
-  }
+  const isThere = () =>
+    debuggee.linearRip === place.linear &&
+    debuggee.spaces.inGuest === place.guest &&
+    machine.state.rsp === place.stack;
+  if (isThere()) return machine.instant;
+  const wanted = () => isThere() || undefined;
+  const { instant } = machine;
+  const found = yield* lastEvent(debuggee, timeline, instant, "execute", wanted, [place.linear]);
+  return found?.at;
 }
 
 /** Where a frame began: its function's first instruction, with the stack as the call left it. */
@@ -163,13 +121,10 @@ export function* outOf(
 /** To the VMRUN that entered the guest, before the guest's first instruction. */
 export function* restartGuest(debuggee: Debuggee, timeline: Timeline): Journey {
   const { guest } = debuggee.spaces;
-  const found = yield* lastEvent(
-    debuggee,
-    timeline,
-    "vmrun",
-    () => debuggee.spaces.guest === guest,
-  );
-  yield* timeline.seek(found ?? RESET);
+  const { instant } = debuggee.machine;
+  const wanted = () => debuggee.spaces.guest === guest || undefined;
+  const found = yield* lastEvent(debuggee, timeline, instant, "vmrun", wanted);
+  yield* timeline.seek(found?.at ?? RESET);
   return found === undefined ? BEGINNING : { reason: "restart", description: "Paused at VMRUN" };
 }
 
