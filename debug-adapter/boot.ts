@@ -1,12 +1,12 @@
 /** Reads the files of a launch configuration and makes the machine that boots them. */
 import { type BootImage, loadKernel, Machine } from "../emulator/index.ts";
+import { FormatError } from "../symbols/dwarf/reader.ts";
 import { Debuggee } from "./debuggee.ts";
 import { GuestKernel } from "./guest-kernel.ts";
 import { type Image, Images, readImage } from "./images.ts";
 import type { LaunchConfiguration } from "./launch-arguments.ts";
 import type { Task } from "./progress.ts";
 import type { FileReader } from "./services.ts";
-import { FormatError } from "./symbols/dwarf/reader.ts";
 import { messageOf } from "./text.ts";
 
 /** Everything that was read: enough to boot again without touching a file. */

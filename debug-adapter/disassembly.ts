@@ -1,9 +1,10 @@
 /** Disassembles an exact number of rows before and after an address; windows that overlap agree. */
+
+import type { SourceLocation } from "../symbols/source-index.ts";
 import { CodePageView, type CodeRow } from "./code-page.ts";
 import type { Debuggee } from "./debuggee.ts";
 import type { MemoryReference } from "./memory-reference.ts";
 import type { Disassembler } from "./services.ts";
-import type { SourceLocation } from "./symbols/source-index.ts";
 import { worldOf } from "./translation.ts";
 
 export interface DisassembledRow {

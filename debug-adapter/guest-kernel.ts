@@ -1,21 +1,22 @@
 /** Finds the Linux kernel in the machine when it comes up, and makes an image of what it says of itself. */
-import type { Debuggee } from "./debuggee.ts";
-import type { CurrentTask, KernelSource, Task } from "./guest-task.ts";
-import { Image, kernelSegments } from "./images.ts";
-import { type KernelMemory, readImageAround } from "./kernel-memory.ts";
-import type { RegisterFile, World } from "./register-file.ts";
-import type { KernelBytes } from "./symbols/linux/kernel-bytes.ts";
+
+import type { KernelBytes } from "../symbols/linux/kernel-bytes.ts";
 import {
   isLinuxKernel,
   otherBuild,
   slideByBanner,
   slideOf,
   withKernelFile,
-} from "./symbols/linux/kernel-file.ts";
-import { type KernelInMemory, readKernel } from "./symbols/linux/read-kernel.ts";
-import { KERNEL_START } from "./symbols/linux/symbol-list.ts";
-import { type RunningTask, TaskReader } from "./symbols/linux/task.ts";
-import { movedBy } from "./symbols/moved-symbols.ts";
+} from "../symbols/linux/kernel-file.ts";
+import { type KernelInMemory, readKernel } from "../symbols/linux/read-kernel.ts";
+import { KERNEL_START } from "../symbols/linux/symbol-list.ts";
+import { type RunningTask, TaskReader } from "../symbols/linux/task.ts";
+import { movedBy } from "../symbols/moved-symbols.ts";
+import type { Debuggee } from "./debuggee.ts";
+import type { CurrentTask, KernelSource, Task } from "./guest-task.ts";
+import { Image, kernelSegments } from "./images.ts";
+import { type KernelMemory, readImageAround } from "./kernel-memory.ts";
+import type { RegisterFile, World } from "./register-file.ts";
 import { hex } from "./text.ts";
 
 /** A kernel is looked for when it may have come up; after each failure it is left alone for longer. */

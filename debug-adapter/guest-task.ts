@@ -1,6 +1,7 @@
 /** The task that a guest's kernel runs: what names a thread besides world and ring. */
+
+import type { Type } from "../symbols/types.ts";
 import type { World } from "./register-file.ts";
-import type { Type } from "./symbols/types.ts";
 
 export interface Task {
   readonly pid: number;

@@ -1,9 +1,10 @@
 /** Whether an image's code is in memory where the image says, and which build of it. */
+
+import { type GnuBuildId, parseBuildIdNote } from "../symbols/build-id-note.ts";
 import type { Debuggee } from "./debuggee.ts";
 import type { Image, ImageSegment } from "./images.ts";
 import type { World } from "./register-file.ts";
 import { isSparse } from "./sparse.ts";
-import { type GnuBuildId, parseBuildIdNote } from "./symbols/build-id-note.ts";
 import { hex } from "./text.ts";
 
 export type Presence =

@@ -1,16 +1,17 @@
 /** The programs with symbols in the machine, and where their sources are for the client. */
+
+import { findBuildIdNote } from "../symbols/build-id-note.ts";
+import { type Elf, readElf } from "../symbols/elf.ts";
+import type { ImageSymbols } from "../symbols/image-symbols.ts";
+import { isLinuxKernel } from "../symbols/linux/kernel-file.ts";
+import type { KernelPart } from "../symbols/linux/kernel-parts.ts";
+import { isSystemMap, readSystemMap } from "../symbols/linux/system-map.ts";
+import { movedBy } from "../symbols/moved-symbols.ts";
+import { ProgramSymbols } from "../symbols/program.ts";
+import type { SourceLocation } from "../symbols/source-index.ts";
+import { normalizePath } from "../symbols/source-path.ts";
 import type { World } from "./register-file.ts";
 import type { FileReader } from "./services.ts";
-import { findBuildIdNote } from "./symbols/build-id-note.ts";
-import { type Elf, readElf } from "./symbols/elf.ts";
-import type { ImageSymbols } from "./symbols/image-symbols.ts";
-import { isLinuxKernel } from "./symbols/linux/kernel-file.ts";
-import type { KernelPart } from "./symbols/linux/kernel-parts.ts";
-import { isSystemMap, readSystemMap } from "./symbols/linux/system-map.ts";
-import { movedBy } from "./symbols/moved-symbols.ts";
-import { ProgramSymbols } from "./symbols/program.ts";
-import type { SourceLocation } from "./symbols/source-index.ts";
-import { normalizePath } from "./symbols/source-path.ts";
 
 /** A part of a program that is loaded, as linked. */
 export interface ImageSegment {

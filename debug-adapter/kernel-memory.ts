@@ -1,6 +1,6 @@
 /** Copies a kernel's image out of the machine's memory, by the page tables that map it. */
 import type { Translation } from "../emulator/index.ts";
-import { KernelBytes } from "./symbols/linux/kernel-bytes.ts";
+import { KernelBytes } from "../symbols/linux/kernel-bytes.ts";
 
 /** How far the image may reach from an address in it: text is below 64 MiB, all below 128. */
 const BELOW = 64n << 20n;

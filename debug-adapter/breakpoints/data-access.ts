@@ -1,7 +1,8 @@
 /** What a data breakpoint says of an access: old and new value of its bytes, and who did it. */
+
+import { bitsOf, fromBytes } from "../../symbols/location.ts";
 import type { Debuggee } from "../debuggee.ts";
 import { placeName } from "../place-access.ts";
-import { bitsOf, fromBytes } from "../symbols/location.ts";
 import { hex } from "../text.ts";
 import type { ValuePlace } from "../value-place.ts";
 import type { Hit } from "./breakpoint.ts";

@@ -1,9 +1,9 @@
 /** Triggers on bytes of memory, in each address space, and of VMCB fields. */
 import { type Machine, PAGE_SIZE, VMCB_FIELDS, vmcbFieldBytes } from "../../emulator/index.ts";
+import { fromBytes } from "../../symbols/location.ts";
 import type { Debuggee } from "../debuggee.ts";
 import { formatReference, type SpaceName } from "../memory-reference.ts";
 import { placeSize } from "../place-access.ts";
-import { fromBytes } from "../symbols/location.ts";
 import type { ValuePlace } from "../value-place.ts";
 import { AccessJoin } from "./access-join.ts";
 import type { Hit, Trigger } from "./breakpoint.ts";

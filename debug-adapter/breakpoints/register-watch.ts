@@ -1,8 +1,8 @@
 /** Triggers on registers and MSRs: compared where something can have changed them. */
 import { GENERAL_REGISTERS, getRflags, type Observer } from "../../emulator/index.ts";
+import { bitsOf, fromBytes, toBytes } from "../../symbols/location.ts";
 import type { Debuggee } from "../debuggee.ts";
 import { readPlace } from "../place-access.ts";
-import { bitsOf, fromBytes, toBytes } from "../symbols/location.ts";
 import type { ValuePlace } from "../value-place.ts";
 import type { Hit, Trigger } from "./breakpoint.ts";
 import { type AccessType, dataHit, wantsAccess } from "./data-access.ts";

@@ -1,5 +1,5 @@
 /** C's conversions and operators over numbers (ISO C 6.3.1 and 6.5). */
-import { type BaseType, stripped, type Type, typeName } from "../symbols/types.ts";
+import { type BaseType, stripped, type Type, typeName } from "../../symbols/types.ts";
 import { hex, UserError } from "../text.ts";
 import {
   DOUBLE,

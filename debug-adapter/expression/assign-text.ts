@@ -1,5 +1,5 @@
 /** Assignment of what a user typed into a field for a value. */
-import { stripped } from "../symbols/types.ts";
+import { stripped } from "../../symbols/types.ts";
 import { store } from "./assign.ts";
 import { evaluate } from "./evaluate.ts";
 import { parse } from "./parser.ts";

@@ -1,5 +1,5 @@
 /** Assignment: what is written where, for every kind of place. */
-import { sizeOf, stripped, typeName } from "../symbols/types.ts";
+import { sizeOf, stripped, typeName } from "../../symbols/types.ts";
 import { hex, UserError } from "../text.ts";
 import { converted, numberOf } from "./arithmetic.ts";
 import { floatBits } from "./floats.ts";

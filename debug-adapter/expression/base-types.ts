@@ -1,5 +1,5 @@
 /** C's base types as gcc has them, and the type that a type's name means. */
-import type { BaseKind, BaseType, PointerType, Type } from "../symbols/types.ts";
+import type { BaseKind, BaseType, PointerType, Type } from "../../symbols/types.ts";
 import { UserError } from "../text.ts";
 import type { TypeName } from "./syntax.ts";
 

@@ -1,5 +1,5 @@
 /** Compiles parsed expressions to closures: conditions run at every exit. */
-import { sizeOf, stripped } from "../symbols/types.ts";
+import { sizeOf, stripped } from "../../symbols/types.ts";
 import { UserError } from "../text.ts";
 import {
   type Arithmetic,

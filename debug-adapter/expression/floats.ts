@@ -1,5 +1,5 @@
 /** Floating-point values as their bits. */
-import { fromBytes, toBytes } from "../symbols/location.ts";
+import { fromBytes, toBytes } from "../../symbols/location.ts";
 
 const EXTENDED_BIAS = 16383;
 

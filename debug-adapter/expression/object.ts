@@ -1,6 +1,6 @@
 /** Values of C types: objects in memory or registers, and values that live nowhere. */
-import { formatReference } from "../memory-reference.ts";
-import { type Location, readLocation, readLocationBits, toBytes } from "../symbols/location.ts";
+
+import { type Location, readLocation, readLocationBits, toBytes } from "../../symbols/location.ts";
 import {
   type BaseType,
   type Member,
@@ -8,8 +8,9 @@ import {
   stripped,
   type Type,
   typeName,
-} from "../symbols/types.ts";
-import { readValue } from "../symbols/value.ts";
+} from "../../symbols/types.ts";
+import { readValue } from "../../symbols/value.ts";
+import { formatReference } from "../memory-reference.ts";
 import { UserError } from "../text.ts";
 import type { Bits, ValuePlace } from "../value-place.ts";
 import { floatOf } from "./floats.ts";

@@ -1,5 +1,5 @@
 /** Pointers in expressions: arithmetic, comparison, addresses and casts. */
-import { sizeOf, stripped, type Type, typeName } from "../symbols/types.ts";
+import { sizeOf, stripped, type Type, typeName } from "../../symbols/types.ts";
 import { UserError } from "../text.ts";
 import { converted, numberOf, typedNumber } from "./arithmetic.ts";
 import { longOf, pointerTo, type WordSize } from "./base-types.ts";

@@ -1,5 +1,5 @@
 /** What expressions are worth, and what their names stand for. */
-import type { Type } from "../symbols/types.ts";
+import type { Type } from "../../symbols/types.ts";
 import type { ValuePlace } from "../value-place.ts";
 import type { TypeSource } from "./base-types.ts";
 import type { Home } from "./home.ts";

@@ -1,5 +1,5 @@
 /** Values written out in full, for the clipboard. */
-import { stripped, type Type } from "../symbols/types.ts";
+import { stripped, type Type } from "../../symbols/types.ts";
 import type { Home } from "./home.ts";
 import type { ShowOptions, Term } from "./term.ts";
 

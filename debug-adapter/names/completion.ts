@@ -1,11 +1,12 @@
 /** Every name that an expression may begin with, for completion. */
+
+import type { ImageSymbols } from "../../symbols/image-symbols.ts";
+import { typeName } from "../../symbols/types.ts";
 import type { Debuggee } from "../debuggee.ts";
 import type { Completion, CompletionSource } from "../expression/completion.ts";
 import type { Image } from "../images.ts";
 import { frameNames } from "../names.ts";
 import type { CodeFrame } from "../stack.ts";
-import type { ImageSymbols } from "../symbols/image-symbols.ts";
-import { typeName } from "../symbols/types.ts";
 import { EXIT_FIELD_NAMES } from "./exit.ts";
 import { REGISTER_NAMES } from "./machine.ts";
 

@@ -11,13 +11,13 @@ import {
   type VmcbView,
   vmcbFieldBytes,
 } from "../../emulator/index.ts";
+import { fromBytes } from "../../symbols/location.ts";
 import type { Debuggee } from "../debuggee.ts";
 import type { Home } from "../expression/home.ts";
 import type { NamedTerm, Term } from "../expression/term.ts";
 import { formatReference, parseSpace } from "../memory-reference.ts";
 import { readPlace } from "../place-access.ts";
 import { type RegisterFile, registerPart, type World } from "../register-file.ts";
-import { fromBytes } from "../symbols/location.ts";
 import { hex, UserError } from "../text.ts";
 import type { Bits, SegmentPart, ValuePlace } from "../value-place.ts";
 

@@ -1,4 +1,8 @@
 /** Names of the programs in the machine: C variables, enumerators, types and ELF symbols. */
+
+import type { FrameState } from "../../symbols/location.ts";
+import { REGISTERS } from "../../symbols/registers.ts";
+import type { Variable } from "../../symbols/variable.ts";
 import type { Debuggee } from "../debuggee.ts";
 import type { TypeSource, WordSize } from "../expression/base-types.ts";
 import type { Home } from "../expression/home.ts";
@@ -8,9 +12,6 @@ import type { Image } from "../images.ts";
 import { formatReference, type SpaceName } from "../memory-reference.ts";
 import { registerPart, type World } from "../register-file.ts";
 import type { CodeFrame } from "../stack.ts";
-import type { FrameState } from "../symbols/location.ts";
-import { REGISTERS } from "../symbols/registers.ts";
-import type { Variable } from "../symbols/variable.ts";
 import { hex } from "../text.ts";
 import type { ValuePlace } from "../value-place.ts";
 

@@ -1,4 +1,6 @@
 /** Requests that work on expressions. */
+
+import { stripped } from "../../symbols/types.ts";
 import { CONSOLE_COMMANDS, runConsoleCommand } from "../console-commands.ts";
 import { type Context, stoppedIn } from "../context.ts";
 import { assignText } from "../expression/assign-text.ts";
@@ -10,7 +12,6 @@ import { completionSource } from "../names/completion.ts";
 import { assigningNames, frameNames } from "../names.ts";
 import type { DebugProtocol as DP } from "../protocol.ts";
 import { termNode } from "../scopes/locals.ts";
-import { stripped } from "../symbols/types.ts";
 import { codeFrameOf } from "./stack.ts";
 import type { Handlers } from "./types.ts";
 import { variableOf } from "./variables.ts";

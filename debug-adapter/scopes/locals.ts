@@ -1,4 +1,7 @@
 /** The Locals scope: parameters and locals of a frame's C function. */
+
+import { sizeOf, stripped } from "../../symbols/types.ts";
+import type { Variable } from "../../symbols/variable.ts";
 import type { Debuggee } from "../debuggee.ts";
 import { assignText } from "../expression/assign-text.ts";
 import type { NamedTerm, Names, Term } from "../expression/term.ts";
@@ -6,8 +9,6 @@ import { formatTerm, type ShowNumber } from "../format.ts";
 import { homeOf, variableTerm } from "../names/program.ts";
 import { assigningNames } from "../names.ts";
 import type { CodeFrame } from "../stack.ts";
-import { sizeOf, stripped } from "../symbols/types.ts";
-import type { Variable } from "../symbols/variable.ts";
 import type { VariableNode } from "../variables.ts";
 import { codeSource } from "./code-source.ts";
 

@@ -1,7 +1,7 @@
 /** The registers of a frame that called or was interrupted: what the frames inside of it kept. */
 import { GENERAL_REGISTERS } from "../../emulator/index.ts";
+import { toBytes } from "../../symbols/location.ts";
 import type { RegisterFile } from "../register-file.ts";
-import { toBytes } from "../symbols/location.ts";
 import type { MachineFrame } from "./machine-frame.ts";
 
 const GENERAL: ReadonlySet<string> = new Set(GENERAL_REGISTERS);

@@ -1,10 +1,11 @@
 /** What a call stack is made of: frames of code, and labels that say how one world or ring led to another. */
+
+import type { FrameState, KeptAt } from "../../symbols/location.ts";
+import type { SourceLocation } from "../../symbols/source-index.ts";
+import type { Variable } from "../../symbols/variable.ts";
 import type { Image } from "../images.ts";
 import type { FrameCertainty } from "../protocol.ts";
 import type { RegisterFile, World } from "../register-file.ts";
-import type { FrameState, KeptAt } from "../symbols/location.ts";
-import type { SourceLocation } from "../symbols/source-index.ts";
-import type { Variable } from "../symbols/variable.ts";
 
 export interface CodeFrame {
   readonly kind: "code";

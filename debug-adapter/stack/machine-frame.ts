@@ -1,8 +1,9 @@
 /** One machine frame on the way out: where it goes on, and what is known of its registers. */
+
+import type { KeptAt } from "../../symbols/location.ts";
 import type { FrameCertainty } from "../protocol.ts";
 import { codeBits, linearOf, type RegisterFile, registerByName } from "../register-file.ts";
 import type { CodeBits } from "../services.ts";
-import type { KeptAt } from "../symbols/location.ts";
 
 /** What CS selects. */
 export interface CodeSegment {

@@ -1,5 +1,5 @@
 /** Source frames by address, kept from stop to stop: a step asks for the same ones again. */
-import type { ImageSymbols, SourceFrame } from "../symbols/image-symbols.ts";
+import type { ImageSymbols, SourceFrame } from "../../symbols/image-symbols.ts";
 
 const KEPT = 4096;
 const known = new WeakMap<ImageSymbols, Map<bigint, readonly SourceFrame[]>>();

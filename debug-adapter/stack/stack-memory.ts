@@ -1,7 +1,8 @@
 /** Memory of one world as an unwinder reads it: the same pages again and again, words of the stack. */
+
+import { fromBytes } from "../../symbols/location.ts";
 import type { Debuggee } from "../debuggee.ts";
 import type { RegisterFile, World } from "../register-file.ts";
-import { fromBytes } from "../symbols/location.ts";
 
 const PAGE = 4096n;
 const MOST_PAGES = 64;

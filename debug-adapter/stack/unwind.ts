@@ -1,10 +1,11 @@
 /** Finds the caller of a machine frame: by the image's tables, by frame pointer, by scan. */
+
+import { type FrameState, fromBytes, type KeptAt } from "../../symbols/location.ts";
+import { REGISTERS } from "../../symbols/registers.ts";
 import type { Debuggee } from "../debuggee.ts";
 import type { Image } from "../images.ts";
 import type { FrameCertainty } from "../protocol.ts";
 import type { RegisterFile, World } from "../register-file.ts";
-import { type FrameState, fromBytes, type KeptAt } from "../symbols/location.ts";
-import { REGISTERS } from "../symbols/registers.ts";
 import { type InterruptFrame, InterruptFrames } from "./interrupt-frame.ts";
 import { type Interruption, leastSure, lookupOf, type MachineFrame } from "./machine-frame.ts";
 import { isBehindCall, isReturnInto } from "./return-address.ts";

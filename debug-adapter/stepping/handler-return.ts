@@ -1,8 +1,9 @@
 /** Where an interrupted instruction goes on: the saved rip, even if the handler changes it. */
+
+import { fromBytes } from "../../symbols/location.ts";
 import type { Debuggee } from "../debuggee.ts";
 import type { Delivery } from "../delivery-log.ts";
 import { codeBits, linearOf, liveRegisters, type RegisterFile } from "../register-file.ts";
-import { fromBytes } from "../symbols/location.ts";
 
 const PAGE_MASK = ~0xfffn;
 

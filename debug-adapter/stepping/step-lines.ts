@@ -1,9 +1,10 @@
 /** Source lines as a step sees them: where a line begins, and which inlined calls belong to it. */
+
+import type { SourceLocation } from "../../symbols/source-index.ts";
 import type { Debuggee } from "../debuggee.ts";
 import type { Image } from "../images.ts";
 import type { World } from "../register-file.ts";
 import { sourceFramesAt } from "../stack/source-frames.ts";
-import type { SourceLocation } from "../symbols/source-index.ts";
 
 export interface StepLine {
   readonly path: string;

@@ -1,7 +1,6 @@
 /** MinVisor with and without seeded bugs: what holds, what breaks, and the line that broke it. */
 
 import { expect, test } from "vitest";
-import { ProgramSymbols } from "../../debug-adapter/symbols/program.ts";
 import type { BootImage, RunResult } from "../../emulator/index.ts";
 import {
   attachInvariants,
@@ -9,6 +8,7 @@ import {
   findCulprit,
   type Violation,
 } from "../../invariants/index.ts";
+import { ProgramSymbols } from "../../symbols/program.ts";
 import { culpritLine, elfOf, imageOf, machineWith, REGION, read } from "./boot.ts";
 
 const MODES = [

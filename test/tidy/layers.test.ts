@@ -5,16 +5,17 @@ import { importsOf, readSource, resolveImport, sourceFiles } from "./sources.ts"
 /** For each folder, what its files may import; a pattern is matched against the resolved path. */
 const MAY_IMPORT: Readonly<Record<string, readonly RegExp[]>> = {
   "emulator/": [/^emulator\//],
-  "invariants/": [/^invariants\//, /^emulator\//],
+  "symbols/": [/^symbols\//],
+  "invariants/": [/^invariants\//, /^symbols\//, /^emulator\//],
   "debug-adapter/": [
     /^debug-adapter\/(?!node\/)/,
-    /^invariants\//,
+    ...[/^invariants\//, /^symbols\//],
     /^emulator\//,
     /^valibot$/,
     /^@vscode\/debugprotocol$/,
   ],
   "debug-adapter/node/": [
-    ...[/^debug-adapter\//, /^invariants\//, /^emulator\//, /^node:/],
+    ...[/^debug-adapter\//, /^invariants\//, /^symbols\//, /^emulator\//, /^node:/],
     ...[/^@vscode\/debug(?:adapter|protocol)$/, /^iced-x86$/, /^valibot$/],
   ],
   "extension/": [
@@ -22,7 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly RegExp[]>> = {
     ...[/^vscode$/, /^node:(?:child_process|crypto|fs|os|path)$/],
   ],
   "cli/": [
-    ...[/^cli\//, /^debug-adapter\//, /^invariants\//, /^emulator\//, /^node:/],
+    ...[/^cli\//, /^debug-adapter\//, /^invariants\//, /^symbols\//, /^emulator\//, /^node:/],
     /^hyparquet-writer$/,
   ],
 };
@@ -49,6 +50,7 @@ test("each folder imports only what it may", () => {
 
 test.each([
   ["emulator/machine.ts", 'import { Session } from "../debug-adapter/session.ts";'],
+  ["symbols/program.ts", 'import { messageOf } from "../debug-adapter/text.ts";'],
   ["emulator/memory/tlb.ts", 'import { readFileSync } from "node:fs";'],
   ["debug-adapter/session.ts", 'import type { Uri } from "vscode";'],
   ["debug-adapter/requests/launch.ts", 'import { files } from "../node/files.ts";'],

@@ -5,10 +5,10 @@ import { ImageLocator } from "../../../debug-adapter/image-locator.ts";
 import { ImagePresence } from "../../../debug-adapter/image-presence.ts";
 import { Image, Images } from "../../../debug-adapter/images.ts";
 import { readLaunchArguments } from "../../../debug-adapter/launch-arguments.ts";
-import { findBuildIdNote } from "../../../debug-adapter/symbols/build-id-note.ts";
-import { ProgramSymbols } from "../../../debug-adapter/symbols/program.ts";
 import { Machine } from "../../../emulator/index.ts";
-import { build, compile, run } from "../symbols/toolchain.ts";
+import { findBuildIdNote } from "../../../symbols/build-id-note.ts";
+import { ProgramSymbols } from "../../../symbols/program.ts";
+import { build, compile, run } from "../../symbols/toolchain.ts";
 
 const LOADED = 0x10_0000;
 const LINKED = 0xc010_0000n;

@@ -21,10 +21,10 @@ import { ImagePresence } from "../../../debug-adapter/image-presence.ts";
 import { Images } from "../../../debug-adapter/images.ts";
 import { readLaunchArguments } from "../../../debug-adapter/launch-arguments.ts";
 import { frameNames } from "../../../debug-adapter/names.ts";
-import { fromBytes, toBytes } from "../../../debug-adapter/symbols/location.ts";
 import { UserError } from "../../../debug-adapter/text.ts";
 import type { ValuePlace } from "../../../debug-adapter/value-place.ts";
 import { GENERAL_REGISTERS, Machine, VMCB_FIELDS, VmcbView } from "../../../emulator/index.ts";
+import { fromBytes, toBytes } from "../../../symbols/location.ts";
 
 const START = 0x10_0000;
 const FLAT = { selector: 8, base: 0, limit: 0xffff_ffff };

@@ -2,8 +2,8 @@
 import { expect, test } from "vitest";
 import { NOWHERE } from "../../../debug-adapter/expression/home.ts";
 import { objectTerm } from "../../../debug-adapter/expression/object.ts";
-import type { Location } from "../../../debug-adapter/symbols/location.ts";
-import type { Type } from "../../../debug-adapter/symbols/types.ts";
+import type { Location } from "../../../symbols/location.ts";
+import type { Type } from "../../../symbols/types.ts";
 
 const WORD: Type = { kind: "base", name: "unsigned", size: 4, base: "unsigned", isSigned: false };
 const member = (name: string, bitOffset: number, bitSize: number) => ({

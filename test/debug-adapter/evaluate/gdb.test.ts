@@ -9,14 +9,14 @@ import type { Home } from "../../../debug-adapter/expression/home.ts";
 import { objectTerm, valueTerm } from "../../../debug-adapter/expression/object.ts";
 import { parse } from "../../../debug-adapter/expression/parser.ts";
 import { withBits } from "../../../debug-adapter/place-access.ts";
-import { readElf } from "../../../debug-adapter/symbols/elf.ts";
-import { fromBytes, toBytes } from "../../../debug-adapter/symbols/location.ts";
-import { ProgramSymbols } from "../../../debug-adapter/symbols/program.ts";
-import { stripped } from "../../../debug-adapter/symbols/types.ts";
 import { UserError } from "../../../debug-adapter/text.ts";
 import type { ValuePlace } from "../../../debug-adapter/value-place.ts";
-import { type GdbStop, stateOf } from "../symbols/gdb-stops.ts";
-import { type Built, build, compile, fixtures, run } from "../symbols/toolchain.ts";
+import { readElf } from "../../../symbols/elf.ts";
+import { fromBytes, toBytes } from "../../../symbols/location.ts";
+import { ProgramSymbols } from "../../../symbols/program.ts";
+import { stripped } from "../../../symbols/types.ts";
+import { type GdbStop, stateOf } from "../../symbols/gdb-stops.ts";
+import { type Built, build, compile, fixtures, run } from "../../symbols/toolchain.ts";
 import { RandomExpressions } from "./random-expression.ts";
 
 interface GdbValue {

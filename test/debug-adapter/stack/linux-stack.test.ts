@@ -7,7 +7,7 @@ import { CallStack, type CodeFrame, type Frame } from "../../../debug-adapter/st
 import { Stepper, type StepRequest } from "../../../debug-adapter/stepping/stepper.ts";
 import { makeGuests } from "../../harness/linux-guest.ts";
 import { disassembler, loadSample, Runner } from "../../harness/loaded-debuggee.ts";
-import { KernelBoot } from "../linux-symbols/kernel-boot.ts";
+import { KernelBoot } from "../../symbols/linux/kernel-boot.ts";
 
 /** Processes of one program, which block on each other; without ASLR they share all addresses. */
 const INIT = `#!/bin/sh

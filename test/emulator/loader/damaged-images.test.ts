@@ -5,7 +5,7 @@ import { LoadError } from "../../../emulator/loader/load-error.ts";
 import { loadKernel } from "../../../emulator/loader/load-kernel.ts";
 import { buildAll, MINVISOR_ELF, PAE_HYPERVISOR } from "../../../scripts/build-minvisor.mjs";
 import { KERNEL_PATH, makeLinuxGuest } from "../../../scripts/guest-linux.mjs";
-import { generator, MUTATIONS } from "../../debug-adapter/symbols/mutations.ts";
+import { generator, MUTATIONS } from "../../symbols/mutations.ts";
 
 const ROUNDS = Number(process.env.LOADER_MUTATIONS ?? 1000);
 const SEED = Number(process.env.LOADER_SEED ?? 20_240_601);

@@ -1,8 +1,8 @@
 // Inflates what Node's zlib has deflated, at every level and of every kind of data.
 import { constants, deflateSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { FormatError } from "../../../debug-adapter/symbols/dwarf/reader.ts";
-import { inflate } from "../../../debug-adapter/symbols/inflate.ts";
+import { FormatError } from "../../symbols/dwarf/reader.ts";
+import { inflate } from "../../symbols/inflate.ts";
 import { generator } from "./mutations.ts";
 
 const SEED = 31;

@@ -1,10 +1,10 @@
 // Compares line tables with readelf's and addr2line's, row by row and address by address.
 import { describe, expect, test } from "vitest";
-import { DebugInfo } from "../../../debug-adapter/symbols/dwarf/info.ts";
-import { LineTable } from "../../../debug-adapter/symbols/dwarf/line-table.ts";
-import { DwarfSections } from "../../../debug-adapter/symbols/dwarf/sections.ts";
-import { readElf } from "../../../debug-adapter/symbols/elf.ts";
-import { ProgramSymbols } from "../../../debug-adapter/symbols/program.ts";
+import { DebugInfo } from "../../symbols/dwarf/info.ts";
+import { LineTable } from "../../symbols/dwarf/line-table.ts";
+import { DwarfSections } from "../../symbols/dwarf/sections.ts";
+import { readElf } from "../../symbols/elf.ts";
+import { ProgramSymbols } from "../../symbols/program.ts";
 import { BUILDS, type Built, build, compile, fixtures, run } from "./toolchain.ts";
 
 const LINE_BUILDS = [

@@ -2,18 +2,18 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { type FrameState, fromBytes } from "../../../debug-adapter/symbols/location.ts";
-import { ProgramSymbols } from "../../../debug-adapter/symbols/program.ts";
-import { sizeOf, stripped, type Type, typeName } from "../../../debug-adapter/symbols/types.ts";
 import {
   buildAll,
   MINVISOR_ELF,
   PAE_HYPERVISOR,
   PAE_WARD_ELF,
-} from "../../../scripts/build-minvisor.mjs";
+} from "../../scripts/build-minvisor.mjs";
+import { type FrameState, fromBytes } from "../../symbols/location.ts";
+import { ProgramSymbols } from "../../symbols/program.ts";
+import { sizeOf, stripped, type Type, typeName } from "../../symbols/types.ts";
 import { fixtures, gdbSpelling, run } from "./toolchain.ts";
 
-const repository = join(fixtures, "../../../..");
+const repository = join(fixtures, "../../..");
 const NOWHERE: FrameState = { register: () => undefined, readMemory: () => undefined };
 
 /** Prints, for each name, all that gdb finds of it: records with [name, bit, bits] of each field. */

@@ -1,11 +1,11 @@
 // Steps programs under gdb and compares frames, variables, types and values at every stop.
 import { describe, expect, test } from "vitest";
-import type { SourceFrame } from "../../../debug-adapter/symbols/image-symbols.ts";
-import type { FrameState } from "../../../debug-adapter/symbols/location.ts";
-import { ProgramSymbols } from "../../../debug-adapter/symbols/program.ts";
-import { stripped, typeName } from "../../../debug-adapter/symbols/types.ts";
-import { readValue, type Value } from "../../../debug-adapter/symbols/value.ts";
-import type { Variable } from "../../../debug-adapter/symbols/variable.ts";
+import type { SourceFrame } from "../../symbols/image-symbols.ts";
+import type { FrameState } from "../../symbols/location.ts";
+import { ProgramSymbols } from "../../symbols/program.ts";
+import { stripped, typeName } from "../../symbols/types.ts";
+import { readValue, type Value } from "../../symbols/value.ts";
+import type { Variable } from "../../symbols/variable.ts";
 import { type GdbFrame, type GdbStop, type GdbVariable, gdbStops, stateOf } from "./gdb-stops.ts";
 import { BUILDS, type Build, build, buildOf, compile, gdbSpelling } from "./toolchain.ts";
 

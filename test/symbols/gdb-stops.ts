@@ -1,8 +1,8 @@
 // What gdb sees while it steps a fixture program, and a frame state made of it.
 import { join } from "node:path";
-import { readElf } from "../../../debug-adapter/symbols/elf.ts";
-import type { FrameState } from "../../../debug-adapter/symbols/location.ts";
-import type { RegisterSet } from "../../../debug-adapter/symbols/registers.ts";
+import { readElf } from "../../symbols/elf.ts";
+import type { FrameState } from "../../symbols/location.ts";
+import type { RegisterSet } from "../../symbols/registers.ts";
 import { type Built, fixtures, run } from "./toolchain.ts";
 
 export interface GdbVariable {

@@ -2,11 +2,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { ProgramSymbols } from "../../../debug-adapter/symbols/program.ts";
+import { ProgramSymbols } from "../../symbols/program.ts";
 import { build, compile, fixtures, MINVISOR_FLAGS, run } from "./toolchain.ts";
 
-const given =
-  process.env.SYMBOLS_IMAGE ?? join(fixtures, "../../../../minvisor/build/minvisor.elf");
+const given = process.env.SYMBOLS_IMAGE ?? join(fixtures, "../../../minvisor/build/minvisor.elf");
 /** An image built the same way stands in until MinVisor is there. */
 const path = existsSync(given)
   ? given

@@ -1,8 +1,8 @@
 // Files that cannot be used, or only in part, say why in one sentence.
 import { describe, expect, test } from "vitest";
-import { FormatError } from "../../../debug-adapter/symbols/dwarf/reader.ts";
-import { readElf } from "../../../debug-adapter/symbols/elf.ts";
-import { ProgramSymbols } from "../../../debug-adapter/symbols/program.ts";
+import { FormatError } from "../../symbols/dwarf/reader.ts";
+import { readElf } from "../../symbols/elf.ts";
+import { ProgramSymbols } from "../../symbols/program.ts";
 import { build, compile } from "./toolchain.ts";
 
 describe("a file that is no ELF of ours is one sentence", () => {

@@ -1,12 +1,12 @@
 // Damaged ELF and DWARF: errors and partial answers, never a hang, a crash or an unbounded answer.
 import { describe, expect, test } from "vitest";
-import { FormatError } from "../../../debug-adapter/symbols/dwarf/reader.ts";
-import { readElf } from "../../../debug-adapter/symbols/elf.ts";
-import type { FrameState } from "../../../debug-adapter/symbols/location.ts";
-import { ProgramSymbols } from "../../../debug-adapter/symbols/program.ts";
-import { typeName } from "../../../debug-adapter/symbols/types.ts";
-import { readValue } from "../../../debug-adapter/symbols/value.ts";
-import type { Variable } from "../../../debug-adapter/symbols/variable.ts";
+import { FormatError } from "../../symbols/dwarf/reader.ts";
+import { readElf } from "../../symbols/elf.ts";
+import type { FrameState } from "../../symbols/location.ts";
+import { ProgramSymbols } from "../../symbols/program.ts";
+import { typeName } from "../../symbols/types.ts";
+import { readValue } from "../../symbols/value.ts";
+import type { Variable } from "../../symbols/variable.ts";
 import { generator, MUTATIONS, type Random, type Region } from "./mutations.ts";
 import { type Built, build, buildOf, compile } from "./toolchain.ts";
 

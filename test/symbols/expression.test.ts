@@ -1,10 +1,7 @@
 // Evaluates single DWARF expressions whose results the standard's text gives.
 import { describe, expect, test } from "vitest";
-import {
-  type ExpressionContext,
-  evaluate,
-} from "../../../debug-adapter/symbols/dwarf/expression.ts";
-import { type Location, readLocation } from "../../../debug-adapter/symbols/location.ts";
+import { type ExpressionContext, evaluate } from "../../symbols/dwarf/expression.ts";
+import { type Location, readLocation } from "../../symbols/location.ts";
 
 const memory = new Map([
   [0x1000n, new Uint8Array([0x78, 0x56, 0x34, 0x12, 0xff, 0xff, 0xff, 0xff])],

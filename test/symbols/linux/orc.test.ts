@@ -1,8 +1,8 @@
 // ORC tables in the layouts of all kernels, each kind of entry against a stack made by hand.
 import { describe, expect, test } from "vitest";
-import { OrcUnwinder } from "../../../debug-adapter/symbols/linux/orc.ts";
-import { type FrameState, toBytes } from "../../../debug-adapter/symbols/location.ts";
-import { REGISTERS } from "../../../debug-adapter/symbols/registers.ts";
+import { OrcUnwinder } from "../../../symbols/linux/orc.ts";
+import { type FrameState, toBytes } from "../../../symbols/location.ts";
+import { REGISTERS } from "../../../symbols/registers.ts";
 
 const IP_START = 0xffffffff_82000000n;
 const TEXT = 0xffffffff_81000000n;

@@ -4,9 +4,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Btf, readBtf } from "../../../debug-adapter/symbols/linux/btf.ts";
-import { ProgramSymbols } from "../../../debug-adapter/symbols/program.ts";
-import { stripped, type Type, typeName } from "../../../debug-adapter/symbols/types.ts";
+import { type Btf, readBtf } from "../../../symbols/linux/btf.ts";
+import { ProgramSymbols } from "../../../symbols/program.ts";
+import { stripped, type Type, typeName } from "../../../symbols/types.ts";
 
 const SOURCE = `
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /** Symbols of a moved program equal those of the same program linked where it runs. */
 import { expect, test } from "vitest";
-import type { ImageSymbols } from "../../../debug-adapter/symbols/image-symbols.ts";
-import { movedBy } from "../../../debug-adapter/symbols/moved-symbols.ts";
-import { ProgramSymbols } from "../../../debug-adapter/symbols/program.ts";
+import type { ImageSymbols } from "../../symbols/image-symbols.ts";
+import { movedBy } from "../../symbols/moved-symbols.ts";
+import { ProgramSymbols } from "../../symbols/program.ts";
 import { build, compile } from "./toolchain.ts";
 
 const SLIDE = 0x1230_0000n;

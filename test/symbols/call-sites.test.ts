@@ -1,8 +1,8 @@
 // Values that only the caller still knows: the register at a function's entry, by its call site.
 import { expect, test, vi } from "vitest";
-import { CallSites } from "../../../debug-adapter/symbols/call-sites.ts";
-import { ProgramSymbols } from "../../../debug-adapter/symbols/program.ts";
-import { readValue } from "../../../debug-adapter/symbols/value.ts";
+import { CallSites } from "../../symbols/call-sites.ts";
+import { ProgramSymbols } from "../../symbols/program.ts";
+import { readValue } from "../../symbols/value.ts";
 import { gdbStops, stateOf } from "./gdb-stops.ts";
 import { type Build, build, buildOf, compile } from "./toolchain.ts";
 

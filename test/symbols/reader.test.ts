@@ -1,7 +1,7 @@
 // Reads the standard's own examples of variable-length numbers, and refuses what is cut short.
 import { expect, test } from "vitest";
-import { FormatError, Reader } from "../../../debug-adapter/symbols/dwarf/reader.ts";
-import { joinPath } from "../../../debug-adapter/symbols/source-path.ts";
+import { FormatError, Reader } from "../../symbols/dwarf/reader.ts";
+import { joinPath } from "../../symbols/source-path.ts";
 
 const reader = (...bytes: number[]) => new Reader(new Uint8Array(bytes), ".debug_test");
 
@@ -49,8 +49,8 @@ test("a read past the end names the section and the offset", () => {
 test.each([
   [["/build/src", "lib", "a.c"], "/build/src/lib/a.c"],
   [["/build/src", "/usr/include", "b.h"], "/usr/include/b.h"],
-  [["/build", "../x/./y", "c.c"], "/x/y/c.c"],
-  [["", "src", "../d.c"], "d.c"],
+  [["/build", "../debug-adapter/x/y", "c.c"], "/x/y/c.c"],
+  [["", "src", "../debug-adapter/d.c"], "d.c"],
   [["C:\\work", "src\\e.c"], "C:/work/src/e.c"],
 ])("joins %j", (parts, expected) => {
   expect(joinPath(...parts)).toBe(expected);

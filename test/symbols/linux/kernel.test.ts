@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto";
 import { beforeAll, expect, test } from "vitest";
 import { type CodeFrame, worldFrames } from "../../../debug-adapter/stack.ts";
-import type { KernelSymbols } from "../../../debug-adapter/symbols/linux/kernel-symbols.ts";
-import { sizeOf, typeName } from "../../../debug-adapter/symbols/types.ts";
+import type { KernelSymbols } from "../../../symbols/linux/kernel-symbols.ts";
+import { sizeOf, typeName } from "../../../symbols/types.ts";
 import { makeGuests } from "../../harness/linux-guest.ts";
 import { ARGUMENTS, KernelBoot } from "./kernel-boot.ts";
 

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { ProgramSymbols } from "../../../debug-adapter/symbols/program.ts";
+import { ProgramSymbols } from "../../symbols/program.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "minvisor-declared-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -3,9 +3,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { Unit } from "../../../debug-adapter/symbols/dwarf/unit.ts";
-import { ProgramSymbols } from "../../../debug-adapter/symbols/program.ts";
-import { sizeOf } from "../../../debug-adapter/symbols/types.ts";
+import { Unit } from "../../symbols/dwarf/unit.ts";
+import { ProgramSymbols } from "../../symbols/program.ts";
+import { sizeOf } from "../../symbols/types.ts";
 import { run } from "./toolchain.ts";
 
 const UNITS = 300;

@@ -1,10 +1,10 @@
 // Compares ELF symbols, function lookups, globals and types with readelf, nm, objdump and gdb.
 import { describe, expect, test } from "vitest";
-import { readElf, readSymbols } from "../../../debug-adapter/symbols/elf.ts";
-import type { FrameState } from "../../../debug-adapter/symbols/location.ts";
-import { ProgramSymbols } from "../../../debug-adapter/symbols/program.ts";
-import { sizeOf, stripped, type Type, typeName } from "../../../debug-adapter/symbols/types.ts";
-import { readValue } from "../../../debug-adapter/symbols/value.ts";
+import { readElf, readSymbols } from "../../symbols/elf.ts";
+import type { FrameState } from "../../symbols/location.ts";
+import { ProgramSymbols } from "../../symbols/program.ts";
+import { sizeOf, stripped, type Type, typeName } from "../../symbols/types.ts";
+import { readValue } from "../../symbols/value.ts";
 import { BUILDS, type Built, build, compile, fixtures, gdbSpelling, run } from "./toolchain.ts";
 
 describe.each(BUILDS)("symbols of $name", (wanted) => {

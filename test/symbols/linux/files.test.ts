@@ -8,10 +8,10 @@ import { Debuggee } from "../../../debug-adapter/debuggee.ts";
 import { GuestKernel } from "../../../debug-adapter/guest-kernel.ts";
 import { type Image, Images, readImage } from "../../../debug-adapter/images.ts";
 import { nodeFiles } from "../../../debug-adapter/node/node-files.ts";
-import { KernelBytes } from "../../../debug-adapter/symbols/linux/kernel-bytes.ts";
-import { slideByBanner } from "../../../debug-adapter/symbols/linux/kernel-file.ts";
-import type { KernelSymbols } from "../../../debug-adapter/symbols/linux/kernel-symbols.ts";
-import { readKernel } from "../../../debug-adapter/symbols/linux/read-kernel.ts";
+import { KernelBytes } from "../../../symbols/linux/kernel-bytes.ts";
+import { slideByBanner } from "../../../symbols/linux/kernel-file.ts";
+import type { KernelSymbols } from "../../../symbols/linux/kernel-symbols.ts";
+import { readKernel } from "../../../symbols/linux/read-kernel.ts";
 import { makeGuests } from "../../harness/linux-guest.ts";
 import { KernelBoot } from "./kernel-boot.ts";
 

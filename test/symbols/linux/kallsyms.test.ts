@@ -1,7 +1,7 @@
 // Tables of symbols laid out as each range of kernel versions has them, made at random and found in noise.
 import { describe, expect, test } from "vitest";
-import { findKallsyms } from "../../../debug-adapter/symbols/linux/kallsyms.ts";
-import { KernelBytes } from "../../../debug-adapter/symbols/linux/kernel-bytes.ts";
+import { findKallsyms } from "../../../symbols/linux/kallsyms.ts";
+import { KernelBytes } from "../../../symbols/linux/kernel-bytes.ts";
 
 const START = 0xffffffff_9aa00000n;
 
