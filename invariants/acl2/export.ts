@@ -1,7 +1,8 @@
 /** Invariants as forms of the macro book definvariant.lisp: what "Show ACL2 form" shows and tests certify. */
 import type { BinaryOperator } from "../language/syntax.ts";
 import type { CheckedInvariant, Definition, Term, Variable } from "../language/term.ts";
-import { freeVariables, isRead, PURE_FUNCTIONS, parts } from "./reads.ts";
+import { parts } from "../language/term-parts.ts";
+import { freeVariables, isRead, PURE_FUNCTIONS } from "./reads.ts";
 import { termText } from "./term-text.ts";
 
 /** ACL2 reads it back as it stands, upper and lower case kept. */

@@ -1,5 +1,6 @@
 /** What of a term reads the machine: such terms are entries of an exported state, all else is ACL2. */
 import type { Term, Variable } from "../language/term.ts";
+import { parts } from "../language/term-parts.ts";
 
 /** Built-in functions of values alone, by their names in the macro book. */
 export const PURE_FUNCTIONS: { readonly [name: string]: string } = {
@@ -10,45 +11,6 @@ export const PURE_FUNCTIONS: { readonly [name: string]: string } = {
   min: "u-min",
   max: "u-max",
 };
-
-/** The terms directly below a term. */
-export function parts(term: Term): readonly Term[] {
-  switch (term.kind) {
-    case "constant":
-    case "variable":
-    case "global":
-    case "symbol":
-      return [];
-    case "field":
-    case "cMember":
-    case "addressOf":
-    case "load":
-      return [term.object];
-    case "element":
-      return [term.object, term.index];
-    case "dereference":
-      return [term.pointer];
-    case "call":
-    case "expand":
-      return term.arguments;
-    case "unary":
-      return [term.operand];
-    case "binary":
-      return [term.left, term.right];
-    case "conditional":
-      return [term.condition, term.then, term.otherwise];
-    case "oneOf":
-      return [term.element, ...term.set];
-    case "inRange":
-      return [term.element, term.range];
-    case "quantifier":
-      return [term.collection, ...(term.filter === undefined ? [] : [term.filter]), term.body];
-    case "let":
-      return [term.value, term.body];
-    case "old":
-      return [term.body];
-  }
-}
 
 /** Variables that the term does not bind itself, in the order of their first use. */
 export function freeVariables(term: Term): readonly Variable[] {

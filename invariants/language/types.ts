@@ -49,3 +49,9 @@ export function sameType(a: Type, b: Type): boolean {
   if (a.kind === "c") return b.kind === "c" && cTypeName(a.type) === cTypeName(b.type);
   return a.kind === b.kind;
 }
+
+/** "an integer", "a hpa range". */
+export function article(type: Type): string {
+  const name = typeName(type);
+  return `${/^[aeiou]/.test(name) ? "an" : "a"} ${name}`;
+}

@@ -1,0 +1,54 @@
+/** Checks the events of an invariant: exits and MSRs by their names, functions of the program. */
+import type { FileNotes, Shared } from "./checker.ts";
+import { didYouMean } from "./similar.ts";
+import type { EventName, EventNode, Name } from "./syntax.ts";
+import type { CheckedInvariant } from "./term.ts";
+
+/** Calls and returns are judged from reset: builders run before the first VMRUN. */
+export function defaultPhase(events: readonly EventNode[]): CheckedInvariant["phase"] {
+  return events.some(({ name }) => name === "call" || name === "return") ? "reset" : "firstVmrun";
+}
+
+type ArgumentChecker = (name: Name, shared: Shared, notes: FileNotes) => void;
+
+const named =
+  (
+    kind: "exit" | "msr",
+    what: string,
+    names: (shared: Shared) => ReadonlySet<string>,
+  ): ArgumentChecker =>
+  (name, shared, notes) => {
+    const known = names(shared);
+    if (known.has(name.text)) return notes.refer(name, { kind, name: name.text });
+    notes.error(name, `There is no ${what} ${name.text}${didYouMean(name.text, known)}`);
+  };
+
+const ofFunction: ArgumentChecker = (name, { program }, notes) => {
+  if (program?.function(name.text) !== undefined) {
+    return notes.refer(name, { kind: "symbol", name: name.text, of: "function" });
+  }
+  const why =
+    program === undefined
+      ? ", and the hypervisor's own names are not known: its image has no debug information, or none is given"
+      : didYouMean(name.text, program.names());
+  notes.error(name, `There is no function ${name.text}${why}`);
+};
+
+const ARGUMENTS: { readonly [E in EventName]?: ArgumentChecker } = {
+  exit: named("exit", "exit", ({ builtIns }) => builtIns.exits),
+  msr_write: named("msr", "MSR", ({ builtIns }) => builtIns.msrs),
+  call: ofFunction,
+  return: ofFunction,
+};
+
+export function checkEvents(events: readonly EventNode[], shared: Shared, notes: FileNotes): void {
+  for (const event of events) {
+    const { name, start, end } = event;
+    notes.refer({ start, end: start + name.length }, { kind: "event", name });
+    const checkArgument = ARGUMENTS[name];
+    if (checkArgument === undefined && event.arguments.length > 0) {
+      notes.error({ start, end }, `The event ${name} takes nothing in brackets`);
+    }
+    for (const argument of event.arguments) checkArgument?.(argument, shared, notes);
+  }
+}

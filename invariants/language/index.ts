@@ -1,0 +1,8 @@
+/** The invariant language: text to checked terms. */
+export { check, type ResolvedFile, type SourceFile } from "./check.ts";
+export type { Reference, Referent } from "./checker.ts";
+export type * from "./declarations.ts";
+export { type Parsed, parse } from "./parser.ts";
+export type * from "./syntax.ts";
+export type * from "./term.ts";
+export { type Type, typeName } from "./types.ts";

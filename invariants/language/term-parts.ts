@@ -1,0 +1,41 @@
+/** The structure of terms, for whoever walks over them. */
+import type { Term } from "./term.ts";
+
+/** The terms directly below a term. */
+export function parts(term: Term): readonly Term[] {
+  switch (term.kind) {
+    case "constant":
+    case "variable":
+    case "global":
+    case "symbol":
+      return [];
+    case "field":
+    case "cMember":
+    case "addressOf":
+    case "load":
+      return [term.object];
+    case "element":
+      return [term.object, term.index];
+    case "dereference":
+      return [term.pointer];
+    case "call":
+    case "expand":
+      return term.arguments;
+    case "unary":
+      return [term.operand];
+    case "binary":
+      return [term.left, term.right];
+    case "conditional":
+      return [term.condition, term.then, term.otherwise];
+    case "oneOf":
+      return [term.element, ...term.set];
+    case "inRange":
+      return [term.element, term.range];
+    case "quantifier":
+      return [term.collection, ...(term.filter === undefined ? [] : [term.filter]), term.body];
+    case "let":
+      return [term.value, term.body];
+    case "old":
+      return [term.body];
+  }
+}
