@@ -1,5 +1,5 @@
 /** Checks expressions: resolves every name, finds every type, and makes the term that is evaluated. */
-import { type Type as CType, stripped } from "../../symbols/types.ts";
+import { stripped } from "../../symbols/types.ts";
 import { cType, isInteger } from "./c-types.ts";
 import { CallChecker } from "./check-call.ts";
 import { MemberChecker } from "./check-member.ts";
