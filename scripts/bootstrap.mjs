@@ -15,6 +15,7 @@ const BUILD_PACKAGES = [
 const TEST_PACKAGES = [
   { name: "libc6-dev", file: "/usr/include/stdio.h" },
   { name: "qemu-system-x86", program: "qemu-system-x86_64" },
+  { name: "qemu-user", program: "qemu-i386" },
   { name: "gdb", program: "gdb" },
   { name: "acpica-tools", program: "iasl" },
   { name: "ripgrep", program: "rg" },

@@ -1,9 +1,10 @@
 // What gdb sees while it steps a fixture program, and a frame state made of it.
+import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { readElf } from "../../symbols/elf.ts";
 import type { FrameState } from "../../symbols/location.ts";
 import type { RegisterSet } from "../../symbols/registers.ts";
-import { type Built, fixtures, run } from "./toolchain.ts";
+import { type Built, fixtures } from "./toolchain.ts";
 
 export interface GdbVariable {
   readonly name: string;
@@ -30,20 +31,37 @@ export interface GdbStop {
 
 /** Steps the program under gdb, `stride` instructions between two of at most `steps` stops. */
 export function gdbStops(built: Built, steps: number, stride: number): GdbStop[] {
+  const settings = { steps: `${steps}`, stride: `${stride}` };
+  const lines = gdbLines(built, join(fixtures, "observe.py"), settings);
+  return lines.map((line) => JSON.parse(line) as GdbStop);
+}
+
+/**
+ * Runs a Python script of ours in gdb with the program, and has what it prints behind "RESULT ".
+ * The script has `start()`, the variable `data_ranges` and those of `settings`, in Python.
+ */
+export function gdbLines(
+  built: Built,
+  script: string,
+  settings: Readonly<Record<string, string>>,
+): string[] {
   const ranges = readElf(built.bytes, built.path)
     .sections.filter((each) => each.flags & 2n && each.size > 0)
     .map((each) => `(${each.address},${each.size})`);
-  const text = run("gdb", [
-    "-batch",
-    "-nx",
-    ...["-ex", `set $steps=${steps}`, "-ex", `set $stride=${stride}`],
-    ...["-ex", `python data_ranges=[${ranges.join(",")}]`],
-    ...["-ex", `source ${join(fixtures, "observe.py")}`, built.path],
-  ]);
-  return text
-    .split("\n")
-    .filter((line) => line.startsWith("STOP "))
-    .map((line) => JSON.parse(line.slice(5)) as GdbStop);
+  const variables = Object.entries({ ...settings, data_ranges: `[${ranges.join(",")}]` });
+  const commands = [
+    `python ${variables.map(([name, value]) => `${name}=${value}`).join(";")}`,
+    `source ${join(fixtures, "start.py")}`,
+    `source ${script}`,
+  ];
+  const { stdout, stderr } = spawnSync(
+    "gdb",
+    ["-batch", "-nx", ...commands.flatMap((each) => ["-ex", each]), built.path],
+    { encoding: "utf8", maxBuffer: 1 << 28, stdio: ["ignore", "pipe", "pipe"] },
+  );
+  const lines = (stdout ?? "").split("\n").filter((line) => line.startsWith("RESULT "));
+  if (lines.length === 0) throw new Error(`gdb could not run ${built.name}: ${stderr}`);
+  return lines.map((line) => line.slice(7));
 }
 
 /** The innermost frame of a stop. */

@@ -49,8 +49,8 @@ test("a read past the end names the section and the offset", () => {
 test.each([
   [["/build/src", "lib", "a.c"], "/build/src/lib/a.c"],
   [["/build/src", "/usr/include", "b.h"], "/usr/include/b.h"],
-  [["/build", "../debug-adapter/x/y", "c.c"], "/x/y/c.c"],
-  [["", "src", "../debug-adapter/d.c"], "d.c"],
+  [["/build", "../x/./y", "c.c"], "/x/y/c.c"],
+  [["", "src", "../d.c"], "d.c"],
   [["C:\\work", "src\\e.c"], "C:/work/src/e.c"],
 ])("joins %j", (parts, expected) => {
   expect(joinPath(...parts)).toBe(expected);

@@ -24,8 +24,9 @@ def memory_at(start, length):
 gdb.execute("set width 0")
 gdb.execute("set language c")
 gdb.execute("set confirm off")
+stack_end = start()
 gdb.execute("break " + place)
-gdb.execute("run", to_string=True)
+gdb.execute("continue", to_string=True)
 frame = gdb.newest_frame()
 is64 = frame.architecture().name().endswith("x86-64")
 order = "ax dx cx bx si di bp sp ip".split()
@@ -35,7 +36,7 @@ word = (1 << 64) - 1
 registers = {name: str(int(frame.read_register(name)) & word) for name in names}
 top = int(frame.read_register("rsp" if is64 else "esp"))
 memory = [memory_at(start, length) for start, length in data_ranges]
-memory.append(memory_at(top - 256, 1024))
+memory.append(memory_at(top - 256, min(1024, stack_end - top + 256)))
 with open(expressions) as file:
     texts = json.load(file)
 stop = {"pc": str(frame.pc()), "registers": registers, "memory": memory, "frames": []}

@@ -11,12 +11,11 @@ import { parse } from "../../../debug-adapter/expression/parser.ts";
 import { withBits } from "../../../debug-adapter/place-access.ts";
 import { UserError } from "../../../debug-adapter/text.ts";
 import type { ValuePlace } from "../../../debug-adapter/value-place.ts";
-import { readElf } from "../../../symbols/elf.ts";
 import { fromBytes, toBytes } from "../../../symbols/location.ts";
 import { ProgramSymbols } from "../../../symbols/program.ts";
 import { stripped } from "../../../symbols/types.ts";
-import { type GdbStop, stateOf } from "../../symbols/gdb-stops.ts";
-import { type Built, build, compile, fixtures, run } from "../../symbols/toolchain.ts";
+import { type GdbStop, gdbLines, stateOf } from "../../symbols/gdb-stops.ts";
+import { type Built, build, compile, fixtures } from "../../symbols/toolchain.ts";
 import { RandomExpressions } from "./random-expression.ts";
 
 interface GdbValue {
@@ -39,16 +38,10 @@ function gdbValues(built: Built, texts: readonly string[]) {
   try {
     const expressions = join(folder, "expressions.json");
     writeFileSync(expressions, JSON.stringify(texts));
-    const ranges = readElf(built.bytes, built.path)
-      .sections.filter((each) => each.flags & 2n && each.size > 0)
-      .map((each) => `(${each.address},${each.size})`);
-    const settings = `place="main.c:${LINE}"; expressions="${expressions}"; data_ranges=[${ranges.join()}]`;
     const script = join(dirname(fileURLToPath(import.meta.url)), "evaluate.py");
-    const output = run("gdb", [
-      ...["-batch", "-nx", "-ex", `python ${settings}`, "-ex", `source ${script}`, built.path],
-    ]);
-    const line = output.split("\n").find((each) => each.startsWith("RESULT ")) ?? "";
-    return JSON.parse(line.slice(7)) as { stop: GdbStop; values: GdbValue[] };
+    const settings = { place: `"main.c:${LINE}"`, expressions: `"${expressions}"` };
+    const [line = ""] = gdbLines(built, script, settings);
+    return JSON.parse(line) as { stop: GdbStop; values: GdbValue[] };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
