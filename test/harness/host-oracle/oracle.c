@@ -89,6 +89,11 @@ static void on_signal(int number, siginfo_t *info, void *context) {
   (void)number, (void)info;
   greg_t *g = ((ucontext_t *)context)->uc_mcontext.gregs;
   running = !running;
+  if (running && g[REG_TRAPNO] != TRAP_BREAKPOINT) {
+    static const char problem[] =
+        "A fault outside any case: record on a host that runs 32-bit and 16-bit code.\n";
+    _exit(write(STDERR_FILENO, problem, sizeof problem - 1) < 0 ? 2 : 1);
+  }
   if (running)
     enter_case(g);
   else
