@@ -25,7 +25,13 @@ export function adapterPath(): Promise<string> {
 
 async function bundleAdapter(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "minvisor-adapter-"));
-  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  process.once("exit", remove);
+  // The end of a worker of the tests, which has no "exit".
+  process.once("SIGTERM", () => {
+    remove();
+    process.kill(process.pid, "SIGTERM");
+  });
   const outfile = join(folder, "adapter.cjs");
   await build({
     absWorkingDir: repository,
