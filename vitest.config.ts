@@ -3,11 +3,20 @@ import { defineConfig } from "vitest/config";
 
 const shared = { testTimeout: 60_000, pool: "forks" } as const;
 
+/** An .inv file is its text, as in the bundles. */
+const invariantTexts = {
+  name: "inv-text",
+  transform: (text: string, id: string) =>
+    id.endsWith(".inv") ? `export default ${JSON.stringify(text)};` : undefined,
+};
+
 export default defineConfig({
+  plugins: [invariantTexts],
   test: {
     maxWorkers: 2,
     projects: [
       {
+        extends: true,
         test: {
           ...shared,
           name: "tests",
@@ -15,7 +24,10 @@ export default defineConfig({
           exclude: ["test/workbench/**"],
         },
       },
-      { test: { ...shared, name: "workbench", include: ["test/workbench/**/*.test.ts"] } },
+      {
+        extends: true,
+        test: { ...shared, name: "workbench", include: ["test/workbench/**/*.test.ts"] },
+      },
     ],
   },
 });

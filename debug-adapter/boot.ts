@@ -1,5 +1,6 @@
 /** Reads the files of a launch configuration and makes the machine that boots them. */
 import { type BootImage, loadKernel, Machine } from "../emulator/index.ts";
+import { type InvariantText, SHIPPED_INVARIANTS } from "../invariants/index.ts";
 import { FormatError } from "../symbols/dwarf/reader.ts";
 import { Debuggee } from "./debuggee.ts";
 import { GuestKernel } from "./guest-kernel.ts";
@@ -14,6 +15,9 @@ export interface BootPlan {
   readonly configuration: LaunchConfiguration;
   readonly image: BootImage;
   readonly images: Images;
+  /** The kernel's file, where it is an ELF file. */
+  readonly kernelElf: Uint8Array | undefined;
+  readonly invariantTexts: readonly InvariantText[];
   /** What the user should know, one sentence each. */
   readonly notes: readonly string[];
 }
@@ -67,7 +71,13 @@ export async function planBoot(
     const file = await read(path);
     await add(file.path, file.bytes, world, true);
   }
-  return { configuration, image, images: new Images(found), notes };
+  const invariantTexts: InvariantText[] = [...SHIPPED_INVARIANTS];
+  for (const name of configuration.invariantFiles) {
+    const { path, bytes } = await read(name);
+    invariantTexts.push({ path, text: new TextDecoder().decode(bytes) });
+  }
+  const kernelElf = isElf(kernel.bytes) ? kernel.bytes : undefined;
+  return { configuration, image, images: new Images(found), kernelElf, invariantTexts, notes };
 }
 
 /** A machine at the first instruction of the plan's kernel. */

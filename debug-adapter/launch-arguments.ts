@@ -16,6 +16,8 @@ export interface LaunchConfiguration {
   readonly serial: readonly [com1: string, com2: string];
   readonly stopOnEntry: boolean;
   readonly invariants: boolean | readonly string[];
+  /** Paths of .inv files beside those shipped. */
+  readonly invariantFiles: readonly string[];
   readonly hypervisorMemory: readonly { readonly start: number; readonly end: number }[];
   readonly sourceMap: ReadonlyMap<string, string>;
   readonly symbols: readonly { readonly path: string; readonly world: "host" | "guest" }[];
@@ -48,6 +50,7 @@ const ATTRIBUTES = {
     v.optional(v.union([v.boolean(), v.array(v.string())])),
     "true, false or an array of names",
   ],
+  invariantFiles: [v.optional(v.array(v.string())), "an array of paths of .inv files"],
   hypervisorMemory: [
     v.optional(v.array(v.string())),
     'an array of ranges such as "0x10000000-0x10400000"',
@@ -101,6 +104,7 @@ function configuration(given: Checked): LaunchConfiguration {
     serial: [given.serial?.[0] ?? "stdio", given.serial?.[1] ?? "null"],
     stopOnEntry: given.stopOnEntry ?? false,
     invariants: given.invariants ?? true,
+    invariantFiles: given.invariantFiles ?? [],
     hypervisorMemory: (given.hypervisorMemory ?? []).map(memoryRange),
     sourceMap: new Map(Object.entries(given.sourceMap ?? {})),
     symbols: (given.symbols ?? []).map((each) =>

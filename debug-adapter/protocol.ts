@@ -21,6 +21,8 @@ export interface LaunchAttributes {
   readonly stopOnEntry?: boolean;
   /** Which invariants are checked: all (default), none, or those named. */
   readonly invariants?: boolean | readonly string[];
+  /** Paths of .inv files with invariants of one's own, beside those that the debugger ships. */
+  readonly invariantFiles?: readonly string[];
   /** Host-physical ranges of the hypervisor, e.g. "0x10000000-0x10400000" (end not included). */
   readonly hypervisorMemory?: readonly string[];
   /** Directories of debug information, by the directories they are in here. */
@@ -90,6 +92,10 @@ export interface ViolationBody {
   readonly culprit: SourceLine | undefined;
   /** The VMRUN at which it was found. */
   readonly vmrun: SourceLine | undefined;
+  /** Where the invariant is written; missing for those that the debugger ships. */
+  readonly invariantAt: SourceLine | undefined;
+  /** Number of the last exit before it. */
+  readonly exit: number;
 }
 
 /** Counts of exits by reason since the start. */
@@ -117,6 +123,15 @@ export interface InvariantStatus {
   readonly name: string;
   readonly verdict: string;
   readonly checks: number;
+  readonly doc: string;
+  /** Where it comes from, e.g. a section of the manual. */
+  readonly source?: string;
+  /** Number of the last exit before the last check. */
+  readonly lastExit?: number;
+  /** Why it is unknown, or what makes it false. */
+  readonly reason?: string;
+  /** Where it is written; missing for those that the debugger ships. */
+  readonly at: SourceLine | undefined;
 }
 
 /** `id` of a failed response's error. */

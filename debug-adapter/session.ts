@@ -189,6 +189,7 @@ export class DebugSession implements Context {
     const opcodes = new UndefinedOpcodes(debuggee, (text) =>
       this.emit("output", { category: "important", output: `${text}\n` }),
     );
+    const { breakpoints } = this;
     const watch = new InvariantWatch(this.services, plan, debuggee, {
       violated: (stop) => {
         const wanted = this.breakpoints.onViolation(stop);
@@ -196,6 +197,10 @@ export class DebugSession implements Context {
         else this.emit("output", { category: "important", output: `${stop.text}\n` });
       },
       explained: (body) => this.emit("minvisor/violation", body),
+      told: (text) => this.emit("output", { category: "important", output: `${text}\n` }),
+      get isSearching() {
+        return breakpoints.isSearching;
+      },
     });
     this.watch = watch;
     this.loaded = { plan, debuggee, execution, invariants: () => watch.status(), opcodes };

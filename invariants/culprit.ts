@@ -1,6 +1,6 @@
 /** Finds the instruction that last wrote what made an invariant false, by running a second machine. */
 
-import type { Machine } from "../emulator/index.ts";
+import { type LoggedInput, type Machine, Timeline } from "../emulator/index.ts";
 import { bytesValue } from "./bytes-value.ts";
 import type { Violation } from "./violation.ts";
 
@@ -16,6 +16,8 @@ export type Culprit =
     }
   /** Nothing but the loader or a zero fill set the bytes: the VMRUN is the place to show. */
   | { readonly kind: "neverSet" }
+  /** No bytes of memory make it false, but registers. */
+  | { readonly kind: "registers" }
   /** The second run is not the first one again, so that nothing can be said. */
   | { readonly kind: "diverged"; readonly reason: string };
 
@@ -24,6 +26,7 @@ export interface SearchProgress {
   readonly end: number;
 }
 
+type Witness = NonNullable<Violation["witness"]>;
 type Write = Extract<Culprit, { kind: "write" }>;
 
 /** Instructions between two yields: a few milliseconds. */
@@ -35,8 +38,7 @@ class WriteSearch {
   private changing: Write | undefined;
   private last: Write | undefined;
 
-  constructor(machine: Machine, { witness, icount: end }: Violation) {
-    const { first, bytes, statusBits } = witness;
+  constructor(machine: Machine, { first, bytes, statusBits }: Witness, end: number) {
     const { memory, state } = machine;
     const start = memory.canonical(first);
     this.releases.push(memory.watchWrites(first), memory.watchWrites(first + bytes - 1));
@@ -83,9 +85,10 @@ function sharedBits({ address, size }: WriteEvent, first: number, bytes: number)
 }
 
 /** Runs one slice towards `end`; returns why the machine cannot get there, if so. */
-function runSlice(machine: Machine, end: number): string | undefined {
+function runSlice(timeline: Timeline, end: number): string | undefined {
+  const { machine } = timeline;
   const instructions = Math.min(SLICE, end - machine.icount);
-  const result = machine.run({ instructions });
+  const result = timeline.run({ instructions });
   if (result.reason === "budget" || (result.reason === "idle" && !result.forever)) return undefined;
   return `the replay ended with "${result.reason}" after ${machine.icount} instructions`;
 }
@@ -94,23 +97,26 @@ function runSlice(machine: Machine, end: number): string | undefined {
  * Replays to the violation and returns who wrote its witness last; yields between slices, so that
  * the caller decides when to go on and may stop by not going on (or by return()).
  *
- * `makeMachine` gives a machine with the options and image of the one that was violated, at reset or
- * at any instant before the violation; "neverSet" then means since that instant. Needs no symbols.
- * There is no input log yet: a run that got keyboard or serial input replays without it, and the
- * answer is "diverged" if the witness does not come out as it was.
+ * `makeMachine` gives a machine with the options and image of the one that was violated, at reset;
+ * `inputs` are what entered that one. Needs no symbols.
  */
 export function* findCulprit(
   makeMachine: () => Machine,
   violation: Violation,
+  inputs: readonly LoggedInput[] = [],
 ): Generator<SearchProgress, Culprit, undefined> {
-  const machine = makeMachine();
   const { witness } = violation;
-  const search = new WriteSearch(machine, violation);
+  if (witness === undefined) return { kind: "registers" };
+  const machine = makeMachine();
+  // The instruction at the violation runs too: where it is a guest's, it made the write.
+  const end = violation.icount + 1;
+  const never = Number.POSITIVE_INFINITY;
+  const recorded = { inputs, end: { icount: end, idleTicks: never, events: never } };
+  const timeline = new Timeline(machine, { interval: never, denseInterval: never, recorded });
+  const search = new WriteSearch(machine, witness, violation.icount);
   try {
-    // The instruction at the violation runs too: where it is a guest's, it made the write.
-    const end = violation.icount + 1;
     while (machine.icount < end) {
-      const reason = runSlice(machine, end);
+      const reason = runSlice(timeline, end);
       if (reason === undefined) yield { icount: machine.icount, end };
       else if (machine.icount < violation.icount) return { kind: "diverged", reason };
       else break;
@@ -123,5 +129,6 @@ export function* findCulprit(
     return search.found;
   } finally {
     search.release();
+    timeline.dispose();
   }
 }

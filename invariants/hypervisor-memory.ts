@@ -45,7 +45,7 @@ export function declaredMemory(ranges: readonly AddressRange[]): HypervisorMemor
 }
 
 /** The kernel's segments among all that the loader placed, zero-filled parts included. */
-function imageSegments({ name, writes }: BootImage): AddressRange[] {
+export function imageSegments({ name, writes }: BootImage): AddressRange[] {
   const segments = writes.filter(({ what }) => what.startsWith(`${name} segment `));
   const whole = writes.find(({ what }) => what === name);
   if (segments.length === 0 && whole !== undefined) segments.push(whole);

@@ -3,77 +3,92 @@
  * folders import. What they say is checked on this run; it is no proof.
  */
 
-import type { Machine } from "../emulator/index.ts";
+import type { Guests, Machine } from "../emulator/index.ts";
 import type { AddressRange } from "./address-range.ts";
 import { declaredMemory } from "./hypervisor-memory.ts";
-import type { Invariant } from "./invariant.ts";
+import { check, type ResolvedFile } from "./language/check.ts";
+import { parse } from "./language/parser.ts";
+import type { CheckedInvariant } from "./language/term.ts";
+import { BUILT_INS } from "./model/index.ts";
 import { Monitor } from "./monitor.ts";
-import { nptProtectsHypervisor } from "./npt-protects-hypervisor.ts";
-import { nptTablesInHypervisor } from "./npt-tables-in-hypervisor.ts";
+import type { Program } from "./program.ts";
 import type { InvariantStatus, Violation } from "./violation.ts";
-import { vmcbWellFormed } from "./vmcb-well-formed.ts";
 
+export { exportBook, invariantForms } from "./acl2/export.ts";
 export type { AddressRange } from "./address-range.ts";
 export { type Culprit, findCulprit, type SearchProgress } from "./culprit.ts";
-export type { Invariant, Verdict, Witness } from "./invariant.ts";
+export type { CheckedFile, CheckedInvariant, Diagnostic, ResolvedFile } from "./language/index.ts";
+export { lineColumn } from "./language/line-column.ts";
+export { BUILT_INS } from "./model/index.ts";
+export { Program } from "./program.ts";
+export { SHIPPED_INVARIANTS } from "./shipped.ts";
 export type { InvariantStatus, Violation } from "./violation.ts";
 
-/** All invariants there are, in the order in which they are checked and shown. */
-export const INVARIANTS: readonly Invariant[] = [
-  nptProtectsHypervisor,
-  nptTablesInHypervisor,
-  vmcbWellFormed,
-];
+/** The text of an .inv file and where it comes from. */
+export interface InvariantText {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Parses and checks files together; never throws: what is wrong are their diagnostics. */
+export function readInvariants(
+  files: readonly InvariantText[],
+  program: Program | undefined,
+): ResolvedFile[] {
+  const sources = files.map(({ path, text }) => ({ path, ...parse(text) }));
+  return check(sources, BUILT_INS, program);
+}
 
 export interface AttachOptions {
-  /** Which to check; all by default. */
-  readonly names?: readonly string[];
+  readonly invariants: readonly CheckedInvariant[];
+  readonly program: Program | undefined;
+  /** Attached to the machine since its reset. */
+  readonly guests: Guests;
   /** hv.memory; by default it is derived at each VMRUN. */
   readonly hypervisorMemory?: readonly AddressRange[];
-  /** Makes the machine stop (reason "observer", observer "invariants") at a violation. */
-  readonly stopOnViolation?: boolean;
+  /** Which make the machine stop (reason "observer", observer "invariants") at a violation. */
+  readonly stopOnViolation?: (invariant: CheckedInvariant) => boolean;
   /** Called when an invariant turns false, within the instruction; it must not change the machine. */
   readonly onViolation: (violation: Violation) => void;
 }
 
+/** A Follower of time: verdicts and counts go back with the machine. */
 export interface AttachedInvariants {
   /** One for each invariant that is checked, in their order. */
   status(): InvariantStatus[];
   /** Work done, in deterministic counts: evaluations (not just found unchanged), tables read. */
   counters(): { readonly evaluations: number; readonly tableScans: number };
+  /** Judges the invariants about states as the machine stands. */
+  recheck(): void;
+  save(): unknown;
+  restore(saved: unknown): void;
   detach(): void;
 }
 
-function named(name: string): Invariant {
-  const found = INVARIANTS.find((invariant) => invariant.name === name);
-  if (found !== undefined) return found;
-  const all = INVARIANTS.map((invariant) => invariant.name).join(", ");
-  throw new RangeError(`There is no invariant "${name}"; there are ${all}`);
-}
-
 /**
- * Checks from now on, at each VMRUN and when a guest writes a nested table. Changes no machine
- * state. Throws a RangeError of one sentence for an unknown name or a range that means nothing.
+ * Checks from now on, at the events that the invariants name. Changes no machine state. Throws a
+ * RangeError of one sentence for a range that means nothing.
  */
 export function attachInvariants(machine: Machine, options: AttachOptions): AttachedInvariants {
-  const { names, hypervisorMemory, stopOnViolation = false, onViolation } = options;
-  const monitor = new Monitor(machine, {
-    invariants: names === undefined ? INVARIANTS : names.map(named),
-    declared: hypervisorMemory === undefined ? undefined : declaredMemory(hypervisorMemory),
-    stopOnViolation,
-    onViolation,
+  const { invariants, program, guests, hypervisorMemory, onViolation } = options;
+  const declared = hypervisorMemory === undefined ? undefined : declaredMemory(hypervisorMemory);
+  const stopOnViolation = options.stopOnViolation ?? (() => false);
+  const monitor = new Monitor(machine, invariants, {
+    ...{ guests, program, declared, stopOnViolation, onViolation },
   });
-  const { evaluation } = monitor;
   const stopObserving = machine.observe(monitor.observer);
   return {
     status: () => monitor.status(),
     counters: () => ({
-      evaluations: evaluation.evaluations,
-      tableScans: evaluation.cache.scans,
+      evaluations: monitor.evaluations,
+      tableScans: monitor.views.cache.scans,
     }),
+    recheck: () => monitor.recheck(),
+    save: () => monitor.save(),
+    restore: (saved) => monitor.restore(saved),
     detach: () => {
       stopObserving();
-      evaluation.cache.clear();
+      monitor.dispose();
     },
   };
 }

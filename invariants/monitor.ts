@@ -1,130 +1,254 @@
-/** Watches a running machine: checks invariants at each VMRUN and when a guest writes a nested table. */
-
-import type { Machine, Observer } from "../emulator/index.ts";
-import { bytesValue } from "./bytes-value.ts";
-import { type Evaluated, Evaluation } from "./evaluation.ts";
+/** Watches a running machine and checks invariants at the events that they name. */
+import {
+  exitName,
+  type Follower,
+  type Guests,
+  type Machine,
+  type Observer,
+  type ObserverEvents,
+} from "../emulator/index.ts";
+import { Calls } from "./calls.ts";
+import type { OldValues } from "./evaluate/compile.ts";
+import { EventViews, type ViewState } from "./event-view.ts";
 import type { HypervisorMemory } from "./hypervisor-memory.ts";
-import type { Invariant, Verdict } from "./invariant.ts";
+import type { EventName, EventNode } from "./language/syntax.ts";
+import type { CheckedInvariant } from "./language/term.ts";
+import { makeViolation } from "./make-violation.ts";
+import { MSR_NUMBERS } from "./model/constants.ts";
+import type { View, WriteFacts } from "./model/view.ts";
+import type { Program } from "./program.ts";
+import { Tracked, type TrackState } from "./tracked.ts";
 import type { InvariantStatus, Violation } from "./violation.ts";
-import { contextAtVmrun, contextInGuest, type VmrunContext } from "./vmrun-context.ts";
-
-interface Track {
-  readonly invariant: Invariant;
-  verdict: Verdict | undefined;
-  checked: number;
-}
+import { WriteWatch } from "./write-watch.ts";
 
 export interface MonitorOptions {
-  readonly invariants: readonly Invariant[];
+  readonly guests: Guests;
+  readonly program: Program | undefined;
   readonly declared: HypervisorMemory | undefined;
-  readonly stopOnViolation: boolean;
+  readonly stopOnViolation: (invariant: CheckedInvariant) => boolean;
   readonly onViolation: (violation: Violation) => void;
 }
 
+interface Saved {
+  readonly tracks: ReadonlyMap<string, TrackState>;
+  readonly views: ViewState;
+  readonly calls: ReturnType<Calls["save"]> | undefined;
+  readonly tablesChanged: boolean;
+  readonly lastExit: number | undefined;
+}
+
 /**
- * The first VMRUN arms it by being the first check: builders of tables break invariants on the way.
- * For the same reason a host's write to a nested table is judged at the next VMRUN, before any guest
- * can use it; a guest's write takes effect at once and is judged at once.
- *
- * It changes no machine state and keeps none of its own that a restored snapshot would make wrong:
- * where time went back, invariants that were violated are reported again when they are met again.
+ * Builders of tables break invariants on the way: a host's write to a nested table is judged at the
+ * next VMRUN, before any guest can use it; a guest's takes effect at once and is judged at once.
+ * It changes no machine state.
  */
-export class Monitor {
-  readonly observer: Observer = {
-    name: "invariants",
-    on: {
-      vmrunStart: ({ vmcb }) => this.check(contextAtVmrun(this.machine, vmcb), true),
-      physicalWrite: ({ address, size, before, after }) => {
-        const changed = this.evaluation.cache.written(address, size, before, after);
-        if (!changed || this.machine.state.guestMode === 0) return undefined;
-        return this.check(contextInGuest(this.machine), false);
-      },
-      poke: ({ address }) => {
-        this.evaluation.cache.replaced(address);
-        return undefined;
-      },
-    },
-  };
-  readonly evaluation: Evaluation;
+export class Monitor implements Follower {
+  readonly observer: Observer;
+  readonly views: EventViews;
   private readonly machine: Machine;
   private readonly options: MonitorOptions;
-  private readonly tracks: readonly Track[];
-  private lastIcount = -1;
+  private readonly tracks: readonly Tracked[];
+  private readonly watch: WriteWatch;
+  private readonly calls: Calls | undefined;
   private lastExit: number | undefined;
-  private memorySource: HypervisorMemory["source"] | undefined;
+  /** A host has written a nested table since the last VMRUN. */
+  private tablesChanged = false;
 
-  constructor(machine: Machine, options: MonitorOptions) {
+  constructor(machine: Machine, invariants: readonly CheckedInvariant[], options: MonitorOptions) {
     this.machine = machine;
     this.options = options;
-    this.evaluation = new Evaluation(machine, options.invariants, options.declared);
-    this.tracks = options.invariants.map((invariant) => ({
-      invariant,
-      verdict: undefined,
-      checked: 0,
-    }));
+    const { guests, program, declared } = options;
+    this.views = new EventViews(machine, guests, program, declared);
+    this.tracks = invariants.map((each) => new Tracked(each));
+    const text = this.wants("text_write") ? (program?.text ?? []) : [];
+    this.watch = new WriteWatch(machine, text, this.wants("vmcb_write"));
+    const functions = new Set(this.eventsOf("call", "return").map(functionOf));
+    if (program !== undefined && functions.size > 0) {
+      this.calls = new Calls(machine, program, functions, {
+        view: (event) => this.views.view(event),
+        check: (event, name) =>
+          this.checkAt(this.views.view(event), (node) => functionOf(node) === name),
+        tracked: (event, name) =>
+          this.listening(event, (node) => functionOf(node) === name).filter(
+            ({ oldTerms }) => oldTerms.length > 0,
+          ),
+      });
+    }
+    this.observer = { name: "invariants", on: this.handlers() };
+  }
+
+  dispose(): void {
+    this.calls?.dispose();
+    this.watch.dispose();
+    this.views.cache.clear();
+  }
+
+  get evaluations(): number {
+    return this.tracks.reduce((sum, { evaluations }) => sum + evaluations, 0);
   }
 
   status(): InvariantStatus[] {
-    const { lastExit, memorySource } = this;
-    return this.tracks.map(({ invariant, verdict, checked }) => ({
-      name: invariant.name,
-      doc: invariant.doc,
-      state: verdict?.kind ?? "never checked",
-      checked,
-      ...(lastExit === undefined ? {} : { lastExit }),
-      ...(verdict?.kind === "unknown" ? { reason: verdict.reason } : {}),
-      ...(memorySource === undefined ? {} : { hypervisorMemory: memorySource }),
-    }));
-  }
-
-  private check(context: VmrunContext, atVmrun: boolean): "stop" | undefined {
-    this.noticeTimeTravel(atVmrun);
-    const evaluated = this.evaluation.evaluate(context);
-    this.lastExit = this.machine.state.exitCount;
-    this.memorySource = evaluated.view.hypervisorMemory.source;
-    let violated = false;
-    this.tracks.forEach((track, i) => {
-      const before = track.verdict?.kind;
-      const verdict = evaluated.verdicts[i] as Verdict;
-      track.verdict = verdict;
-      if (verdict.kind !== "unknown") track.checked++;
-      if (verdict.kind !== "violated" || before === "violated") return;
-      violated = true;
-      this.options.onViolation(this.violation(track.invariant, verdict, evaluated, context));
+    const { memorySource } = this.views;
+    return this.tracks.map(({ invariant, verdict, checked }) => {
+      const { name, doc, source, file, span } = invariant;
+      const reason =
+        verdict?.kind === "unknown"
+          ? verdict.reason
+          : verdict?.kind === "violated"
+            ? verdict.explanation.actual
+            : undefined;
+      return {
+        ...{ name, doc, source, file, span, checked },
+        state: verdict?.kind ?? "never checked",
+        ...(this.lastExit === undefined ? {} : { lastExit: this.lastExit }),
+        ...(reason === undefined ? {} : { reason }),
+        ...(memorySource === undefined ? {} : { hypervisorMemory: memorySource }),
+      };
     });
-    return violated && this.options.stopOnViolation ? "stop" : undefined;
   }
 
-  /** Each VMRUN has an icount of its own; the writes of one instruction share theirs. */
-  private noticeTimeTravel(atVmrun: boolean): void {
-    const { icount } = this.machine;
-    const wentBack = atVmrun ? icount <= this.lastIcount : icount < this.lastIcount;
-    this.lastIcount = icount;
-    if (wentBack) for (const track of this.tracks) track.verdict = undefined;
+  /** Judges the invariants that are about states, as the machine stands; those armed only. */
+  recheck(): void {
+    this.checkAt(this.views.view("always"), () => true, ["always", "vmrun", "npt_write"]);
   }
 
-  private violation(
-    { name }: Invariant,
-    verdict: Extract<Verdict, { kind: "violated" }>,
-    { view: { hypervisorMemory } }: Evaluated,
-    { rip }: VmrunContext,
-  ): Violation {
-    const { message, expected, actual, witness } = verdict;
-    const { memory, icount, state } = this.machine;
-    const { source } = hypervisorMemory;
+  save(): Saved {
+    const { lastExit, tablesChanged } = this;
     return {
-      invariant: name,
-      message,
-      expected,
-      actual,
-      icount,
-      vmrunRip: rip,
-      exitNumber: state.exitCount,
-      witness: { ...witness, value: bytesValue(memory.peek(witness.first, witness.bytes)) },
-      hypervisorMemory: {
-        source,
-        ranges: source === "unknown" ? [] : hypervisorMemory.ranges,
-      },
+      tracks: new Map(this.tracks.map((each) => [each.invariant.name, each.save()])),
+      views: this.views.save(),
+      calls: this.calls?.save(),
+      ...{ lastExit, tablesChanged },
     };
   }
+
+  restore(saved: unknown): void {
+    const { tracks, views, calls, lastExit, tablesChanged } = saved as Saved;
+    for (const each of this.tracks) {
+      const state = tracks.get(each.invariant.name);
+      each.restore(
+        state ?? { verdict: undefined, checked: 0, old: new Map<EventName, OldValues>() },
+      );
+    }
+    this.views.restore(views);
+    this.calls?.restore(calls ?? []);
+    this.lastExit = lastExit;
+    this.tablesChanged = tablesChanged;
+  }
+
+  private handlers(): Observer["on"] {
+    return {
+      vmrunStart: (event) => this.vmrunStarts(event),
+      exit: (event) => this.exited(event),
+      physicalWrite: (event) => this.written(event),
+      poke: ({ address }) => {
+        this.views.cache.replaced(address);
+        return undefined;
+      },
+      ...(this.wants("msr_write") ? { msr: (event) => this.msrWritten(event) } : {}),
+      ...(this.calls === undefined
+        ? {}
+        : { execute: ({ linear, guest }) => (guest ? undefined : this.calls?.execute(linear)) }),
+    };
+  }
+
+  private vmrunStarts(event: ObserverEvents["vmrunStart"]): "stop" | undefined {
+    this.views.vmrunStarts(event);
+    this.watch.watchVmcb(event.vmcb);
+    const names: EventName[] = this.tablesChanged
+      ? ["vmrun", "always", "npt_write"]
+      : ["vmrun", "always"];
+    this.tablesChanged = false;
+    const view = this.views.view("vmrun");
+    const stop = this.checkAt(view, () => true, names);
+    for (const each of this.tracks) each.keepOld(view);
+    return stop;
+  }
+
+  private exited(event: ObserverEvents["exit"]): "stop" | undefined {
+    const waiting = this.watch.takePending(this.machine.icount);
+    this.views.exited(event);
+    const written = waiting && this.checkAt(this.views.view("vmcb_write", waiting));
+    const view = this.views.view("exit");
+    const name = exitName(event.code);
+    const stop = this.checkAt(view, (node) => node.name === "always" || isAbout(node, name), [
+      "exit",
+      "always",
+    ]);
+    for (const each of this.tracks) each.keepOld(view);
+    return written ?? stop;
+  }
+
+  private written(event: ObserverEvents["physicalWrite"]): "stop" | undefined {
+    const { address, size, before, after } = event;
+    const tables = this.views.cache.written(address, size, before, after);
+    const facts = this.watch.factsOf(event);
+    let stop: "stop" | undefined;
+    if (tables && facts.byGuest) stop = this.checkAt(this.views.view("npt_write", facts));
+    else if (tables) this.tablesChanged = true;
+    const vmcb = this.watch.vmcbWrite(event);
+    if (vmcb !== undefined) stop = this.checkAt(this.views.view("vmcb_write", vmcb)) ?? stop;
+    if (this.watch.isText(event)) stop = this.checkAt(this.views.view("text_write", facts)) ?? stop;
+    return stop;
+  }
+
+  private msrWritten({ index, write, value, guest }: ObserverEvents["msr"]): "stop" | undefined {
+    if (!write) return undefined;
+    const facts: WriteFacts = {
+      address: 0,
+      bytes: 0,
+      before: 0n,
+      after: value,
+      msr: index,
+      byGuest: guest,
+    };
+    return this.checkAt(this.views.view("msr_write", facts), (node) => {
+      return (
+        node.arguments.length === 0 ||
+        node.arguments.some(({ text }) => MSR_NUMBERS.get(text) === index)
+      );
+    });
+  }
+
+  /** Checks the invariants that listen to one of the events; the view's own by default. */
+  private checkAt(
+    view: View,
+    isMeant: (node: EventNode) => boolean = () => true,
+    names: readonly EventName[] = [view.event],
+  ): "stop" | undefined {
+    const { stopOnViolation, onViolation } = this.options;
+    let stop: "stop" | undefined;
+    for (const tracked of this.tracks) {
+      const { invariant } = tracked;
+      if (invariant.phase === "firstVmrun" && !this.views.hasRun) continue;
+      if (!invariant.events.some((node) => names.includes(node.name) && isMeant(node))) continue;
+      const isNew = tracked.check(view);
+      this.lastExit = this.machine.state.exitCount;
+      if (!isNew || tracked.verdict?.kind !== "violated") continue;
+      onViolation(makeViolation(invariant, tracked.verdict.explanation, view, this.views.vmrunRip));
+      if (stopOnViolation(invariant)) stop = "stop";
+    }
+    return stop;
+  }
+
+  private wants(event: EventName): boolean {
+    return this.eventsOf(event).length > 0;
+  }
+
+  private eventsOf(...names: readonly EventName[]): EventNode[] {
+    const all = this.tracks.flatMap(({ invariant }) => invariant.events);
+    return all.filter(({ name }) => names.includes(name));
+  }
+
+  private listening(event: EventName, isMeant: (node: EventNode) => boolean): readonly Tracked[] {
+    return this.tracks.filter(({ invariant: { events } }) =>
+      events.some((node) => node.name === event && isMeant(node)),
+    );
+  }
+}
+
+const functionOf = ({ arguments: [name] }: EventNode): string => name?.text ?? "";
+
+function isAbout({ arguments: names }: EventNode, exit: string): boolean {
+  return names.length === 0 || names.some(({ text }) => text === exit);
 }

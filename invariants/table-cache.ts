@@ -21,6 +21,11 @@ export interface Table {
   readonly kinds: Uint8Array;
   /** Host-physical address of the table or page, for entries that are not `none`. */
   readonly targets: Float64Array;
+  /** The entries' bits as they were read: one word or two each, the low one first. */
+  readonly words: Int32Array;
+  /** All bits of an entry. */
+  entry(index: number): bigint;
+  isPresent(index: number): boolean;
 }
 
 interface WatchedPage {
@@ -100,7 +105,7 @@ export class TableCache {
     const pointer = this.memory.pointer(address);
     const readable = pointer >= 0;
     const words = readable
-      ? new Int32Array(this.memory.memory.buffer, pointer, (count * format.entryBytes) / 4)
+      ? new Int32Array(this.memory.memory.buffer, pointer, (count * format.entryBytes) / 4).slice()
       : new Int32Array(0);
     const wide = format.entryBytes === 8;
     const kinds = new Uint8Array(readable ? count : 0);
@@ -115,7 +120,15 @@ export class TableCache {
       targets[i] = entryTarget(format, level, kind, low, high);
     }
     const bytes = count * format.entryBytes;
-    return { address, bytes, level, format, readable, kinds, targets };
+    const low = (index: number): number => words[wide ? 2 * index : index] as number;
+    return {
+      ...{ address, bytes, level, format, readable, kinds, targets, words },
+      entry: (index) => {
+        const high = wide ? (words[2 * index + 1] as number) >>> 0 : 0;
+        return (BigInt(high) << 32n) | BigInt(low(index) >>> 0);
+      },
+      isPresent: (index) => (low(index) & 1) !== 0,
+    };
   }
 }
 

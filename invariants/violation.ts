@@ -1,22 +1,23 @@
 /** A violation as it is reported, and the state of an invariant as it is shown. */
 
 import type { AddressRange } from "./address-range.ts";
-import type { Witness } from "./invariant.ts";
+import type { Bytes } from "./evaluate/value.ts";
+import type { CheckedInvariant } from "./language/term.ts";
 
 export interface Violation {
   readonly invariant: string;
-  /** One sentence. */
+  /** One sentence, without its full stop. */
   readonly message: string;
   readonly expected: string;
   readonly actual: string;
   /** Instructions retired when it was found. */
   readonly icount: number;
-  /** Host rip of the VMRUN: the one about to run, or that started the guest. */
-  readonly vmrunRip: bigint;
+  /** Host rip of the VMRUN: the one about to run, or that started the guest; undefined before the first. */
+  readonly vmrunRip: bigint | undefined;
   /** Number of the last #VMEXIT; 0 before the first. */
   readonly exitNumber: number;
-  /** The bytes that make it false, and what they were (little-endian). */
-  readonly witness: Witness & { readonly value: bigint };
+  /** The bytes that make it false, and what they were (little-endian); undefined where registers do. */
+  readonly witness: (Bytes & { readonly value: bigint }) | undefined;
   readonly hypervisorMemory: {
     readonly source: "declared" | "derived" | "unknown";
     readonly ranges: readonly AddressRange[];
@@ -26,12 +27,16 @@ export interface Violation {
 export interface InvariantStatus {
   readonly name: string;
   readonly doc: string;
+  readonly source: string | undefined;
+  /** Where it is written: the path of its file, and offsets there. */
+  readonly file: string;
+  readonly span: CheckedInvariant["span"];
   readonly state: "holds" | "violated" | "unknown" | "never checked";
   /** Times that it was found to hold or not; what was unknown does not count. */
   readonly checked: number;
   /** Number of the last exit before the last check. */
   readonly lastExit?: number;
-  /** Why it is unknown. */
+  /** Why it is unknown, or what makes it false. */
   readonly reason?: string;
   /** Where memory of the hypervisor was judged: what it was taken from. */
   readonly hypervisorMemory?: "declared" | "derived" | "unknown";

@@ -2,6 +2,7 @@
 
 import { spawnSync } from "node:child_process";
 import { build } from "esbuild";
+import { LOADER } from "./lib/loader.mjs";
 import { inRepository } from "./lib/paths.mjs";
 
 /** As deep as its sources, so that the bundle finds the scripts that it imports. */
@@ -9,6 +10,7 @@ const outfile = inRepository("dist", "bench", "main.mjs");
 await build({
   entryPoints: [inRepository("test", "bench", "main.ts")],
   bundle: true,
+  loader: LOADER,
   platform: "node",
   format: "esm",
   packages: "external",

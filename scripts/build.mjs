@@ -3,6 +3,7 @@
 import { chmodSync, copyFileSync, mkdirSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import * as esbuild from "esbuild";
+import { LOADER } from "./lib/loader.mjs";
 import { inRepository, repository } from "./lib/paths.mjs";
 import { mustRun, runMain, Unusable } from "./lib/run.mjs";
 
@@ -14,6 +15,7 @@ const NODE_BUNDLE = {
   format: "cjs",
   sourcemap: "linked",
   sourcesContent: false,
+  loader: LOADER,
   logLevel: "warning",
 };
 

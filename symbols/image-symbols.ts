@@ -95,6 +95,8 @@ export interface ImageSymbols {
   globalsNamed(name: string): readonly Variable[];
   /** A type by its name in C, e.g. "struct vmcb" or "u64"; rather complete than only declared. */
   typeNamed(name: string): Type | undefined;
+  /** Where debug information is: what a function of that name returns. */
+  returnTypeOf?(name: string): Type | undefined;
   /** Where enumerators are known: the one of that name. */
   enumeratorNamed?(name: string): NamedEnumerator | undefined;
   /** Names of all global variables, enumerators and types (without tags), for completion. */

@@ -105,6 +105,10 @@ class MovedSymbols implements ImageSymbols {
     return this.linked.globalsNamed(name).map((each) => this.variable(each));
   }
 
+  returnTypeOf(name: string) {
+    return this.linked.returnTypeOf?.(name);
+  }
+
   typeNamed(name: string) {
     return this.linked.typeNamed(name);
   }

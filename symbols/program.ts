@@ -237,6 +237,12 @@ export class ProgramSymbols implements ImageSymbols {
     return best;
   }
 
+  /** What the function of that name returns; undefined without one in the debug information. */
+  returnTypeOf(name: string): Type | undefined {
+    const entry = this.scopes.functionsNamed(name).find(({ tag }) => tag === Tag.subprogram);
+    return entry && this.types.typeOf(entry);
+  }
+
   typeNames(): Iterable<string> {
     return this.scopes.names("type");
   }

@@ -55,6 +55,8 @@ export class Timeline implements Changes {
   private readonly interval: number;
   private readonly denseInterval: number;
   private readonly followers: readonly Follower[];
+  /** Those that came later, by name: snapshots from before them have nothing to give back. */
+  private readonly lateFollowers = new Map<string, Follower>();
   private readonly detach: () => void;
   /** The furthest instant of this timeline; the machine is in its past where it is before it. */
   private end: Instant;
@@ -96,6 +98,15 @@ export class Timeline implements Changes {
 
   dispose(): void {
     this.detach();
+  }
+
+  /** From now on `follower` goes back with the machine; where nothing was kept, to its beginning. */
+  follow(name: string, follower: Follower): void {
+    this.lateFollowers.set(name, withBeginning(follower));
+  }
+
+  unfollow(name: string): void {
+    this.lateFollowers.delete(name);
   }
 
   get isInPast(): boolean {
@@ -186,7 +197,7 @@ export class Timeline implements Changes {
 
   /** Takes a snapshot here. */
   keep(): void {
-    this.snapshots.take(this.nextInput, this.followers);
+    this.snapshots.take(this.nextInput, [...this.followers, ...this.lateFollowers.values()]);
   }
 
   /**
@@ -337,8 +348,20 @@ export class Timeline implements Changes {
     this.followers.forEach((follower, i) => {
       follower.restore(to.followers[i]);
     });
+    [...this.lateFollowers.values()].forEach((follower, i) => {
+      follower.restore(to.followers[this.followers.length + i]);
+    });
     this.onWentBack();
   }
+}
+
+/** A follower whose state at its beginning stands in where a snapshot has none. */
+function withBeginning(follower: Follower): Follower {
+  const beginning = follower.save();
+  return {
+    save: () => follower.save(),
+    restore: (saved) => follower.restore(saved ?? beginning),
+  };
 }
 
 function diverged(to: Instant): string {

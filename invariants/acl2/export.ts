@@ -2,8 +2,8 @@
 import type { BinaryOperator } from "../language/syntax.ts";
 import type { CheckedInvariant, Definition, Term, Variable } from "../language/term.ts";
 import { parts } from "../language/term-parts.ts";
+import { termText } from "../language/term-text.ts";
 import { freeVariables, isRead, PURE_FUNCTIONS } from "./reads.ts";
-import { termText } from "./term-text.ts";
 
 /** ACL2 reads it back as it stands, upper and lower case kept. */
 export const symbol = (name: string): string => `|${name.replace(/[\\|]/g, "\\$&")}|`;

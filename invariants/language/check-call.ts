@@ -62,6 +62,8 @@ export class CallChecker {
     const space = this.commonSpace(node, parameters, terms);
     const given = terms.map((term, i) => {
       const wanted = parameters[i]?.type;
+      if (wanted === "any list")
+        return this.anyList(term, node.arguments[i] as Expression, name.text);
       const fits = wanted === "any range" ? rangeOf(space ?? "hpa") : wanted;
       return this.fit(term, node.arguments[i] as Expression, fits, name.text, i);
     });
@@ -105,6 +107,13 @@ export class CallChecker {
       node,
       `Argument ${index + 1} of ${name} is ${article(wanted)}, and this is ${article(term.type)}`,
     );
+    return errorTerm(node);
+  }
+
+  private anyList(term: Term, node: Expression, name: string): Term {
+    const { kind } = term.type;
+    if (kind === "list" || kind === "error") return term;
+    this.checker.notes.error(node, `${name} wants a list, and this is ${article(term.type)}`);
     return errorTerm(node);
   }
 

@@ -229,7 +229,8 @@ export class ExpressionChecker {
       this.notes.error(node, "old stands within old: there is one earlier event to look at");
       return errorTerm(node);
     }
-    const body = this.load(this.check(node.body, { ...place, isWithinOld: true }));
+    const within = { ...place, scope: undefined, aroundOld: place.scope, isWithinOld: true };
+    const body = this.load(this.check(node.body, within));
     if (!["integer", "boolean", "range", "error"].includes(body.type.kind)) {
       this.notes.error(
         node.body,

@@ -120,6 +120,10 @@ export class NameChecker {
   }
 
   private unknown(name: string, place: Place): string {
+    for (let at = place.aroundOld; at !== undefined; at = at.outer) {
+      if (at.variable.name !== name) continue;
+      return `${name} has its value at this event, and old looks at an earlier one: leave it out of old`;
+    }
     const { builtIns, program, definitions } = this.shared;
     const variables: string[] = [];
     for (let at = place.scope; at !== undefined; at = at.outer) variables.push(at.variable.name);

@@ -94,6 +94,8 @@ export interface Place {
   /** Of the invariant; empty in a definition, which may be used anywhere. */
   readonly events: readonly EventNode[];
   readonly scope: Scope | undefined;
+  /** Within old: the variables around it, which have no value at an earlier event. */
+  readonly aroundOld?: Scope | undefined;
   readonly isWithinOld: boolean;
 }
 

@@ -17,9 +17,12 @@ export interface GlobalDeclaration extends Described {
   readonly events?: readonly EventName[];
 }
 
-/** A built-in function. `any range` takes ranges that agree in their space. */
+/** A built-in function. Arguments of `any range` agree in their space. */
 export interface FunctionDeclaration extends Described {
-  readonly parameters: readonly { readonly name: string; readonly type: Type | "any range" }[];
+  readonly parameters: readonly {
+    readonly name: string;
+    readonly type: Type | "any range" | "any list";
+  }[];
 }
 
 /** All that is built in: one table each in invariants/model. */

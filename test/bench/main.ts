@@ -3,8 +3,8 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import type { Machine } from "../../emulator/index.ts";
-import { attachInvariants } from "../../invariants/index.ts";
 import { QEMU, QEMU_CPU_FLAGS } from "../../scripts/qemu-boot.mjs";
+import { attachSvm } from "../invariants/svm.ts";
 import { type Comparison, compare } from "./alternating.ts";
 import { idle, steps, stops } from "./debugger.ts";
 import { KERNEL_ARGUMENTS, linuxFiles, linuxImage, linuxMachine } from "./linux-machine.ts";
@@ -58,7 +58,7 @@ const stretch = (prepare: (machine: Machine) => void) => async () => {
 
 const plain = stretch(() => {});
 const withInvariants = stretch((machine) => {
-  attachInvariants(machine, { onViolation: ({ message }) => console.log(`violated: ${message}`) });
+  attachSvm(machine, { onViolation: ({ message }) => console.log(`violated: ${message}`) });
 });
 function show(title: string, goal: string, names: [string, string], result: Comparison): void {
   const [low, high] = result.interval.map((n) => n.toFixed(3));

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as esbuild from "esbuild";
+import { LOADER } from "../../scripts/lib/loader.mjs";
 import { buildImage, multibootSource } from "../emulator/loader/build-image.ts";
 
 export interface Ended {
@@ -20,6 +21,7 @@ export class Command {
 
   constructor() {
     esbuild.buildSync({
+      loader: LOADER,
       entryPoints: ["cli/main.ts"],
       bundle: true,
       platform: "node",

@@ -1,10 +1,12 @@
 // The core of the adapter is free of Node: it bundles for the browser.
 import { build } from "esbuild";
 import { expect, test } from "vitest";
+import { LOADER } from "../../scripts/lib/loader.mjs";
 import { repository } from "../harness/dap-adapter.ts";
 
 const bundle = (contents: string) =>
   build({
+    loader: LOADER,
     absWorkingDir: repository,
     stdin: { contents, resolveDir: repository, loader: "ts" },
     bundle: true,

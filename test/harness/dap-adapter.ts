@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { build } from "esbuild";
 import type { LaunchAttributes, MachineStatus } from "../../debug-adapter/protocol.ts";
+import { LOADER } from "../../scripts/lib/loader.mjs";
 
 const { DebugClient } = createRequire(import.meta.url)("@vscode/debugadapter-testsupport") as {
   DebugClient: typeof import("@vscode/debugadapter-testsupport").DebugClient;
@@ -34,6 +35,7 @@ async function bundleAdapter(): Promise<string> {
   });
   const outfile = join(folder, "adapter.cjs");
   await build({
+    loader: LOADER,
     absWorkingDir: repository,
     entryPoints: ["debug-adapter/node/main.ts"],
     outfile,

@@ -1,6 +1,6 @@
 // The lockstep tool: compares our machine with QEMU from a kernel's entry and prints where they part.
 //
-//   npx esbuild test/lockstep/main.ts --bundle --platform=node --format=cjs --external:iced-x86 \
+//   npx esbuild test/lockstep/main.ts --bundle --platform=node --format=cjs --loader:.inv=text --external:iced-x86 \
 //     --define:import.meta.url="'file://$PWD/scripts/lockstep'" --outfile=dist/lockstep.cjs
 //   node dist/lockstep.cjs --kernel FILE [--module "FILE ARGS"]... [--append TEXT] [--memory MIB]
 //     [--start ADDRESS] [--count N]

@@ -1,5 +1,5 @@
 /** A term as text: the key of what it reads in an exported state. */
-import type { Term } from "../language/term.ts";
+import type { Term } from "./term.ts";
 
 /** One text for each way to read; terms that differ in what they read have different texts. */
 export function termText(term: Term): string {

@@ -1,0 +1,107 @@
+/** Notices calls and returns of the hypervisor's functions, and keeps which return ends which call. */
+import type { Machine } from "../emulator/index.ts";
+import type { OldValues } from "./evaluate/compile.ts";
+import type { View } from "./model/view.ts";
+import { isInRax, type Program, stateIn } from "./program.ts";
+import type { Tracked } from "./tracked.ts";
+
+interface OpenCall {
+  readonly function: string;
+  readonly returnsTo: bigint;
+  /** The stack pointer behind the return. */
+  readonly stack: bigint;
+  readonly old: ReadonlyMap<Tracked, OldValues>;
+}
+
+export interface CallEvents {
+  /** The view is at the function's body: its parameters have their values. */
+  view(event: "call" | "return"): View;
+  /** Judges the invariants of this function and event. */
+  check(event: "call" | "return", name: string): "stop" | undefined;
+  tracked(event: "call" | "return", name: string): readonly Tracked[];
+}
+
+export class Calls {
+  private readonly machine: Machine;
+  private readonly program: Program;
+  private readonly events: CallEvents;
+  private readonly bodies = new Map<bigint, string>();
+  private open: readonly OpenCall[] = [];
+
+  /** Watches the functions of these names: those that the program does not have never come. */
+  constructor(machine: Machine, program: Program, names: ReadonlySet<string>, events: CallEvents) {
+    this.machine = machine;
+    this.program = program;
+    this.events = events;
+    for (const name of names) {
+      const place = program.symbols.functionsNamed(name).find(({ isInlined }) => !isInlined);
+      if (place !== undefined) this.bodies.set(place.body, name);
+    }
+    for (const body of this.bodies.keys()) machine.cpu.engine.addBreakpoint(body);
+  }
+
+  dispose(): void {
+    for (const body of this.bodies.keys()) this.machine.cpu.engine.removeBreakpoint(body);
+    this.setOpen([]);
+  }
+
+  /** Before an instruction of the host's runs. */
+  execute(linear: bigint): "stop" | undefined {
+    const returned = this.returned(linear);
+    const name = this.bodies.get(linear);
+    const called = name === undefined ? undefined : this.called(name, linear);
+    return returned ?? called;
+  }
+
+  save(): readonly OpenCall[] {
+    return this.open;
+  }
+
+  restore(saved: readonly OpenCall[]): void {
+    this.setOpen(saved);
+  }
+
+  private called(name: string, pc: bigint): "stop" | undefined {
+    const { program, events } = this;
+    const view = events.view("call");
+    program.judge({ pc, result: undefined, type: undefined });
+    const verdict = events.check("call", name);
+    const waiting = events.tracked("return", name);
+    if (waiting.length > 0) {
+      const unwound = program.symbols.unwind(pc, stateIn(view, program.symbols));
+      if (unwound.kind === "caller") {
+        const old = new Map(waiting.map((each) => [each, each.oldValues(view)]));
+        const call = { function: name, returnsTo: unwound.pc, stack: unwound.cfa, old };
+        this.setOpen([...this.open, call]);
+      }
+    }
+    program.judge(undefined);
+    return verdict;
+  }
+
+  /** A call whose stack is gone has ended otherwise, and is forgotten. */
+  private returned(linear: bigint): "stop" | undefined {
+    const { state } = this.machine;
+    const call = this.open.at(-1);
+    if (call === undefined || call.returnsTo !== linear) return undefined;
+    if (state.rsp < call.stack) return undefined;
+    this.setOpen(this.open.slice(0, -1));
+    if (state.rsp > call.stack) return this.returned(linear);
+    const { program, events } = this;
+    const type = program.function(call.function)?.result;
+    const result = type !== undefined && isInRax(type) ? state.rax : 0n;
+    for (const [tracked, values] of call.old) tracked.giveOld("call", values);
+    program.judge({ pc: linear, result, type });
+    const verdict = events.check("return", call.function);
+    program.judge(undefined);
+    for (const tracked of call.old.keys()) tracked.giveOld("call", undefined);
+    return verdict;
+  }
+
+  private setOpen(open: readonly OpenCall[]): void {
+    const { engine } = this.machine.cpu;
+    for (const { returnsTo } of open) engine.addBreakpoint(returnsTo);
+    for (const { returnsTo } of this.open) engine.removeBreakpoint(returnsTo);
+    this.open = open;
+  }
+}

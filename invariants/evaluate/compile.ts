@@ -1,0 +1,286 @@
+/** Compiles checked terms to closures over a frame: a view of the machine and the variables' values. */
+import type { Definition, Term, Variable } from "../language/term.ts";
+import { FUNCTIONS } from "../model/functions.ts";
+import { GLOBALS } from "../model/index.ts";
+import type { View } from "../model/view.ts";
+import { cAddress, cDereference, cElement, cElements, cLoad, cMember } from "./c-object.ts";
+import { lazily, negated, strict } from "./operators.ts";
+import {
+  type CValue,
+  isUnknown,
+  type ListValue,
+  type RangeValue,
+  type RecordValue,
+  type Result,
+  rangeWithin,
+  span,
+  Unknown,
+} from "./value.ts";
+
+/** Something that was read of the machine, and how to read it again. */
+export interface Dependency {
+  readonly value: Result;
+  again(view: View): Result;
+}
+
+/** Values of old(...) terms, kept at the earlier event. */
+export type OldValues = ReadonlyMap<Term, Result>;
+
+export interface Frame {
+  readonly view: View;
+  readonly variables: Map<Variable, Result>;
+  readonly old: OldValues;
+  /** Where reads are noted. */
+  readonly reads: Dependency[];
+}
+
+export type Code = (frame: Frame) => Result;
+
+/** Elements that one evaluation looks at, over all quantifiers within each other. */
+const MOST_STEPS = 4_000_000;
+const compiled = new WeakMap<Term, Code>();
+const definitions = new WeakMap<Definition, Code>();
+
+export function makeFrame(view: View, old: OldValues = new Map()): Frame {
+  return { view, variables: new Map(), old, reads: [] };
+}
+
+/** The code of a term; each is made once. */
+export function compile(term: Term): Code {
+  let code = compiled.get(term);
+  if (code === undefined) {
+    code = make(term);
+    compiled.set(term, code);
+  }
+  return code;
+}
+
+/** Reads, and notes how to do it again. */
+function noted(frame: Frame, again: (view: View) => Result): Result {
+  const value = again(frame.view);
+  frame.reads.push({ value, again });
+  return value;
+}
+
+/** Calls `use` with what is known, and passes on what is not. */
+const known =
+  <T extends Result>(code: Code, use: (value: T, frame: Frame) => Result): Code =>
+  (frame) => {
+    const value = code(frame);
+    return isUnknown(value) ? value : use(value as T, frame);
+  };
+
+function make(term: Term): Code {
+  switch (term.kind) {
+    case "constant":
+      return () => term.value;
+    case "variable":
+      return ({ variables }) =>
+        variables.get(term.variable) ?? new Unknown(`${term.variable.name} has no value`);
+    case "global": {
+      const { read } = GLOBALS[term.name] ?? {
+        read: () => new Unknown(`${term.name} is not built in`),
+      };
+      return (frame) => noted(frame, read);
+    }
+    case "field":
+      return makeField(term);
+    case "unary": {
+      const operand = compile(term.operand);
+      if (term.operator === "!") return (frame) => negated(operand(frame));
+      if (term.operator === "-") return known<bigint>(operand, (value) => -value);
+      return known<bigint>(operand, (value) => ~value);
+    }
+    case "binary":
+      return makeBinary(term);
+    case "conditional": {
+      const [then, otherwise] = [compile(term.then), compile(term.otherwise)];
+      return known<boolean>(compile(term.condition), (value, frame) =>
+        (value ? then : otherwise)(frame),
+      );
+    }
+    case "oneOf":
+      return makeOneOf(term);
+    case "inRange": {
+      const range = compile(term.range);
+      return known<bigint>(compile(term.element), (element, frame) => {
+        const value = range(frame);
+        if (isUnknown(value)) return value;
+        const of = value as RangeValue;
+        return rangeWithin(span(of.space, element, 1n), of);
+      });
+    }
+    case "let": {
+      const [value, body] = [compile(term.value), compile(term.body)];
+      return (frame) => bound(frame, term.variable, value(frame), body);
+    }
+    case "old":
+      return ({ old }) => old.get(term) ?? new Unknown("there was no earlier event of that kind");
+    case "quantifier":
+      return term.quantifier === "count" ? makeCount(term) : makeQuantifier(term);
+    case "call":
+      return makeCall(term);
+    case "expand":
+      return makeExpand(term);
+    default:
+      return makeObject(term);
+  }
+}
+
+type Of<K extends Term["kind"]> = Extract<Term, { kind: K }>;
+
+function makeField({ object, name }: Of<"field">): Code {
+  return known<RecordValue>(compile(object), ({ model, of }, frame) => {
+    const field = model.fields.get(name);
+    if (field === undefined) return new Unknown(`${model.name} has no ${name}`);
+    if (!model.isLive) return field.read(of, frame.view);
+    return noted(frame, (view) => field.read(of, view));
+  });
+}
+
+function makeBinary({ operator, left, right }: Of<"binary">): Code {
+  const [a, b] = [compile(left), compile(right)];
+  if (operator === "&&" || operator === "||" || operator === "=>") {
+    return (frame) => lazily(operator, a(frame), () => b(frame));
+  }
+  return (frame) => strict(operator, a(frame), b(frame));
+}
+
+function makeOneOf({ element, set }: Of<"oneOf">): Code {
+  const elements = set.map(compile);
+  return known<bigint>(compile(element), (value, frame) => {
+    let result: Result = false;
+    for (const each of elements) {
+      result = lazily("||", result, () => strict("==", value, each(frame)));
+      if (result === true) return true;
+    }
+    return result;
+  });
+}
+
+export function bound(frame: Frame, variable: Variable, value: Result, body: Code): Result {
+  const { variables } = frame;
+  const before = variables.get(variable);
+  variables.set(variable, value);
+  const result = body(frame);
+  if (before === undefined) variables.delete(variable);
+  else variables.set(variable, before);
+  return result;
+}
+
+/** The elements of a list or a C array. */
+export function elementsOf(value: Result, view: View): readonly Result[] | Unknown {
+  if (isUnknown(value)) return value;
+  const list = (value as CValue).kind === "c" ? cElements(value as CValue, view) : value;
+  return isUnknown(list) ? list : (list as ListValue).elements;
+}
+
+/** forall is false if any is false, else unknown if any is unknown; exists the same for true. */
+function makeQuantifier(term: Of<"quantifier">): Code {
+  const { quantifier, variable } = term;
+  const [collection, body] = [compile(term.collection), compile(term.body)];
+  const filter = term.filter && compile(term.filter);
+  const isForall = quantifier === "forall";
+  const one: Code = (frame) => {
+    if (filter === undefined) return body(frame);
+    return lazily(isForall ? "=>" : "&&", filter(frame), () => body(frame));
+  };
+  return (frame) => {
+    const elements = elementsOf(collection(frame), frame.view);
+    if (elements instanceof Unknown) return elements;
+    if (elements.length > MOST_STEPS) return new Unknown(`there are over ${MOST_STEPS} elements`);
+    let result: Result = isForall;
+    for (const element of elements) {
+      const each = isUnknown(element) ? element : bound(frame, variable, element, one);
+      if (each === !isForall) return each;
+      if (isUnknown(each) && !isUnknown(result)) result = each;
+    }
+    return result;
+  };
+}
+
+function makeCount(term: Of<"quantifier">): Code {
+  const { variable } = term;
+  const [collection, body] = [compile(term.collection), compile(term.body)];
+  const filter = term.filter && compile(term.filter);
+  const one: Code = (frame) => lazily("&&", filter?.(frame) ?? true, () => body(frame));
+  return (frame) => {
+    const elements = elementsOf(collection(frame), frame.view);
+    if (elements instanceof Unknown) return elements;
+    let count = 0n;
+    for (const element of elements) {
+      const each = isUnknown(element) ? element : bound(frame, variable, element, one);
+      if (isUnknown(each)) return each;
+      if (each === true) count++;
+    }
+    return count;
+  };
+}
+
+function makeCall(term: Of<"call">): Code {
+  const model = FUNCTIONS[term.name];
+  const codes = term.arguments.map(compile);
+  return (frame) => {
+    if (model === undefined) return new Unknown(`${term.name} is not built in`);
+    const values = codes.map((code) => code(frame));
+    const unknown = values.find(isUnknown);
+    if (unknown !== undefined) return unknown;
+    if (!model.isLive) return model.call(values, frame.view);
+    return noted(frame, (view) => model.call(values, view));
+  };
+}
+
+function makeExpand(term: Of<"expand">): Code {
+  const { definition } = term;
+  const codes = term.arguments.map(compile);
+  return (frame) => {
+    let body = definitions.get(definition);
+    if (body === undefined) {
+      body = compile(definition.body);
+      definitions.set(definition, body);
+    }
+    const values = codes.map((code) => code(frame));
+    const variables = new Map(definition.parameters.map((each, i) => [each, values[i] as Result]));
+    return body({ ...frame, variables });
+  };
+}
+
+/** Objects of the program's: every look at memory is a read of the machine. */
+function makeObject(term: Term): Code {
+  switch (term.kind) {
+    case "symbol":
+      return (frame) =>
+        noted(frame, (view) => {
+          const { program } = view;
+          if (program === undefined) return new Unknown("the image has no debug information");
+          if (term.of === "result") return program.result(view);
+          return term.of === "global"
+            ? program.global(term.name, view)
+            : program.parameter(term.name, view);
+        });
+    case "cMember":
+      return known<CValue>(compile(term.object), (object) => cMember(object, term.name));
+    case "element": {
+      const index = compile(term.index);
+      return known<CValue | ListValue>(compile(term.object), (object, frame) => {
+        const at = index(frame);
+        if (isUnknown(at)) return at;
+        if (object.kind === "c")
+          return noted(frame, (view) => cElement(object, at as bigint, view));
+        return object.elements[Number(at)] ?? new Unknown(`the list has no element ${at}`);
+      });
+    }
+    case "dereference":
+      return known<CValue>(compile(term.pointer), (pointer, frame) =>
+        noted(frame, (view) => cDereference(pointer, view)),
+      );
+    case "addressOf":
+      return known<CValue>(compile(term.object), cAddress);
+    case "load":
+      return known<CValue>(compile(term.object), (object, frame) =>
+        noted(frame, (view) => cLoad(object, view)),
+      );
+    default:
+      throw new Error(`A term of kind ${term.kind} is no object`);
+  }
+}

@@ -1,0 +1,54 @@
+/** Named integers of the invariant language: exits, MSRs, and a few bits. */
+import { EXITS, MSRS } from "../../emulator/index.ts";
+
+export interface ConstantModel {
+  readonly value: bigint;
+  readonly doc: string;
+  readonly section?: string;
+}
+
+/** MSRs that this machine does not have, but a guest must not reach where a CPU has them. */
+const MORE_MSRS = {
+  IORR_BASE0: 0xc001_0016,
+  IORR_MASK0: 0xc001_0017,
+  IORR_BASE1: 0xc001_0018,
+  IORR_MASK1: 0xc001_0019,
+  TOP_MEM: 0xc001_001a,
+  TOP_MEM2: 0xc001_001d,
+  SMM_BASE: 0xc001_0111,
+  SMM_ADDR: 0xc001_0112,
+  SMM_MASK: 0xc001_0113,
+  IGNNE: 0xc001_0115,
+  SMM_CTL: 0xc001_0116,
+  SVM_KEY: 0xc001_0118,
+} as const;
+
+const TLB_FLUSHES = {
+  TLB_FLUSH_NONE: 0,
+  TLB_FLUSH_ALL: 1,
+  TLB_FLUSH_ASID: 3,
+  TLB_FLUSH_ASID_NON_GLOBAL: 7,
+} as const;
+
+function* rows(): Generator<readonly [string, ConstantModel]> {
+  for (const { name, code, doc } of EXITS) {
+    yield [name, { value: BigInt(code), doc: `EXITCODE: ${doc}`, section: "appendix C" }];
+  }
+  for (const [name, number] of MSR_NUMBERS) {
+    yield [
+      `MSR_${name}`,
+      { value: BigInt(number), doc: `Number of the MSR ${name}.`, section: "appendix A" },
+    ];
+  }
+  for (const [name, value] of Object.entries(TLB_FLUSHES)) {
+    yield [name, { value: BigInt(value), doc: "A value of TLB_CONTROL.", section: "15.16.2" }];
+  }
+}
+
+/** By name; constants are called MSR_NAME. */
+export const MSR_NUMBERS: ReadonlyMap<string, number> = new Map([
+  ...MSRS.map(({ name, number }): [string, number] => [name, number]),
+  ...Object.entries(MORE_MSRS),
+]);
+
+export const CONSTANTS: ReadonlyMap<string, ConstantModel> = new Map(rows());

@@ -1,0 +1,240 @@
+/** The built-in functions: rows of parameters, type and what they compute. */
+import { INTERCEPTS, msrPermission, VmcbView } from "../../emulator/index.ts";
+import {
+  type Bytes,
+  type ListValue,
+  type RangeValue,
+  type Result,
+  rangeSize,
+  rangesMeet,
+  rangeValue,
+  rangeWithin,
+  span,
+  Unknown,
+} from "../evaluate/value.ts";
+import type { FunctionDeclaration } from "../language/declarations.ts";
+import {
+  BOOLEAN,
+  INTEGER,
+  listOf,
+  rangeOf,
+  recordOf,
+  type Space,
+  type Type,
+} from "../language/types.ts";
+import { hostFormat } from "../table-format.ts";
+import { PAGE_TABLES } from "./page-tables.ts";
+import type { View } from "./view.ts";
+
+export interface FunctionModel extends FunctionDeclaration {
+  /** It reads the machine; else its value is that of its arguments. */
+  readonly isLive: boolean;
+  /** No argument is unknown. */
+  call(values: readonly Result[], view: View): Result;
+  bytes?(values: readonly Result[], view: View): Bytes | undefined;
+}
+
+type Parameter = FunctionDeclaration["parameters"][number];
+
+const parameter = (name: string, type: Parameter["type"]): Parameter => ({ name, type });
+const x = parameter("x", INTEGER);
+const y = parameter("y", INTEGER);
+const two = [parameter("a", "any range"), parameter("b", "any range")];
+const one = [parameter("range", "any range")];
+
+function pure(
+  parameters: readonly Parameter[],
+  type: Type,
+  doc: string,
+  call: (values: readonly Result[]) => Result,
+): FunctionModel {
+  return { parameters, type, doc, isLive: false, call };
+}
+
+const integers = (values: readonly Result[]): [bigint, bigint, bigint] =>
+  values as unknown as [bigint, bigint, bigint];
+const ranges = (values: readonly Result[]): [RangeValue, RangeValue] =>
+  values as unknown as [RangeValue, RangeValue];
+
+function rangeConstructor(space: Space): FunctionModel {
+  const doc = `The ${space} range of so many bytes from an address on.`;
+  return pure(
+    [parameter("first", INTEGER), parameter("bytes", INTEGER)],
+    rangeOf(space),
+    doc,
+    (v) => {
+      const [first, bytes] = integers(v);
+      return span(space, first, bytes);
+    },
+  );
+}
+
+const MOST_BITS = 4096n;
+const MOST_INTEGERS = 0x1_0000n;
+
+function walk(doc: string, section: string, isNested: boolean): FunctionModel {
+  return {
+    parameters: [parameter("cr3", INTEGER)],
+    type: recordOf("PageTables"),
+    doc,
+    section,
+    isLive: true,
+    call: ([cr3], { context, walks }) => {
+      if (context instanceof Unknown) return context;
+      if (isNested && !context.nestedPaging) return new Unknown("nested paging is off");
+      const format = hostFormat(context);
+      if (format === undefined) return new Unknown("the host runs without paging");
+      return PAGE_TABLES.make(walks.from(format, cr3 as bigint));
+    },
+  };
+}
+
+/** The VMCB in use, where it makes VMRUN use the map. */
+function permissionMap(view: View, intercept: "MSR" | "IOIO"): number | undefined | Unknown {
+  const { context, machine } = view;
+  if (context instanceof Unknown) return context;
+  const vmcb = new VmcbView(machine.memory, context.vmcb);
+  const isOn = (vmcb.read("INTERCEPT_MISC1") >>> INTERCEPTS[intercept].bit) & 1;
+  if (isOn === 0) return undefined;
+  const base = intercept === "MSR" ? vmcb.read("MSRPM_BASE_PA") : vmcb.read("IOPM_BASE_PA");
+  return Number(base & 0xf_ffff_ffff_f000n);
+}
+
+function mapByte({ machine }: View, address: number, what: string): number | Unknown {
+  if (machine.memory.pointer(address) < 0) return new Unknown(`${what} does not lie in RAM`);
+  return machine.memory.peek(address, 1)[0] as number;
+}
+
+const msrIntercepted: FunctionModel = {
+  parameters: [parameter("msr", INTEGER), parameter("write", BOOLEAN)],
+  type: BOOLEAN,
+  doc: "Whether a guest's RDMSR or, with true, its WRMSR is intercepted.",
+  section: "15.11",
+  isLive: true,
+  call: ([msr, write], view) => {
+    const base = permissionMap(view, "MSR");
+    if (base instanceof Unknown) return base;
+    if (base === undefined) return false;
+    const place = msrPermission(Number(BigInt.asUintN(32, msr as bigint)), write as boolean);
+    if (place === undefined) return true;
+    const byte = mapByte(view, base + place.offset, "the MSR permission map");
+    return byte instanceof Unknown ? byte : ((byte >> place.bit) & 1) !== 0;
+  },
+  bytes: ([msr, write], view) => {
+    const base = permissionMap(view, "MSR");
+    const place = msrPermission(Number(BigInt.asUintN(32, msr as bigint)), write as boolean);
+    if (typeof base !== "number" || place === undefined) return undefined;
+    return { first: base + place.offset, bytes: 1, statusBits: 0n };
+  },
+};
+
+const portIntercepted: FunctionModel = {
+  parameters: [parameter("port", INTEGER)],
+  type: BOOLEAN,
+  doc: "Whether a guest's access to a port is intercepted.",
+  section: "15.10",
+  isLive: true,
+  call: ([port], view) => {
+    const base = permissionMap(view, "IOIO");
+    if (base instanceof Unknown) return base;
+    if (base === undefined) return false;
+    const number = Number(port as bigint);
+    if (number < 0 || number > 0xffff) return new Unknown(`there is no port ${number}`);
+    const byte = mapByte(view, base + (number >> 3), "the I/O permission map");
+    return byte instanceof Unknown ? byte : ((byte >> (number & 7)) & 1) !== 0;
+  },
+  bytes: ([port], view) => {
+    const base = permissionMap(view, "IOIO");
+    if (typeof base !== "number") return undefined;
+    return { first: base + (Number(port as bigint) >> 3), bytes: 1, statusBits: 0n };
+  },
+};
+
+export const FUNCTIONS: { readonly [name: string]: FunctionModel } = {
+  disjoint: pure(
+    two,
+    BOOLEAN,
+    "Whether two ranges have no byte in common.",
+    (v) => !rangesMeet(...ranges(v)),
+  ),
+  overlaps: pure(two, BOOLEAN, "Whether two ranges have a byte in common.", (v) =>
+    rangesMeet(...ranges(v)),
+  ),
+  within: pure(two, BOOLEAN, "Whether every byte of one lies in the other.", (v) =>
+    rangeWithin(...ranges(v)),
+  ),
+  size: pure(one, INTEGER, "The number of bytes of a range.", (v) => rangeSize(ranges(v)[0])),
+  first: pure(one, INTEGER, "The first address of a range.", (v) => {
+    return ranges(v)[0].bounds[0]?.first ?? new Unknown("the range is empty");
+  }),
+  last: pure(one, INTEGER, "The last address of a range.", (v) => {
+    const end = ranges(v)[0].bounds.at(-1)?.end;
+    return end === undefined ? new Unknown("the range is empty") : end - 1n;
+  }),
+  hpa: rangeConstructor("hpa"),
+  gpa: rangeConstructor("gpa"),
+  hva: rangeConstructor("hva"),
+  gva: rangeConstructor("gva"),
+  join: pure(
+    [parameter("a", rangeOf("hpa")), parameter("b", rangeOf("hpa"))],
+    rangeOf("hpa"),
+    "All bytes of two hpa ranges.",
+    (v) => {
+      const [a, b] = ranges(v);
+      return rangeValue("hpa", [...a.bounds, ...b.bounds]);
+    },
+  ),
+  bit: pure([x, parameter("n", INTEGER)], BOOLEAN, "Whether bit n of x is set.", (v) => {
+    const [value, n] = integers(v);
+    if (n < 0n || n > MOST_BITS) return new Unknown(`there is no bit ${n}`);
+    return ((value >> n) & 1n) !== 0n;
+  }),
+  bits: pure(
+    [x, parameter("high", INTEGER), parameter("low", INTEGER)],
+    INTEGER,
+    "Bits high to low of x, both ends included.",
+    (v) => {
+      const [value, high, low] = integers(v);
+      if (low < 0n || high < low || high > MOST_BITS)
+        return new Unknown(`there are no bits ${high}:${low}`);
+      return (value >> low) & ((1n << (high - low + 1n)) - 1n);
+    },
+  ),
+  aligned: pure([x, parameter("n", INTEGER)], BOOLEAN, "Whether x is a multiple of n.", (v) => {
+    const [value, n] = integers(v);
+    return n === 0n ? new Unknown("nothing is a multiple of 0") : value % n === 0n;
+  }),
+  min: pure([x, y], INTEGER, "The smaller one.", (v) => {
+    const [a, b] = integers(v);
+    if (a <= b) return a;
+    return b;
+  }),
+  max: pure([x, y], INTEGER, "The larger one.", (v) => {
+    const [a, b] = integers(v);
+    if (a > b) return a;
+    return b;
+  }),
+  integers: pure(
+    [parameter("first", INTEGER), parameter("end", INTEGER)],
+    listOf(INTEGER),
+    "The integers from first on, without end; 65,536 at the most.",
+    (v) => {
+      const [from, end] = integers(v);
+      if (end - from > MOST_INTEGERS) return new Unknown(`${end - from} integers are too many`);
+      const elements: bigint[] = [];
+      for (let each = from; each < end; each++) elements.push(each);
+      return { kind: "list", elements };
+    },
+  ),
+  is_canonical: pure([x], BOOLEAN, "Whether bits 63:47 of an address are equal.", (v) => {
+    const top = BigInt.asUintN(64, integers(v)[0]) >> 47n;
+    return top === 0n || top === 0x1_ffffn;
+  }),
+  length: pure([parameter("list", "any list")], INTEGER, "The number of elements.", ([list]) => {
+    return BigInt((list as ListValue).elements.length);
+  }),
+  npt: walk("The nested tables of a root, in the host's format.", "15.25.3", true),
+  pages: walk("The host's own tables of a root.", "5.3", false),
+  msr_intercepted: msrIntercepted,
+  port_intercepted: portIntercepted,
+};

@@ -1,0 +1,152 @@
+/** The hypervisor's own names for the invariant language: its symbols, types, parameters and sections. */
+import type { CpuState, FieldName } from "../emulator/index.ts";
+import { type Elf, readElf } from "../symbols/elf.ts";
+import type { ImageSymbols } from "../symbols/image-symbols.ts";
+import type { FrameState, Location } from "../symbols/location.ts";
+import { stripped, type Type } from "../symbols/types.ts";
+import type { Variable } from "../symbols/variable.ts";
+import type { AddressRange } from "./address-range.ts";
+import { readLinear } from "./evaluate/c-object.ts";
+import { type Result, Unknown } from "./evaluate/value.ts";
+import type { ProgramNames } from "./language/declarations.ts";
+import type { ProgramView, View } from "./model/view.ts";
+
+const SHF_WRITE = 1n;
+const SHF_ALLOC = 2n;
+const SHT_NOBITS = 8;
+
+/** The names of one image; its addresses are those at which it runs. */
+export class Program implements ProgramNames, ProgramView {
+  readonly symbols: ImageSymbols;
+  readonly text: readonly AddressRange[];
+  /** Of the function whose call or return is judged. */
+  private call:
+    | { readonly pc: bigint; readonly result: bigint | undefined; readonly type: Type | undefined }
+    | undefined;
+
+  /** `elf` is the image's file: its sections say what is not writable. */
+  constructor(symbols: ImageSymbols, elf: Elf | undefined) {
+    this.symbols = symbols;
+    this.text = elf === undefined ? [] : readOnlySections(elf);
+  }
+
+  /** Undefined where the bytes are no ELF file. */
+  static of(symbols: ImageSymbols, file: string, bytes: Uint8Array): Program {
+    try {
+      return new Program(symbols, readElf(bytes, file));
+    } catch {
+      return new Program(symbols, undefined);
+    }
+  }
+
+  global(name: string): { type: Type } | undefined;
+  global(name: string, view: View): Result;
+  global(name: string, view?: View): { type: Type } | Result | undefined {
+    const [variable] = this.symbols.globalsNamed(name);
+    if (view === undefined) return variable && { type: variable.type };
+    if (variable === undefined) return new Unknown(`there is no ${name}`);
+    return placed(variable, variable.locate(stateIn(view, this.symbols)));
+  }
+
+  function(name: string) {
+    const [place] = this.symbols.functionsNamed(name).filter(({ isInlined }) => !isInlined);
+    if (place === undefined) return undefined;
+    const frame = this.symbols.framesAt(place.body).at(-1);
+    const parameters = (frame?.variables ?? []).filter(({ kind }) => kind === "parameter");
+    return {
+      parameters: new Map(parameters.map((each) => [each.name, each.type])),
+      result: this.symbols.returnTypeOf?.(name),
+    };
+  }
+
+  enumerator(name: string): bigint | undefined {
+    return this.symbols.enumeratorNamed?.(name)?.value;
+  }
+
+  typeNamed(name: string): Type | undefined {
+    return this.symbols.typeNamed(name);
+  }
+
+  *names(): Generator<string> {
+    const { symbols } = this;
+    yield* symbols.globalNames?.() ?? [];
+    yield* symbols.enumeratorNames?.() ?? [];
+    yield* symbols.symbols.names();
+  }
+
+  /** Parameters and the result are those of this call until it is ended with undefined. */
+  judge(
+    call: { pc: bigint; result: bigint | undefined; type: Type | undefined } | undefined,
+  ): void {
+    this.call = call;
+  }
+
+  parameter(name: string, view: View): Result {
+    const { call, symbols } = this;
+    if (call === undefined) return new Unknown("no function is being called");
+    if (call.result !== undefined)
+      return new Unknown(`${name} is gone when the function has returned: use old(${name})`);
+    const variables = symbols.framesAt(call.pc).at(-1)?.variables ?? [];
+    const found = variables.find((each) => each.kind === "parameter" && each.name === name);
+    if (found === undefined) return new Unknown(`there is no parameter ${name}`);
+    return placed(found, found.locate(stateIn(view, symbols)));
+  }
+
+  result(): Result {
+    const { call } = this;
+    if (call?.result === undefined || call.type === undefined)
+      return new Unknown("no function returns");
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setBigUint64(0, call.result, true);
+    return { kind: "c", type: call.type, address: undefined, bytes };
+  }
+}
+
+/** Loaded sections that are not writable, at their physical addresses. */
+function readOnlySections({ sections, segments }: Elf): AddressRange[] {
+  return sections.flatMap(({ flags, type, address, size }) => {
+    if ((flags & SHF_ALLOC) === 0n || (flags & SHF_WRITE) !== 0n || size === 0) return [];
+    if (type === SHT_NOBITS) return [];
+    const holder = segments.find(
+      ({ virtualAddress: first, memorySize }) => first <= address && address < first + memorySize,
+    );
+    if (holder === undefined) return [];
+    const first = Number(address - holder.virtualAddress + holder.physicalAddress);
+    return [{ first, bytes: size }];
+  });
+}
+
+/** Registers and memory of the host as DWARF wants them. */
+export function stateIn(view: View, { registers }: ImageSymbols): FrameState {
+  const { state } = view.machine;
+  return {
+    register: (number) => registerNamed(state, registers.names[number] ?? "-"),
+    readMemory: (address, length) => readLinear(address, length, view),
+  };
+}
+
+function registerNamed(state: CpuState, name: string): bigint | undefined {
+  const wide = name.replace(/^e(?=[a-z]{2}$)/, "r") as FieldName;
+  const value = state[wide];
+  if (typeof value !== "bigint") return undefined;
+  return name.startsWith("e") ? BigInt.asUintN(32, value) : value;
+}
+
+function placed({ name, type }: Variable, location: Location): Result {
+  switch (location.kind) {
+    case "memory":
+      return { kind: "c", type, address: location.address };
+    case "value":
+      return { kind: "c", type, address: undefined, bytes: location.bytes };
+    case "unavailable":
+      return new Unknown(`${name} is ${location.reason}`);
+    default:
+      return new Unknown(`${name} is kept in registers`);
+  }
+}
+
+/** Whether a type is one whose value a function returns in rax. */
+export const isInRax = (type: Type): boolean => {
+  const { kind } = stripped(type);
+  return kind === "base" || kind === "pointer" || kind === "enum";
+};

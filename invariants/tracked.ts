@@ -1,0 +1,128 @@
+/** One invariant as it is checked again and again: its verdict, and what the verdict was read from. */
+import {
+  compile,
+  type Dependency,
+  type Frame,
+  makeFrame,
+  type OldValues,
+} from "./evaluate/compile.ts";
+import { type Explanation, explain } from "./evaluate/explain.ts";
+import { isUnknown, type Result, sameResult } from "./evaluate/value.ts";
+import type { EventName } from "./language/syntax.ts";
+import type { CheckedInvariant, Term } from "./language/term.ts";
+import { parts } from "./language/term-parts.ts";
+import type { View } from "./model/view.ts";
+
+/** Three-valued: what cannot be read is unknown, never "holds". */
+export type Verdict =
+  | { readonly kind: "holds" }
+  | { readonly kind: "violated"; readonly explanation: Explanation }
+  | { readonly kind: "unknown"; readonly reason: string };
+
+export const HOLDS: Verdict = { kind: "holds" };
+/** Reads that are compared before it is cheaper to evaluate again. */
+const MOST_READS = 10_000;
+
+/** Which event's values old(...) stands for at an event. */
+export function earlierEvent(event: EventName): EventName {
+  if (event === "exit") return "vmrun";
+  if (event === "vmrun") return "exit";
+  return event === "return" ? "call" : event;
+}
+
+/** What goes back in time with the machine. */
+export interface TrackState {
+  readonly verdict: Verdict | undefined;
+  readonly checked: number;
+  readonly old: ReadonlyMap<EventName, OldValues>;
+}
+
+export class Tracked {
+  readonly invariant: CheckedInvariant;
+  readonly oldTerms: readonly Term[];
+  verdict: Verdict | undefined;
+  /** Times that it was found to hold or not; what was unknown does not count. */
+  checked = 0;
+  /** Times that it was evaluated, not merely found unchanged. */
+  evaluations = 0;
+  private old = new Map<EventName, OldValues>();
+  private last: { readonly verdict: Verdict; readonly reads: readonly Dependency[] } | undefined;
+
+  constructor(invariant: CheckedInvariant) {
+    this.invariant = invariant;
+    this.oldTerms = oldTermsOf(invariant.body);
+  }
+
+  /** Judges it in the view; true if it turned false now. */
+  check(view: View): boolean {
+    const before = this.verdict?.kind;
+    const verdict = this.judge(view);
+    this.verdict = verdict;
+    if (verdict.kind !== "unknown") this.checked++;
+    return verdict.kind === "violated" && before !== "violated";
+  }
+
+  /** Keeps what old(...) will stand for at an event to come. `given` are values kept elsewhere. */
+  keepOld(view: View): void {
+    if (this.oldTerms.length > 0) this.old.set(view.event, this.oldValues(view));
+  }
+
+  oldValues(view: View): OldValues {
+    const frame = makeFrame(view);
+    return new Map(this.oldTerms.map((term) => [term, oldValue(term, frame)]));
+  }
+
+  /** For return: the values of its own call, however calls nest. */
+  giveOld(event: EventName, values: OldValues | undefined): void {
+    if (values === undefined) this.old.delete(event);
+    else this.old.set(event, values);
+  }
+
+  save(): TrackState {
+    return { verdict: this.verdict, checked: this.checked, old: new Map(this.old) };
+  }
+
+  restore({ verdict, checked, old }: TrackState): void {
+    this.verdict = verdict;
+    this.checked = checked;
+    this.old = new Map(old);
+    this.last = undefined;
+  }
+
+  private judge(view: View): Verdict {
+    const { last } = this;
+    if (last?.reads.every(({ value, again }) => sameResult(value, again(view))) === true) {
+      return last.verdict;
+    }
+    this.evaluations++;
+    const frame = makeFrame(view, this.old.get(earlierEvent(view.event)));
+    const verdict = this.verdictOf(compile(this.invariant.body)(frame), frame);
+    const isKept = this.oldTerms.length === 0 && frame.reads.length <= MOST_READS;
+    this.last = isKept ? { verdict, reads: frame.reads } : undefined;
+    return verdict;
+  }
+
+  private verdictOf(result: Result, frame: Frame): Verdict {
+    if (isUnknown(result)) return { kind: "unknown", reason: result.reason };
+    if (result === true) return HOLDS;
+    const { view, old } = frame;
+    return { kind: "violated", explanation: explain(this.invariant.body, makeFrame(view, old)) };
+  }
+}
+
+function oldValue(term: Term, frame: Frame): Result {
+  if (term.kind !== "old") throw new Error("Only old(...) is kept");
+  return compile(term.body)(frame);
+}
+
+/** Those of definitions that it uses, too. */
+function oldTermsOf(body: Term): readonly Term[] {
+  const found = new Set<Term>();
+  const visit = (term: Term): void => {
+    if (term.kind === "old") found.add(term);
+    if (term.kind === "expand") visit(term.definition.body);
+    for (const part of parts(term)) visit(part);
+  };
+  visit(body);
+  return [...found];
+}

@@ -1,0 +1,70 @@
+/** Pages whose writes invariants are about beside page tables: the VMCB's and the program's text. */
+import type { Machine, ObserverEvents } from "../emulator/index.ts";
+import type { AddressRange } from "./address-range.ts";
+import type { WriteFacts } from "./model/view.ts";
+
+const PAGE = 4096;
+
+export class WriteWatch {
+  private readonly machine: Machine;
+  private readonly text: readonly AddressRange[];
+  private readonly releases: (() => void)[] = [];
+  private vmcb: { readonly address: number; readonly release: () => void } | undefined;
+  private readonly wantsVmcb: boolean;
+  /** A write to the VMCB while a guest runs: the CPU's own if an exit comes at once. */
+  private pending: (WriteFacts & { readonly icount: number }) | undefined;
+
+  constructor(machine: Machine, text: readonly AddressRange[], wantsVmcb: boolean) {
+    this.machine = machine;
+    this.text = text;
+    this.wantsVmcb = wantsVmcb;
+    for (const { first, bytes } of text) {
+      for (let at = first - (first % PAGE); at < first + bytes; at += PAGE) {
+        this.releases.push(machine.memory.watchWrites(at));
+      }
+    }
+  }
+
+  dispose(): void {
+    for (const release of this.releases.splice(0)) release();
+    this.vmcb?.release();
+    this.vmcb = undefined;
+  }
+
+  /** The VMCB that is watched from now on. */
+  watchVmcb(address: number): void {
+    if (!this.wantsVmcb || this.vmcb?.address === address) return;
+    this.vmcb?.release();
+    const release = this.machine.memory.watchWrites(address);
+    this.vmcb = { address: this.machine.memory.canonical(address), release };
+  }
+
+  factsOf({ address, size, before, after }: ObserverEvents["physicalWrite"]): WriteFacts {
+    const byGuest = this.machine.state.guestMode !== 0;
+    return { address, bytes: size, before, after, msr: undefined, byGuest };
+  }
+
+  isText({ address, size }: ObserverEvents["physicalWrite"]): boolean {
+    return this.text.some(({ first, bytes }) => address < first + bytes && first < address + size);
+  }
+
+  /** A write to the VMCB by the host is one at once; a guest's is seen when it is known not to be an exit's. */
+  vmcbWrite(event: ObserverEvents["physicalWrite"]): WriteFacts | undefined {
+    const page = this.vmcb?.address;
+    if (page === undefined || event.address < page || event.address >= page + PAGE)
+      return undefined;
+    const facts = this.factsOf(event);
+    if (!facts.byGuest) return facts;
+    const { icount } = this.machine;
+    const before = this.takePending(icount);
+    this.pending = { ...facts, icount };
+    return before;
+  }
+
+  /** The guest's write that waits, unless it belongs to what happens at `icount`: an exit's own writes. */
+  takePending(icount: number): WriteFacts | undefined {
+    const { pending } = this;
+    this.pending = undefined;
+    return pending !== undefined && pending.icount !== icount ? pending : undefined;
+  }
+}

@@ -1,0 +1,3 @@
+// Types of loader.mjs, for the tests.
+
+export const LOADER: { ".inv": "text" };
