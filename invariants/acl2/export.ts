@@ -100,6 +100,8 @@ class FormWriter {
         return `(${[definitionName(term.definition), ...term.arguments.map((each) => this.form(each)), "states"].join(" ")})`;
       case "oneOf":
         return `(u-one-of ${this.form(term.element)} (list ${forms(term.set)}))`;
+      case "list":
+        return `(list ${forms(term.elements)})`;
       case "inRange":
         return `(u-in-range ${this.form(term.element)} ${this.form(term.range)})`;
       case "field":

@@ -101,6 +101,10 @@ function make(term: Term): Code {
     }
     case "oneOf":
       return makeOneOf(term);
+    case "list": {
+      const elements = term.elements.map(compile);
+      return (frame) => ({ kind: "list", elements: elements.map((each) => each(frame)) });
+    }
     case "inRange": {
       const range = compile(term.range);
       return known<bigint>(compile(term.element), (element, frame) => {

@@ -130,7 +130,7 @@ class Explainer {
     const ranges = values.filter((each): each is RangeValue => isRange(each));
     return {
       expected: value ? `not ${text}` : text,
-      actual: said.length > 0 ? [...new Set(said)].join(", ") : `it is ${value}`,
+      actual: said.length > 0 ? [...new Set(said)].join(", ") : `${text} is ${value}`,
       elements: this.elements.map(({ name, value: of }) => `${name} is ${valueText(of)}`),
       witness: this.elementBytes() ?? this.bytesOf(term),
       ranges,

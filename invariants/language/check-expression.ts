@@ -7,7 +7,7 @@ import { NameChecker } from "./check-name.ts";
 import { errorTerm, type FileNotes, type Place, type Scope, type Shared } from "./checker.ts";
 import type { BinaryOperator, Expression, Name } from "./syntax.ts";
 import type { Term, Variable } from "./term.ts";
-import { article, BOOLEAN, ERROR, INTEGER, sameType, type Type } from "./types.ts";
+import { article, BOOLEAN, ERROR, INTEGER, listOf, sameType, type Type } from "./types.ts";
 
 type Of<K extends Expression["kind"]> = Extract<Expression, { kind: K }>;
 
@@ -179,7 +179,7 @@ export class ExpressionChecker {
 
   private quantifier(node: Of<"quantifier">, place: Place): Term {
     const { quantifier, start, end } = node;
-    const collection = this.check(node.collection, place);
+    const collection = this.collection(node.collection, place);
     const element = this.elementOf(collection, node.collection);
     const variable: Variable = { name: node.variable.text, type: element };
     const scope = this.bind(variable, node.variable, place.scope);
@@ -189,6 +189,13 @@ export class ExpressionChecker {
     if (!scope.isUsed && quantifier !== "count") this.warnUnused(node.variable);
     const type = quantifier === "count" ? INTEGER : BOOLEAN;
     return { kind: "quantifier", quantifier, variable, collection, filter, body, type, start, end };
+  }
+
+  private collection(node: Expression, place: Place): Term {
+    if (node.kind !== "set") return this.check(node, place);
+    const elements = node.elements.map((each) => this.integer(each, place, "A set"));
+    const { start, end } = node;
+    return { kind: "list", elements, type: listOf(INTEGER), start, end };
   }
 
   private elementOf(collection: Term, node: Expression): Type {

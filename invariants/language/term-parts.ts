@@ -29,6 +29,8 @@ export function parts(term: Term): readonly Term[] {
       return [term.condition, term.then, term.otherwise];
     case "oneOf":
       return [term.element, ...term.set];
+    case "list":
+      return term.elements;
     case "inRange":
       return [term.element, term.range];
     case "quantifier":

@@ -5,7 +5,7 @@ import type { Term } from "./term.ts";
 export function termText(term: Term): string {
   switch (term.kind) {
     case "constant":
-      return String(term.value);
+      return term.name ?? String(term.value);
     case "variable":
       return term.variable.name;
     case "global":
@@ -35,6 +35,8 @@ export function termText(term: Term): string {
       return `(${[term.condition, term.then, term.otherwise].map(termText).join(" ? ")})`;
     case "oneOf":
       return `${termText(term.element)} in {${term.set.map(termText).join(", ")}}`;
+    case "list":
+      return `{${term.elements.map(termText).join(", ")}}`;
     case "inRange":
       return `${termText(term.element)} in ${termText(term.range)}`;
     case "quantifier": {

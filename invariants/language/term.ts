@@ -60,6 +60,8 @@ export type Term = Typed &
         readonly otherwise: Term;
       }
     | { readonly kind: "oneOf"; readonly element: Term; readonly set: readonly Term[] }
+    /** A set that a quantifier runs over. */
+    | { readonly kind: "list"; readonly elements: readonly Term[] }
     /** Whether an address lies in a range. */
     | { readonly kind: "inRange"; readonly element: Term; readonly range: Term }
     | {

@@ -4,13 +4,18 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BootImage, loadKernel, Machine, type ModuleFile } from "../../emulator/index.ts";
+import { Program } from "../../invariants/program.ts";
 import {
   buildAll,
   MINVISOR_ELF,
+  PAE_HYPERVISOR,
+  PAE_WARD,
   SAMPLE_GUEST,
   type SeededBug,
   seededBugElf,
 } from "../../scripts/build-minvisor.mjs";
+
+import { ProgramSymbols } from "../../symbols/program.ts";
 
 const repository = join(dirname(fileURLToPath(import.meta.url)), "../..");
 export const RAM_BYTES = 512 << 20;
@@ -32,6 +37,16 @@ export function imageOf(elf: string, modules?: readonly ModuleFile[], append?: s
     ...(append === undefined ? {} : { append }),
     ramBytes: RAM_BYTES,
   });
+}
+
+/** The second hypervisor of our own: a 32-bit PAE host. */
+export const paeHypervisor = (): BootImage =>
+  imageOf(PAE_HYPERVISOR, [{ name: "ward.bin", bytes: read(PAE_WARD) }]);
+
+/** The names of an image's file. */
+export function programOf(elf: string): Program {
+  const bytes = read(elf);
+  return Program.of(new ProgramSymbols(bytes, elf), elf, bytes);
 }
 
 export function machineWith(image: BootImage): Machine {
