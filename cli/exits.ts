@@ -55,6 +55,9 @@ const GROUP_KEY: Record<GroupBy, Column<ExitGroup>> = {
   reason: { name: "reason", kind: "text", of: ({ key }) => exitName(key) },
   guest: { name: "guest", kind: "count", of: ({ key }) => Number(key) },
   rip: { name: "guestRip", kind: "hex", of: ({ key }) => key },
+  cr3: { name: "cr3", kind: "hex", of: ({ key }) => key },
+  port: { name: "port", kind: "hex", of: ({ key }) => key },
+  msr: { name: "msr", kind: "hex", of: ({ key }) => key },
 };
 
 const groupColumns = (by: GroupBy): readonly Column<ExitGroup>[] => [

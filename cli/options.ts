@@ -1,12 +1,11 @@
 /** The options of the commands, parsed and checked. */
 
-import type { GroupBy } from "../emulator/index.ts";
+import { FilterError, GROUP_KEYS, type LedgerCondition, parseFilter } from "../emulator/index.ts";
 import { BadInput } from "./bad-input.ts";
 import { formatOf } from "./exit-table.ts";
 import type { ExitsOptions } from "./exits.ts";
 import type { RecordOptions } from "./record.ts";
 import type { ReplayOptions } from "./replay.ts";
-import { parseWhere } from "./where.ts";
 
 /** Where a serial port's output goes: the terminal (and input from it), nowhere, or a file. */
 export type SerialTarget = "stdio" | "null" | { readonly file: string };
@@ -174,21 +173,29 @@ export interface RawExitsOptions {
   readonly parquet?: string[];
 }
 
-const GROUPS: readonly GroupBy[] = ["reason", "guest", "rip"];
+/** Conditions of one `--where`. Throws BadInput. */
+function parseWhere(text: string): LedgerCondition[] {
+  try {
+    return parseFilter(text);
+  } catch (error) {
+    if (error instanceof FilterError) throw new BadInput(`--where ${error.message}`);
+    throw error;
+  }
+}
 
 export function parseExitsOptions(
   raw: RawExitsOptions,
   positionals: readonly string[],
 ): ExitsOptions {
   const group = one("group-by", raw["group-by"]);
-  const groupBy = GROUPS.find((each) => each === group);
+  const groupBy = GROUP_KEYS.find((each) => each === group);
   if (group !== undefined && groupBy === undefined) {
-    throw new BadInput(`--group-by "${group}" is not one of ${GROUPS.join(", ")}`);
+    throw new BadInput(`--group-by "${group}" is not one of ${GROUP_KEYS.join(", ")}`);
   }
   const outputs = (["json", "csv", "parquet"] as const).flatMap((format) => {
     const file = one(format, raw[format]);
     return file === undefined ? [] : [{ format, file }];
   });
-  const where = (raw.where ?? []).map(parseWhere);
+  const where = (raw.where ?? []).flatMap(parseWhere);
   return { file: oneFile("exits", positionals), where, groupBy, outputs };
 }

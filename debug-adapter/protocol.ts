@@ -4,6 +4,7 @@
  */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import type { AddressRequests } from "./address-protocol.ts";
+import type { ExitLedgerRequests } from "./exit-protocol.ts";
 
 /** Attributes of a launch configuration, named as the command line's options. */
 export interface LaunchAttributes {
@@ -163,39 +164,8 @@ export interface TimelineBody {
   readonly snapshots: number;
 }
 
-/** Which exits of the recording, its future's among them; all without a reason. */
-export interface ExitLedgerArguments {
-  readonly reason?: string;
-  /** How many to leave out at the start, and how many to give at most (none by default). */
-  readonly start?: number;
-  readonly count?: number;
-}
-
-export interface ExitLedgerRow {
-  /** From 1, as `minvisor/seek` takes it. */
-  readonly number: number;
-  readonly reason: string;
-  readonly exitinfo1: string;
-  readonly exitinfo2: string;
-  /** The guest's. */
-  readonly rip: string;
-  /** 0 where VMRUN never got into a guest. */
-  readonly guest: number;
-  readonly icount: number;
-  /** Instructions that the host retired until its next VMRUN; missing where none has come. */
-  readonly cost?: number;
-}
-
-export interface ExitLedgerBody {
-  /** How many have the reason. */
-  readonly total: number;
-  /** All exits by reason, the commonest first. */
-  readonly groups: readonly { readonly reason: string; readonly count: number }[];
-  readonly rows: readonly ExitLedgerRow[];
-}
-
 /** Custom requests by name, with arguments and body of the response. */
-export interface CustomRequests extends AddressRequests {
+export interface CustomRequests extends AddressRequests, ExitLedgerRequests {
   readonly "minvisor/consoleInput": { arguments: ConsoleText; body: object };
   readonly "minvisor/setEventBreakpoints": {
     arguments: { readonly breakpoints: readonly EventBreakpoint[] };
@@ -203,7 +173,6 @@ export interface CustomRequests extends AddressRequests {
   };
   readonly "minvisor/exitCodes": { arguments: object; body: { readonly exits: ExitCode[] } };
   readonly "minvisor/exits": { arguments: object; body: ExitCounts };
-  readonly "minvisor/exitLedger": { arguments: ExitLedgerArguments; body: ExitLedgerBody };
   readonly "minvisor/setNumberFormat": {
     arguments: { readonly format: NumberFormat };
     body: { readonly format: NumberFormat };
@@ -276,4 +245,5 @@ export const EXIT_FILTERS = [
 export type FilterId = (typeof EXIT_FILTERS)[number][0];
 
 export type * from "./address-protocol.ts";
+export * from "./exit-protocol.ts";
 export type { DebugProtocol };

@@ -109,13 +109,11 @@ export {
   exitRow,
 } from "./time/ledger.ts";
 export { LedgerTable } from "./time/ledger-columns.ts";
-export {
-  type ExitGroup,
-  type GroupBy,
-  groupRows,
-  type LedgerCondition,
-  selectRows,
-} from "./time/ledger-query.ts";
+export { type Density, exitDensity } from "./time/ledger-density.ts";
+export { FilterError, parseFilter } from "./time/ledger-filter.ts";
+export { type ExitGroup, GROUP_KEYS, type GroupBy, groupRows } from "./time/ledger-groups.ts";
+export { type LedgerCondition, type LedgerRows, selectRows } from "./time/ledger-query.ts";
+export { sortRows } from "./time/ledger-sort.ts";
 export { type Check, type Recording, readRecording } from "./time/recording.ts";
 export { RecordingError } from "./time/recording-bytes.ts";
 export type { Codec } from "./time/recording-container.ts";

@@ -26,6 +26,6 @@ export function activate(context: ExtensionContext): void {
     registerNumberFormat(),
     registerStepPolicy(),
     registerTimeTravel(),
-    registerExits(),
+    registerExits(context.extensionUri),
   );
 }

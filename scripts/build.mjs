@@ -19,6 +19,19 @@ const NODE_BUNDLE = {
   logLevel: "warning",
 };
 
+/** A page of a webview: its script and its style. */
+function pageBundle(name) {
+  return {
+    ...NODE_BUNDLE,
+    entryPoints: [`extension/${name}/${name}.ts`, `extension/${name}/${name}.css`],
+    outdir: "dist",
+    platform: "browser",
+    target: "es2022",
+    format: "iife",
+    sourcemap: false,
+  };
+}
+
 const BUNDLES = [
   {
     ...NODE_BUNDLE,
@@ -33,15 +46,8 @@ const BUNDLES = [
     outfile: "dist/extension.cjs",
     external: ["vscode"],
   },
-  {
-    ...NODE_BUNDLE,
-    entryPoints: ["extension/memory-page/memory-page.ts", "extension/memory-page/memory-page.css"],
-    outdir: "dist",
-    platform: "browser",
-    target: "es2022",
-    format: "iife",
-    sourcemap: false,
-  },
+  pageBundle("memory-page"),
+  pageBundle("exits-page"),
   // Nothing loads this one: that it bundles proves that the session uses nothing of Node.
   {
     ...NODE_BUNDLE,

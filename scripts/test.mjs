@@ -57,7 +57,8 @@ function countTests({ testResults }) {
 /** The quickest answers first. In the workbench each test goes on from the one before. */
 const PARTS = [
   ["types", single(bin("tsc"))],
-  ["page types", single(bin("tsc"), "-p", inRepository("extension", "memory-page"))],
+  ["memory page types", single(bin("tsc"), "-p", inRepository("extension", "memory-page"))],
+  ["exits page types", single(bin("tsc"), "-p", inRepository("extension", "exits-page"))],
   ["lint", single(bin("biome"), "check")],
   ["guest:linux", single(process.execPath, script("guest-linux.mjs"))],
   ["tests", project("tests")],

@@ -1,6 +1,6 @@
 /** What each request takes: checked before its handler, so that handlers can trust the types. */
 import * as v from "valibot";
-import { STEP_POLICIES } from "../protocol.ts";
+import { EXIT_GROUPS, EXIT_SORTS, STEP_POLICIES } from "../protocol.ts";
 import { UserError } from "../text.ts";
 import type { RequestName, Requests } from "./types.ts";
 
@@ -205,7 +205,20 @@ export const ARGUMENTS: { readonly [R in RequestName]: Entries<Requests[R]["argu
   "minvisor/setEventBreakpoints": { breakpoints: list(record({ event: text, ...logging })) },
   "minvisor/exitCodes": {},
   "minvisor/exits": {},
-  "minvisor/exitLedger": { reason: maybe(text), start: maybe(whole), count: maybe(whole) },
+  "minvisor/exitLedger": {
+    filter: maybe(text),
+    sort: maybe(oneOf(...EXIT_SORTS)),
+    descending: maybe(flag),
+    groupBy: maybe(oneOf(...EXIT_GROUPS)),
+    start: maybe(whole),
+    count: maybe(whole),
+  },
+  "minvisor/exitDensity": {
+    from: maybe(whole),
+    to: maybe(whole),
+    buckets: whole,
+    filter: maybe(text),
+  },
   "minvisor/setNumberFormat": { format: oneOf("hexadecimal", "decimal") },
   "minvisor/setStepPolicy": { policy: oneOf(...STEP_POLICIES) },
   "minvisor/seek": {

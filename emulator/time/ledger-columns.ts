@@ -13,7 +13,15 @@ export const UNFINISHED = -1;
 /** 64-bit columns: written as one bigint, read as two words, the low one first (as all hosts of WebAssembly have them). */
 export const WIDE_COLUMNS = ["info1", "info2", "guestRip", "cr3"] as const;
 /** Columns of numbers. */
-export const NUMBER_COLUMNS = ["code", "guest", "icount", "idleTicks", "events", "cost"] as const;
+export const NUMBER_COLUMNS = [
+  "code",
+  "guest",
+  "icount",
+  "idleTicks",
+  "events",
+  "cost",
+  "ecx",
+] as const;
 
 export type WideColumn = (typeof WIDE_COLUMNS)[number];
 export type NumberColumn = (typeof NUMBER_COLUMNS)[number];
@@ -30,6 +38,8 @@ export class LedgerChunk {
   readonly idleTicks = new Float64Array(CHUNK_ROWS);
   readonly events = new Float64Array(CHUNK_ROWS);
   readonly cost = new Float64Array(CHUNK_ROWS);
+  /** The guest's: the number of an MSR where the exit is of one. */
+  readonly ecx = new Uint32Array(CHUNK_ROWS);
   readonly info1 = new Wide();
   readonly info2 = new Wide();
   readonly guestRip = new Wide();
@@ -38,7 +48,7 @@ export class LedgerChunk {
 }
 
 /** Bytes that a row takes. */
-export const ROW_BYTES = 4 + 2 + 4 * 8 + WIDE_COLUMNS.length * 8 + CHANGED_WORDS * 4;
+export const ROW_BYTES = 4 + 2 + 4 * 8 + 4 + WIDE_COLUMNS.length * 8 + CHANGED_WORDS * 4;
 
 /**
  * All rows, in the order of their exits. Going back makes it shorter; the rows beyond stay in memory,
@@ -73,6 +83,11 @@ export class LedgerTable {
     if (this.count === this.all.length * CHUNK_ROWS) this.all.push(new LedgerChunk());
     this.made = Math.max(this.made, this.count + 1);
     return this.count++;
+  }
+
+  /** What lies in the future will not come. */
+  cut(): void {
+    this.made = this.count;
   }
 
   /** Goes to a length that it has had. */

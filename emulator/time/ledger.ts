@@ -18,6 +18,8 @@ export interface ExitRow {
   readonly guestRip: bigint;
   /** The guest's. */
   readonly cr3: bigint;
+  /** The guest's: the number of an MSR where the exit is of one. */
+  readonly ecx: number;
   /** From 1; 0 where VMRUN never got into a guest of this VMCB. */
   readonly guest: number;
   /** The instant at which a stop at this exit stops. */
@@ -105,6 +107,8 @@ export class ExitLedger implements Follower {
     chunk.icount[at] = withinVmrun ? icount + 1 : icount;
     chunk.idleTicks[at] = idleTicks;
     chunk.events[at] = events;
+    // #VMEXIT leaves RCX alone.
+    chunk.ecx[at] = Number(BigInt.asUintN(32, machine.state.rcx));
     chunk.guest[at] = (withinVmrun ? this.guests.ofVmcb(event.vmcb) : this.guests.current) ?? 0;
     this.openRow(row, isKnown);
     this.pendingVmcb = event.vmcb;
@@ -177,6 +181,11 @@ export class ExitLedger implements Follower {
     return { length, vmrunAt, pending: vmcb < 0 ? undefined : { vmcb, copy } };
   }
 
+  forked(): void {
+    this.ending = undefined;
+    this.table.cut();
+  }
+
   restore(saved: unknown): void {
     const { length, pending, vmrunAt } = saved as Saved;
     this.closeRow();
@@ -201,6 +210,7 @@ export function exitRow(table: LedgerTable, row: number): ExitRow {
     info2: chunk.info2.values[at] as bigint,
     guestRip: chunk.guestRip.values[at] as bigint,
     cr3: chunk.cr3.values[at] as bigint,
+    ecx: chunk.ecx[at] as number,
     guest: chunk.guest[at] as number,
     at: {
       icount: chunk.icount[at] as number,

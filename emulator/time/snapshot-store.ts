@@ -6,6 +6,8 @@ import { compareInstants, type Instant } from "./instant.ts";
 export interface Follower {
   save(): unknown;
   restore(saved: unknown): void;
+  /** What it knows of the future will not come: another begins here. */
+  forked?(): void;
 }
 
 export interface StoredSnapshot {

@@ -193,6 +193,7 @@ export class Timeline implements Changes {
     this.snapshots.cut(instant);
     this.end = instant;
     this.mayFork = false;
+    for (const follower of this.followers) follower.forked?.();
   }
 
   /** Takes a snapshot here. */

@@ -1,75 +1,92 @@
-/** The view "VM Exits" of the debug sidebar: every exit of the recording in front; a click goes there. */
+/** The view "VM Exits": every exit of the recording in front, as a table and over time; a click goes there. */
 import {
   type DebugSession,
   Disposable,
   debug,
-  EventEmitter,
-  ThemeIcon,
-  type TreeDataProvider,
-  TreeItem,
-  TreeItemCollapsibleState,
+  type Uri,
+  type WebviewView,
+  type WebviewViewProvider,
   window,
 } from "vscode";
-import { COMMANDS, DEBUG_TYPE, VIEWS } from "../contributions.ts";
+import { DEBUG_TYPE, VIEWS } from "../contributions.ts";
 import { customRequest } from "../session.ts";
 import { onSessionEvents } from "../session-events.ts";
-import { type Row, rowsOf, textOf } from "./exit-rows.ts";
+import { pageFolder, pageSources } from "../webview-page.ts";
+import { exitsHtml } from "./exits-html.ts";
+import { type FromPage, type MachineState, PAGE_REQUESTS, type ToPage } from "./messages.ts";
 
-class ExitsView implements TreeDataProvider<Row> {
-  private readonly changedRows = new EventEmitter<undefined>();
-  readonly onDidChangeTreeData = this.changedRows.event;
-  /** Number of the last exit before the instant at which the machine stands. */
-  private here = 0;
+type Question = FromPage & { readonly type: "ask" };
 
-  async getChildren(parent?: Row): Promise<Row[]> {
-    const session = debug.activeDebugSession;
-    if (session?.type !== DEBUG_TYPE) return [];
-    try {
-      return await rowsOf((args) => customRequest(session, "minvisor/exitLedger", args), parent);
-    } catch {
-      // No machine is there yet, or none any more.
-      return [];
-    }
+function sessionInFront(): DebugSession | undefined {
+  const session = debug.activeDebugSession;
+  return session?.type === DEBUG_TYPE ? session : undefined;
+}
+
+async function answer({ id, request, args }: Question): Promise<ToPage> {
+  try {
+    const session = sessionInFront();
+    if (session === undefined) throw new Error("No MinVisor session is in front.");
+    if (!PAGE_REQUESTS.includes(request)) throw new Error(`${request} is not for this view.`);
+    return { type: "answer", id, body: await customRequest(session, request, args) };
+  } catch (caught) {
+    return { type: "refused", id, message: (caught as Error).message };
+  }
+}
+
+class ExitsView implements WebviewViewProvider {
+  private readonly extension: Uri;
+  private readonly states = new WeakMap<DebugSession, MachineState>();
+  private view: WebviewView | undefined;
+
+  constructor(extension: Uri) {
+    this.extension = extension;
   }
 
-  getTreeItem(row: Row): TreeItem {
-    const { id, label, description, tooltip } = textOf(row);
-    const isExit = row.kind === "exit";
-    const { Collapsed, None } = TreeItemCollapsibleState;
-    const item = new TreeItem(label, isExit ? None : Collapsed);
-    item.id = id;
-    item.description = description;
-    if (tooltip !== undefined) item.tooltip = tooltip;
-    if (!isExit) return item;
-    const { number } = row.exit;
-    if (number === this.here) item.iconPath = new ThemeIcon("debug-stackframe");
-    item.command = { command: COMMANDS.goToExit, title: "Go to Exit", arguments: [{ number }] };
-    return item;
+  resolveWebviewView(view: WebviewView): void {
+    this.view = view;
+    const { webview } = view;
+    webview.options = { enableScripts: true, localResourceRoots: [pageFolder(this.extension)] };
+    webview.onDidReceiveMessage(async (message: FromPage) => {
+      if (message.type === "ready") this.tell();
+      else this.post(await answer(message));
+    });
+    view.onDidDispose(() => {
+      this.view = undefined;
+    });
+    webview.html = exitsHtml(pageSources(webview, this.extension, "exits-page"));
   }
 
-  private readonly refresh = (): void => this.changedRows.fire(undefined);
+  private post(message: ToPage): void {
+    void this.view?.webview.postMessage(message);
+  }
 
-  private async stopped(session: DebugSession): Promise<void> {
-    try {
-      this.here = (await customRequest(session, "minvisor/timeline", {})).exit;
-    } catch {
-      this.here = 0;
-    }
-    this.refresh();
+  private readonly tell = (): void => {
+    const session = sessionInFront();
+    const state = session === undefined ? "none" : (this.states.get(session) ?? "running");
+    this.post({ type: "machine", state });
+  };
+
+  private become(state: MachineState) {
+    return (session: DebugSession): void => {
+      this.states.set(session, state);
+      if (session === sessionInFront()) this.tell();
+    };
   }
 
   register(): Disposable {
     return Disposable.from(
-      window.createTreeView(VIEWS.exits, { treeDataProvider: this, showCollapseAll: true }),
-      debug.onDidChangeActiveDebugSession(this.refresh),
+      window.registerWebviewViewProvider(VIEWS.exits, this),
+      debug.onDidChangeActiveDebugSession(this.tell),
       onSessionEvents({
-        stopped: (session) => void this.stopped(session),
-        ended: this.refresh,
+        initialized: this.become("running"),
+        resumed: this.become("running"),
+        stopped: this.become("stopped"),
+        ended: this.become("ended"),
       }),
     );
   }
 }
 
-export function registerExits(): Disposable {
-  return new ExitsView().register();
+export function registerExits(extension: Uri): Disposable {
+  return new ExitsView(extension).register();
 }

@@ -1,10 +1,5 @@
 /** The memory view's document; only our own script and style may run in it. */
-
-export interface PageSources {
-  readonly script: string;
-  readonly style: string;
-  readonly cspSource: string;
-}
+import type { PageSources } from "../webview-page.ts";
 
 export function memoryHtml({ script, style, cspSource }: PageSources): string {
   return `<!DOCTYPE html>

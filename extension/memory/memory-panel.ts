@@ -1,7 +1,8 @@
 /** One memory view: an editor whose page shows memory of a session and writes to it. */
-import { commands, type DebugSession, Uri, ViewColumn, type Webview, window } from "vscode";
+import { commands, type DebugSession, type Uri, ViewColumn, window } from "vscode";
 import type { DebugProtocol } from "../../debug-adapter/protocol.ts";
 import { resolveReference } from "../references.ts";
+import { pageFolder, pageSources } from "../webview-page.ts";
 import { formatPlace, hex, type Place, parsePlace, ROW_BYTES } from "./address.ts";
 import { memoryHtml } from "./memory-html.ts";
 import type { FromPage, MachineState, ToPage } from "./messages.ts";
@@ -11,16 +12,6 @@ import { SeenMemory } from "./seen-memory.ts";
 const VIEW_TYPE = "minvisor.memory";
 /** More than any screen shows. */
 const MAX_ROWS = 500;
-
-function pageOf(webview: Webview, extension: Uri): string {
-  const uri = (name: string) =>
-    webview.asWebviewUri(Uri.joinPath(extension, "dist", name)).toString();
-  return memoryHtml({
-    script: uri("memory-page.js"),
-    style: uri("memory-page.css"),
-    cspSource: webview.cspSource,
-  });
-}
 
 export class MemoryPanel {
   private session: DebugSession;
@@ -34,10 +25,9 @@ export class MemoryPanel {
   constructor(extension: Uri, session: DebugSession, place: Place, closed: () => void) {
     this.session = session;
     this.place = place;
-    const dist = Uri.joinPath(extension, "dist");
     this.panel = window.createWebviewPanel(VIEW_TYPE, "Memory", ViewColumn.Beside, {
       enableScripts: true,
-      localResourceRoots: [dist],
+      localResourceRoots: [pageFolder(extension)],
       retainContextWhenHidden: true,
     });
     this.panel.webview.onDidReceiveMessage((message: FromPage) => void this.receive(message));
@@ -46,7 +36,8 @@ export class MemoryPanel {
       clearTimeout(this.refreshing);
       closed();
     });
-    this.panel.webview.html = pageOf(this.panel.webview, extension);
+    const { webview } = this.panel;
+    webview.html = memoryHtml(pageSources(webview, extension, "memory-page"));
     this.name();
     void this.keepGroup();
   }

@@ -42,7 +42,8 @@ interface Manifest {
       readonly enablement?: string;
     }[];
     readonly keybindings: readonly Keybinding[];
-    readonly views: { readonly debug: readonly { readonly id: string }[] };
+    readonly viewsContainers: { readonly panel: readonly { readonly id: string }[] };
+    readonly views: Readonly<Record<string, readonly { readonly id: string }[]>>;
     readonly menus: Readonly<Record<string, readonly MenuItem[]>>;
     readonly debuggers: readonly {
       readonly type: string;
@@ -112,7 +113,11 @@ test("keys in conditions are those of the constants", () => {
 });
 
 test("views and their rows are those of the constants", () => {
-  expect(contributes.views.debug.map(({ id }) => id)).toEqual(Object.values(VIEWS));
+  const containers = Object.keys(contributes.views);
+  const own = contributes.viewsContainers.panel.map(({ id }) => id);
+  expect(containers.sort()).toEqual(["debug", ...own].sort());
+  const views = Object.values(contributes.views).flat();
+  expect(views.map(({ id }) => id).sort()).toEqual(Object.values(VIEWS).sort());
   const conditions = contributes.menus["view/item/context"]!.map(({ when }) => when!);
   for (const condition of conditions) {
     expect(condition).toContain(`view == ${VIEWS.exitBreakpoints}`);

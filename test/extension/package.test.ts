@@ -40,6 +40,8 @@ test("the extension, the adapter, its disassembler and the grammar are in it", (
       "dist/iced_x86_bg.wasm",
       "dist/memory-page.js",
       "dist/memory-page.css",
+      "dist/exits-page.js",
+      "dist/exits-page.css",
       "syntaxes/gnu-x86-asm.tmLanguage.json",
     ]),
   );

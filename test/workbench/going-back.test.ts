@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { readSource, repository } from "../tidy/sources.ts";
 import { Editor } from "./editor.ts";
-import { ExitBreakpoints } from "./our-views.ts";
+import { ExitBreakpoints, ExitsView } from "./our-views.ts";
 
 let editor: Editor;
+let exitsView: ExitsView;
 
 /** The number of the first line of a file of ours that holds the text. */
 function lineOf(path: string, text: string): number {
@@ -20,6 +21,7 @@ const vmrunLine = lineOf("minvisor/vmrun.S", "vmrun %rax");
 
 beforeAll(async () => {
   editor = await Editor.open(join(repository, "samples", "minvisor.code-workspace"));
+  exitsView = new ExitsView(editor);
 }, 300_000);
 
 afterAll(() => editor?.close());
@@ -43,6 +45,8 @@ const labels = () =>
 async function labelledExit(): Promise<number> {
   return Number(/\(exit (\d+)\)/.exec((await labels().textContent())!)![1]);
 }
+
+const icountOf = (text: string): number => Number(text.replaceAll(",", ""));
 
 /** Presses a button of VS Code's own debug toolbar. */
 async function press(name: RegExp): Promise<void> {
@@ -132,17 +136,64 @@ test("a number of an exit is asked for; one that is not there is refused", async
   await position(`exit 3 of ${lastExit} `);
 });
 
-test("a click on an exit in the view of all exits leads there", async () => {
-  await editor.command("Focus on VM Exits View");
-  const rows = editor.page
-    .locator(".pane", { hasText: "VM Exits" })
-    .locator(".tree-explorer-viewlet-tree-view .monaco-list-row");
-  await rows.filter({ hasText: /^All exits/ }).click();
-  await rows.filter({ hasText: /^2 / }).click();
+test("a click on an exit in the view of all exits leads there, and so does Enter", async () => {
+  await exitsView.focus();
+  await exitsView.marks(3);
+  await exitsView.row(2).click();
   await position(`exit 2 of ${lastExit} `);
-  await rows.filter({ hasText: /^2 / }).locator(".codicon-debug-stackframe").waitFor();
+  await exitsView.marks(2);
   await editor.screenshot("exits-view");
-  await rows.filter({ hasText: /^3 / }).click();
+  await exitsView.press("ArrowDown");
+  await exitsView.press("Enter");
+  await position(`exit 3 of ${lastExit} `);
+  await exitsView.marks(3);
+});
+
+test("a filter leaves the exits that fulfil it; one that is none is told", async () => {
+  await exitsView.filter("reason=CPUID");
+  await exitsView.status.filter({ hasText: /^\d+ exits?$/ }).waitFor();
+  await exitsView.row(exitBefore).waitFor();
+  expect(new Set(await exitsView.reasons())).toEqual(new Set(["CPUID"]));
+  await exitsView.filter("cost~5");
+  await exitsView.status.filter({ hasText: '"cost~5" is no condition' }).waitFor();
+  await exitsView.filter("");
+  await exitsView.marks(3);
+});
+
+test("exits are counted by what they have in common; a group leads to its own", async () => {
+  await exitsView.groupBy("Port");
+  await exitsView.status.filter({ hasText: " groups" }).waitFor();
+  const group = exitsView.rows.first();
+  await group.filter({ hasText: /^0x/ }).waitFor();
+  await editor.screenshot("exits-view-groups");
+  await group.click();
+  await exitsView.status.filter({ hasText: /exits?$/ }).waitFor();
+  expect(new Set(await exitsView.reasons())).toEqual(new Set(["IOIO"]));
+  await exitsView.filter("");
+  await exitsView.marks(3);
+});
+
+test("a click into the drawing leads to that instant; so do its keys", async () => {
+  const before = /icount ([\d,]+)/.exec(await position("in the past"))![1]!;
+  const box = (await exitsView.drawing.boundingBox())!;
+  const place = { x: box.width / 2, y: box.height / 2 };
+  await exitsView.drawing.hover({ position: place });
+  const said = await exitsView.readout
+    .filter({ hasText: /^icount [\d,]+ to [\d,]+: / })
+    .textContent();
+  const [from, to] = [...said!.matchAll(/[\d,]{2,}/g)].map(([text]) => icountOf(text));
+  await exitsView.drawing.click({ position: place });
+  const there = await position(new RegExp(`icount (?!${before})`));
+  const icount = icountOf(/icount ([\d,]+)/.exec(there)![1]!);
+  expect(icount).toBeGreaterThanOrEqual(from!);
+  expect(icount).toBeLessThanOrEqual(to!);
+  await exitsView.drawing.press("End");
+  await exitsView.drawing.press("Enter");
+  expect(await position(`exit ${lastExit} · icount`)).toBe(end);
+  await exitsView.marks(lastExit);
+  await exitsView.press("Home");
+  for (let i = 1; i < 3; i++) await exitsView.press("ArrowDown");
+  await exitsView.press("Enter");
   await position(`exit 3 of ${lastExit} `);
 });
 

@@ -120,3 +120,71 @@ export class MemoryView {
     await this.page.keyboard.type(digits);
   }
 }
+
+/** The view "VM Exits": the table and the drawing of all exits, in the panel. */
+export class ExitsView {
+  private readonly editor: Editor;
+  private readonly frame: FrameLocator;
+
+  constructor(editor: Editor) {
+    this.editor = editor;
+    // A view's frame lies over the workbench, apart from the panel in the document.
+    this.frame = editor.page.frameLocator("iframe.webview.ready").frameLocator("#active-frame");
+  }
+
+  async focus(): Promise<void> {
+    await this.editor.command("Focus on VM Exits View");
+    await this.frame.getByRole("grid").waitFor();
+  }
+
+  /** The row of an exit by its number. */
+  row(number: number): Locator {
+    const cell = this.frame.getByRole("gridcell", {
+      name: number.toLocaleString("en-US"),
+      exact: true,
+    });
+    return this.frame
+      .getByRole("row")
+      .filter({ has: cell.and(this.frame.locator(":first-child")) });
+  }
+
+  /** Waits until the exit's row is marked as the present one, in view. */
+  async marks(number: number): Promise<void> {
+    await this.row(number).and(this.frame.locator("[aria-current=true]")).waitFor();
+  }
+
+  async filter(text: string): Promise<void> {
+    const box = this.frame.getByLabel("Filter");
+    await box.fill(text);
+    await box.press("Enter");
+  }
+
+  async groupBy(name: string): Promise<void> {
+    await this.frame.getByLabel("Group by").selectOption({ label: name });
+  }
+
+  async press(key: string): Promise<void> {
+    await this.frame.getByRole("grid").press(key);
+  }
+
+  get status(): Locator {
+    return this.frame.getByRole("status");
+  }
+
+  /** Reasons of the rows in view. */
+  reasons(): Promise<string[]> {
+    return this.frame.locator(".row .cell:nth-child(2)").allTextContents();
+  }
+
+  get rows(): Locator {
+    return this.frame.locator(".row");
+  }
+
+  get drawing(): Locator {
+    return this.frame.getByRole("slider");
+  }
+
+  get readout(): Locator {
+    return this.frame.locator("#readout");
+  }
+}

@@ -56,6 +56,7 @@ export const LEAST_ARGUMENTS: { readonly [R in RequestName]: object } = {
   "minvisor/exitCodes": {},
   "minvisor/exits": {},
   "minvisor/exitLedger": {},
+  "minvisor/exitDensity": { buckets: 1 },
   "minvisor/setNumberFormat": { format: "hexadecimal" },
   "minvisor/setStepPolicy": { policy: "sameWorld" },
   "minvisor/seek": { to: "start" },

@@ -35,7 +35,9 @@ test("requests that go through the past", async () => {
   await travel(transcript, "minvisor/lastWriter", { name: "$vmcb.N_CR3" });
   await transcript.ask("minvisor/lastWriter", { name: "1 + 1" });
   await transcript.ask("minvisor/timeline");
-  await transcript.ask("minvisor/exitLedger", { reason: "CPUID", count: 1 });
+  await transcript.ask("minvisor/exitLedger", { filter: "CPUID", sort: "cost", count: 1 });
+  await transcript.ask("minvisor/exitLedger", { groupBy: "reason", count: 2 });
+  await transcript.ask("minvisor/exitDensity", { from: 0, to: 200_000, buckets: 4 });
   await transcript.ask("evaluate", { expression: "$rbx = 1", context: "repl" });
   await travel(transcript, "minvisor/seek", { to: "end" });
   await travel(transcript, "reverseContinue", thread);
@@ -69,6 +71,8 @@ test("what is refused", async () => {
   await transcript.ask("minvisor/seek", { exit: 1 });
   await transcript.ask("minvisor/seek", { icount: -1 });
   await transcript.ask("minvisor/exitLedger", { count: 1_000_000 });
+  await transcript.ask("minvisor/exitLedger", { filter: "cost >" });
+  await transcript.ask("minvisor/exitDensity", { buckets: 0 });
   await transcript.ask("restartFrame", { frameId: 99 });
   await expect(transcript.text).toMatchFileSnapshot("./refused.golden.txt");
 });

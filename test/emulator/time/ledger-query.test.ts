@@ -1,6 +1,6 @@
 // Filters and groups of the ledger against the same questions asked row by row.
 import { describe, expect, test } from "vitest";
-import { VMCB_FIELDS, type VmcbFieldName } from "../../../emulator/index.ts";
+import { exitName, VMCB_FIELDS, type VmcbFieldName } from "../../../emulator/index.ts";
 import { type ExitRow, exitRow } from "../../../emulator/time/ledger.ts";
 import {
   CHANGED_WORDS,
@@ -11,11 +11,10 @@ import {
   UNFINISHED,
   WIDE_COLUMNS,
 } from "../../../emulator/time/ledger-columns.ts";
-import {
-  groupRows,
-  type LedgerCondition,
-  selectRows,
-} from "../../../emulator/time/ledger-query.ts";
+import { exitDensity } from "../../../emulator/time/ledger-density.ts";
+import { GROUP_KEYS, type GroupBy, groupRows } from "../../../emulator/time/ledger-groups.ts";
+import { type LedgerCondition, selectRows } from "../../../emulator/time/ledger-query.ts";
+import { SORT_KEYS, type SortBy, sortRows } from "../../../emulator/time/ledger-sort.ts";
 import { randomizer } from "./sample-run.ts";
 
 const seed = 77_003;
@@ -35,6 +34,7 @@ function randomTable(rows: number, random: (below: number) => number): LedgerTab
     chunk.icount[at] = row * 1000 + random(1000);
     chunk.idleTicks[at] = row * 3;
     chunk.events[at] = row * 2;
+    chunk.ecx[at] = random(3) === 0 ? 0xc000_0080 + random(4) : 0x10;
     chunk.cost[at] = random(10) === 0 ? UNFINISHED : random(5000);
     for (const name of WIDE_COLUMNS) {
       const near = WIDES[random(WIDES.length)] as bigint;
@@ -89,7 +89,7 @@ function holds(row: ExitRow, condition: LedgerCondition): boolean {
     case "range": {
       const { column } = condition;
       if (column === "cost") return row.cost !== undefined && between(row.cost, condition);
-      const values = { ...row.at, code: row.code, guest: row.guest };
+      const values = { ...row.at, code: row.code, guest: row.guest, ecx: row.ecx };
       return between(values[column], condition);
     }
     case "wide":
@@ -97,6 +97,36 @@ function holds(row: ExitRow, condition: LedgerCondition): boolean {
     case "changed":
       return row.changed.includes(condition.field);
   }
+}
+
+/** The group of a row, said once more. */
+const KEY_OF: Readonly<Record<GroupBy, (row: ExitRow) => bigint | undefined>> = {
+  reason: ({ code }) => BigInt(code),
+  guest: ({ guest }) => BigInt(guest),
+  rip: ({ guestRip }) => guestRip,
+  cr3: ({ cr3 }) => cr3,
+  port: ({ code, info1 }) => (code === 0x7b ? (info1 >> 16n) & 0xffffn : undefined),
+  msr: ({ code, ecx }) => (code === 0x7c ? BigInt(ecx) : undefined),
+};
+
+type Key = string | number | bigint;
+
+/** What rows are sorted by, the most significant first. */
+const SORTED_BY: Readonly<Record<SortBy, (row: ExitRow) => Key[]>> = {
+  number: ({ number }) => [number],
+  reason: ({ code }) => [exitName(code)],
+  guest: ({ guest }) => [guest],
+  icount: ({ at }) => [at.icount],
+  cost: ({ cost = UNFINISHED }) => [cost],
+  rip: ({ guestRip }) => [guestRip],
+  cr3: ({ cr3 }) => [cr3],
+  info: ({ info1, info2 }) => [info1, info2],
+};
+
+function compare(a: readonly Key[], b: readonly Key[]): number {
+  const at = a.findIndex((each, i) => each !== b[i]);
+  if (at < 0) return 0;
+  return (a[at] as Key) < (b[at] as Key) ? -1 : 1;
 }
 
 describe(`seed ${seed}`, () => {
@@ -119,13 +149,14 @@ describe(`seed ${seed}`, () => {
     expect(selected).toBeGreaterThan(50_000);
   });
 
-  test.each(["reason", "guest", "rip"] as const)("groups by %s count and sum the same", (by) => {
+  test.each(GROUP_KEYS)("groups by %s count and sum the same", (by) => {
     const conditions: LedgerCondition[] = [{ kind: "range", column: "cost", max: 4000 }];
     for (const some of [[], conditions]) {
       const groups = groupRows(table, by, some);
       const expected = new Map<bigint, ExitRow[]>();
       for (const row of rows.filter((each) => some.every((c) => holds(each, c)))) {
-        const key = by === "rip" ? row.guestRip : BigInt(by === "reason" ? row.code : row.guest);
+        const key = KEY_OF[by](row);
+        if (key === undefined) continue;
         const members = expected.get(key) ?? [];
         members.push(row);
         expected.set(key, members);
@@ -141,6 +172,56 @@ describe(`seed ${seed}`, () => {
       }
       const counts = groups.map(({ count }) => count);
       expect(counts).toEqual([...counts].sort((a, b) => b - a));
+    }
+  });
+});
+
+describe(`orders and drawings (seed ${seed + 1})`, () => {
+  const random = randomizer(seed + 1);
+  const table = randomTable(CHUNK_ROWS + 3_000, random);
+  const rows = Array.from({ length: table.length }, (_, row) => exitRow(table, row));
+
+  test.each(SORT_KEYS)("sorted by %s, equals stay as they were", (by) => {
+    const some: LedgerCondition[] = [{ kind: "reason", codes: [0x7b, 0x400, -1] }];
+    const keys = new Map(rows.map((row) => [row.number - 1, SORTED_BY[by](row)]));
+    for (const conditions of [[], some, [{ kind: "reason", codes: [] } as const]]) {
+      const selected = selectRows(table, conditions);
+      const of = (row: number) => keys.get(row) as Key[];
+      const up = [...selected].sort((a, b) => compare(of(a), of(b)));
+      expect([...sortRows(table, selected, by)]).toEqual(up);
+      const down = [...selected].sort((a, b) => compare(of(b), of(a)));
+      expect([...sortRows(table, selected, by, "descending")]).toEqual(down);
+    }
+  });
+
+  test("costs and instants beyond 32 bits keep their order", () => {
+    const large = new LedgerTable();
+    const costs = [2 ** 40, UNFINISHED, 5, 2 ** 32 - 1, 2 ** 32, 2 ** 40 + 1, 5];
+    for (const cost of costs) large.chunkOf(large.add()).cost[large.length - 1] = cost;
+    const order = sortRows(large, selectRows(large, []), "cost");
+    expect([...order]).toEqual([1, 2, 6, 3, 4, 0, 5]);
+  });
+
+  test("pieces of a stretch have each exit of it once", () => {
+    for (let i = 0; i < 20; i++) {
+      const from = random(rows.length * 500);
+      const stretch = { from, to: from + 1 + random(rows.length * 500) };
+      const buckets = 1 + random(300);
+      const conditions = Array.from({ length: random(3) }, () => randomCondition(random));
+      const expected = new Map<number, number[]>();
+      for (const row of rows) {
+        const { icount } = row.at;
+        if (icount < stretch.from || icount > stretch.to) continue;
+        if (!conditions.every((condition) => holds(row, condition))) continue;
+        const length = stretch.to - stretch.from + 1;
+        const bucket = Math.floor((icount - stretch.from) * (buckets / length));
+        const counts = expected.get(row.code) ?? new Array<number>(buckets).fill(0);
+        counts[bucket] = counts[bucket]! + 1;
+        expected.set(row.code, counts);
+      }
+      const density = exitDensity(table, stretch, buckets, conditions);
+      const found = new Map(density.map(({ code, counts }) => [code, [...counts]]));
+      expect(found).toEqual(expected);
     }
   });
 });
@@ -165,18 +246,23 @@ test("a million rows: what questions cost is told, not judged", () => {
           { kind: "wide", column: "guestRip", min: 0xffff_ffff_8000_0000n },
         ]),
     ],
-    ...(["reason", "guest", "rip"] as const).map((by): [string, () => unknown] => [
+    ["by buckets of time", () => exitDensity(table, { from: 0, to: 1e9 }, 500)],
+    ...(["cost", "rip", "info", "reason"] as const).map((by): [string, () => unknown] => {
+      const all = selectRows(table, []);
+      return [`sorted by ${by}`, () => sortRows(table, all, by)];
+    }),
+    ...GROUP_KEYS.map((by): [string, () => unknown] => [
       `grouped by ${by}`,
       () => groupRows(table, by),
     ]),
   ];
   const lines = questions.map(([what, ask]) => {
-    const times = Array.from({ length: 5 }, () => {
+    const times = Array.from({ length: 3 }, () => {
       const from = performance.now();
       ask();
       return performance.now() - from;
     }).sort((a, b) => a - b);
-    return `${what}: ${(times[2] as number).toFixed(1)} ms`;
+    return `${what}: ${(times[1] as number).toFixed(1)} ms`;
   });
   console.info(`a million exits at ${ROW_BYTES} bytes: ${lines.join("; ")}`);
   expect(selectRows(table, [])).toHaveLength(1_000_000);

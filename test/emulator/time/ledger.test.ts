@@ -55,7 +55,8 @@ function watch(machine: Machine): Omit<ExitRow, "at" | "guest">[] {
       exit: ({ number, code, info1, info2, guestRip, vmcb }) => {
         const cr3 = new VmcbView(machine.memory, vmcb).read("CR3");
         const words = { number, code: Number(BigInt.asIntN(64, code)), info1, info2, guestRip };
-        seen.push({ ...words, cr3, cost: undefined, changed: [] });
+        const ecx = Number(machine.state.rcx & 0xffff_ffffn);
+        seen.push({ ...words, cr3, ecx, cost: undefined, changed: [] });
         inHost = { retired: 0, vmcb, left: fieldsOf(machine, vmcb) };
         return undefined;
       },
@@ -126,6 +127,27 @@ test(`in the past the ledger is as it was, and comes again equal (seed ${seed})`
     expect(rowsOf(ledger).slice(-3)).toEqual(rows);
   }
   drain(timeline.seek(end));
+  expect(rowsOf(ledger)).toEqual(all);
+});
+
+test("a change of the past drops the exits that came after it", () => {
+  const machine = sampleMachine();
+  const guests = new Guests(machine);
+  const ledger = new ExitLedger(machine, guests);
+  const timeline = new Timeline(machine, { followers: [guests, ledger] });
+  const reset = machine.instant;
+  while (ledger.length < 4) timeline.run({ instructions: 1_000 });
+  const { at } = exitRow(ledger.table, 1);
+  drain(timeline.seek(at));
+  expect(ledger.table.extent).toBeGreaterThanOrEqual(4);
+  timeline.mayFork = true;
+  timeline.enter({ kind: "memory", address: 0x5000, bytes: Uint8Array.of(1) });
+  expect(ledger.table.extent).toBe(2);
+  // Going on and back again, the row that was open at the fork has the ending of its new future.
+  while (ledger.length < 4) timeline.run({ instructions: 1_000 });
+  const all = rowsOf(ledger);
+  const end = machine.instant;
+  for (const to of [at, reset, end]) drain(timeline.seek(to));
   expect(rowsOf(ledger)).toEqual(all);
 });
 
