@@ -2,8 +2,10 @@
 
 import { parseArgs } from "node:util";
 import { BadInput } from "./bad-input.ts";
+import { check } from "./check.ts";
 import { exits } from "./exits.ts";
 import {
+  parseCheckOptions,
   parseExitsOptions,
   parsePort,
   parseRecordOptions,
@@ -46,6 +48,13 @@ minvisor exits FILE.mvrec              The VM exits of a recording
   --json FILE, --csv FILE, --parquet FILE
                             write them instead of printing
 
+minvisor check --kernel FILE | --recording FILE.mvrec [options of run]
+                                       Which invariants hold on this run; status 1 if one does not
+  --invariants FILE.inv     beside those that are shipped; may be repeated
+  --sarif FILE, --junit FILE
+                            write the result as SARIF 2.1.0 or JUnit XML
+  --no-vacuous              an invariant that was never checked is an error
+
 minvisor dap [--port N]                Speak the Debug Adapter Protocol on standard
                                        input and output, or on a port of the loopback
 `;
@@ -79,6 +88,14 @@ const OPTIONS = {
   },
   replay: { "until-icount": texts, check: flag, "state-hash": flag },
   exits: { where: texts, "group-by": texts, json: texts, csv: texts, parquet: texts },
+  check: {
+    ...RUN,
+    recording: texts,
+    invariants: texts,
+    sarif: texts,
+    junit: texts,
+    "no-vacuous": flag,
+  },
   dap: { port: text },
 } as const;
 
@@ -122,6 +139,7 @@ const COMMANDS: Record<CommandName, (args: string[]) => Promise<number>> = {
     const { values, positionals } = parse("exits", args);
     return exits(parseExitsOptions(values, positionals));
   },
+  check: async (args) => check(parseCheckOptions(parse("check", args).values)),
   dap,
 };
 

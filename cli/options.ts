@@ -2,6 +2,7 @@
 
 import { FilterError, GROUP_KEYS, type LedgerCondition, parseFilter } from "../emulator/index.ts";
 import { BadInput } from "./bad-input.ts";
+import type { CheckOptions } from "./check.ts";
 import { formatOf } from "./exit-table.ts";
 import type { ExitsOptions } from "./exits.ts";
 import type { RecordOptions } from "./record.ts";
@@ -162,6 +163,30 @@ export function parseReplayOptions(
     untilIcount: until === undefined ? undefined : parseCount("until-icount", until),
     check: raw.check === true,
     stateHash: raw["state-hash"] === true,
+  };
+}
+
+/** Values of `check` beside those of `run`. */
+export interface RawCheckOptions extends RawRunOptions {
+  readonly recording?: string[];
+  readonly invariants?: string[];
+  readonly sarif?: string[];
+  readonly junit?: string[];
+  readonly "no-vacuous"?: boolean;
+}
+
+export function parseCheckOptions(raw: RawCheckOptions): CheckOptions {
+  const recording = one("recording", raw.recording);
+  if (recording !== undefined && raw.kernel !== undefined) {
+    throw new BadInput("--kernel and --recording are both given: check one of them");
+  }
+  return {
+    run: recording === undefined ? parseRunOptions(raw) : undefined,
+    recording,
+    invariants: raw.invariants ?? [],
+    sarif: one("sarif", raw.sarif),
+    junit: one("junit", raw.junit),
+    vacuousIsError: raw["no-vacuous"] === true,
   };
 }
 

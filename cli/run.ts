@@ -37,7 +37,7 @@ function readImage(what: string, path: string): Uint8Array {
 /** How a run ended. */
 type Ending = RunResult | { readonly reason: "interrupted"; readonly icount: number };
 
-function readConfiguration(options: RunOptions): RecordingConfiguration {
+export function readConfiguration(options: RunOptions): RecordingConfiguration {
   return {
     kernel: { name: options.kernel, bytes: readImage("Kernel", options.kernel) },
     append: options.append,

@@ -3,6 +3,8 @@ export const Status = {
   done: 0,
   /** A replay is not the recorded run. */
   diverged: 1,
+  /** `check`: an invariant was violated. */
+  violated: 1,
   badInput: 2,
   shutdown: 4,
   budget: 6,

@@ -1,0 +1,225 @@
+/** `minvisor check`: runs an image or a recording and says which invariants held. */
+import { readFileSync, writeFileSync } from "node:fs";
+import {
+  Guests,
+  LoadError,
+  type LoggedInput,
+  loadKernel,
+  Machine,
+  type RecordingConfiguration,
+  type RunResult,
+  Timeline,
+} from "../emulator/index.ts";
+import {
+  attachInvariants,
+  type CheckedInvariant,
+  type Culprit,
+  findCulprit,
+  lineColumn,
+  Program,
+  readInvariants,
+  SHIPPED_INVARIANTS,
+  type Violation,
+} from "../invariants/index.ts";
+import { ProgramSymbols } from "../symbols/program.ts";
+import { BadInput } from "./bad-input.ts";
+import {
+  type CheckResult,
+  type Finding,
+  failures,
+  junitReport,
+  type Line,
+  sarifReport,
+  textReport,
+} from "./check-report.ts";
+import { openRecording } from "./open-recording.ts";
+import type { RunOptions } from "./options.ts";
+import { readConfiguration } from "./run.ts";
+import { SerialOutput } from "./serial-output.ts";
+import { Status } from "./status.ts";
+
+export interface CheckOptions {
+  /** One of the two. */
+  readonly run: RunOptions | undefined;
+  readonly recording: string | undefined;
+  readonly invariants: readonly string[];
+  readonly sarif: string | undefined;
+  readonly junit: string | undefined;
+  readonly vacuousIsError: boolean;
+}
+
+/** What is run, and how long. */
+interface Subject {
+  readonly configuration: RecordingConfiguration;
+  readonly inputs: readonly LoggedInput[];
+  readonly maxInstructions: number;
+  readonly until: string | undefined;
+}
+
+const TURN = 5_000_000;
+
+function subjectOf({ run, recording }: CheckOptions): Subject {
+  if (recording !== undefined) {
+    const { configuration, inputs, end } = openRecording(recording);
+    return { configuration, inputs, maxInstructions: end.icount, until: undefined };
+  }
+  if (run === undefined) throw new BadInput("check needs --kernel FILE or --recording FILE");
+  const { maxInstructions, until } = run;
+  return { configuration: readConfiguration(run), inputs: [], maxInstructions, until };
+}
+
+function machineOf({ configuration }: Subject): Machine {
+  const { ramBytes, startTime } = configuration;
+  try {
+    const machine = new Machine({ ramBytes, ...(startTime === undefined ? {} : { startTime }) });
+    machine.load(loadKernel(configuration));
+    return machine;
+  } catch (error) {
+    if (error instanceof LoadError) throw new BadInput(error.message);
+    throw error;
+  }
+}
+
+/** Undefined for a kernel that is no ELF file. */
+function programOf({ configuration: { kernel } }: Subject): Program | undefined {
+  if (Buffer.from(kernel.bytes.subarray(0, 4)).toString("latin1") !== "\x7fELF") return undefined;
+  return Program.of(new ProgramSymbols(kernel.bytes, kernel.name), kernel.name, kernel.bytes);
+}
+
+/** Throws BadInput with every error of the files, a line each. */
+function readFiles(paths: readonly string[], program: Program | undefined) {
+  const own = paths.map((path) => {
+    try {
+      return { path, text: readFileSync(path, "utf8") };
+    } catch (error) {
+      throw new BadInput(`Invariants ${path} cannot be read: ${(error as Error).message}`);
+    }
+  });
+  const files = readInvariants([...SHIPPED_INVARIANTS, ...own], program);
+  const errors = files.flatMap(({ path, diagnostics }) => {
+    const text = own.find((each) => each.path === path)?.text ?? "";
+    return diagnostics
+      .filter(({ severity }) => severity === "error")
+      .map(({ start, message }) => {
+        const { line, column } = lineColumn(text, start);
+        return `${path}:${line}:${column}: ${message}`;
+      });
+  });
+  if (errors.length > 0) throw new BadInput(errors.join("\n"));
+  return files;
+}
+
+function runToEnd(timeline: Timeline, { maxInstructions, until }: Subject): RunResult {
+  const { machine } = timeline;
+  const outputs = { com1: new SerialOutput("null", until), com2: new SerialOutput("null", until) };
+  machine.observe({
+    name: "until",
+    on: {
+      console: ({ source, byte }) =>
+        outputs[source as keyof typeof outputs]?.put(byte) === true ? "stop" : undefined,
+    },
+  });
+  for (;;) {
+    const left = maxInstructions - machine.icount;
+    if (left <= 0) return { reason: "budget" };
+    const result = timeline.run({ instructions: Math.min(left, TURN) });
+    const goesOn = result.reason === "budget" || (result.reason === "idle" && !result.forever);
+    if (!goesOn) return result;
+  }
+}
+
+function explain(violation: Violation, subject: Subject, program: Program | undefined): Finding {
+  const search = findCulprit(() => machineOf(subject), violation, subject.inputs);
+  let culprit: Culprit | undefined;
+  while (culprit === undefined) {
+    const { done, value } = search.next();
+    if (done) culprit = value;
+  }
+  const lineAt = (rip: bigint | undefined): Line | undefined => {
+    const found = rip === undefined ? undefined : program?.symbols.sourceAt(rip);
+    return found && { path: found.path, line: found.line };
+  };
+  const remark =
+    culprit.kind === "neverSet"
+      ? "Never set: nothing has written it since reset."
+      : culprit.kind === "diverged"
+        ? `Its writer was not found: ${culprit.reason}.`
+        : undefined;
+  const isHosts = culprit.kind === "write" && culprit.world === "host";
+  return {
+    violation,
+    culprit: isHosts && culprit.kind === "write" ? lineAt(culprit.rip) : undefined,
+    vmrun: lineAt(violation.vmrunRip),
+    remark,
+  };
+}
+
+function checkSubject(subject: Subject, options: CheckOptions): CheckResult {
+  const program = programOf(subject);
+  const files = readFiles(options.invariants, program);
+  const invariants: readonly CheckedInvariant[] = files.flatMap((file) => file.invariants);
+  const memory = files.flatMap((file) => file.memory);
+  const machine = machineOf(subject);
+  const violations: Violation[] = [];
+  const never = Number.POSITIVE_INFINITY;
+  const recorded = {
+    inputs: subject.inputs,
+    end: { icount: subject.maxInstructions, idleTicks: never, events: never },
+  };
+  const timeline = new Timeline(machine, { interval: never, denseInterval: never, recorded });
+  const attached = attachInvariants(machine, {
+    ...{ invariants, program, guests: new Guests(machine) },
+    ...(memory.length === 0
+      ? {}
+      : {
+          hypervisorMemory: memory.map(({ first, end }) => ({
+            first: Number(first),
+            bytes: Number(end - first),
+          })),
+        }),
+    onViolation: (violation) => violations.push(violation),
+  });
+  runToEnd(timeline, subject);
+  const status = attached.status();
+  attached.detach();
+  // Each once, where it turned false first.
+  const first = violations.filter(
+    ({ invariant }, i) => violations.findIndex((each) => each.invariant === invariant) === i,
+  );
+  const findings = first.map((violation) => explain(violation, subject, program));
+  return {
+    invariants,
+    status: withFindings(status, first),
+    findings,
+    vacuousIsError: options.vacuousIsError,
+  };
+}
+
+/** What was violated once is violated, though it holds at the end. */
+function withFindings(
+  status: CheckResult["status"],
+  violations: readonly Violation[],
+): CheckResult["status"] {
+  return status.map((each) =>
+    violations.some(({ invariant }) => invariant === each.name)
+      ? { ...each, state: "violated" as const }
+      : each,
+  );
+}
+
+function write(path: string, text: string): void {
+  try {
+    writeFileSync(path, text);
+  } catch (error) {
+    throw new BadInput(`The report ${path} cannot be written: ${(error as Error).message}`);
+  }
+}
+
+/** Checks, writes the reports, and returns the exit status: 1 if an invariant failed. Throws BadInput. */
+export function check(options: CheckOptions): number {
+  const result = checkSubject(subjectOf(options), options);
+  process.stdout.write(textReport(result));
+  if (options.sarif !== undefined) write(options.sarif, sarifReport(result));
+  if (options.junit !== undefined) write(options.junit, junitReport(result));
+  return failures(result).length > 0 ? Status.violated : Status.done;
+}
