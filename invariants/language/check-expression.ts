@@ -4,7 +4,16 @@ import { cType, isInteger } from "./c-types.ts";
 import { CallChecker } from "./check-call.ts";
 import { MemberChecker } from "./check-member.ts";
 import { NameChecker } from "./check-name.ts";
-import { errorTerm, type FileNotes, type Place, type Scope, type Shared } from "./checker.ts";
+import {
+  errorTerm,
+  type FileNotes,
+  MOST_DEEP,
+  MOST_PARTS,
+  type Place,
+  type Scope,
+  type Shared,
+  TOO_MUCH,
+} from "./checker.ts";
 import type { BinaryOperator, Expression, Name } from "./syntax.ts";
 import type { Term, Variable } from "./term.ts";
 import { article, BOOLEAN, ERROR, INTEGER, listOf, sameType, type Type } from "./types.ts";
@@ -31,6 +40,22 @@ export class ExpressionChecker {
   }
 
   check(node: Expression, place: Place): Term {
+    const { extent } = this.shared;
+    if (extent.depth >= MOST_DEEP || extent.parts >= MOST_PARTS) return this.tooMuch(node);
+    extent.parts++;
+    extent.depth++;
+    extent.deepest = Math.max(extent.deepest, extent.depth);
+    const term = this.term(node, place);
+    extent.depth--;
+    return term;
+  }
+
+  private tooMuch(node: Expression): Term {
+    this.notes.error(node, `This is ${TOO_MUCH}`);
+    return errorTerm(node);
+  }
+
+  private term(node: Expression, place: Place): Term {
     const { start, end } = node;
     switch (node.kind) {
       case "number":

@@ -2,11 +2,16 @@
 import { checkEvents, defaultPhase } from "./check-events.ts";
 import { ExpressionChecker } from "./check-expression.ts";
 import {
+  type Extent,
+  errorTerm,
   FileNotes,
   type KnownDefinition,
+  MOST_DEEP,
+  MOST_PARTS,
   type Reference,
   type Scope,
   type Shared,
+  TOO_MUCH,
 } from "./checker.ts";
 import type { BuiltIns, ProgramNames } from "./declarations.ts";
 import { didYouMean } from "./similar.ts";
@@ -49,13 +54,14 @@ class FilesChecker {
   private readonly notes = new Map<string, FileNotes>();
   private readonly definitions = new Map<string, KnownDefinition>();
   private readonly invariants = new Map<string, { readonly path: string; readonly name: Name }>();
+  private readonly broken = new Map<Definition, boolean>();
   private readonly shared: Shared;
 
   constructor(files: readonly SourceFile[], builtIns: BuiltIns, program: ProgramNames | undefined) {
     this.files = files;
     const { definitions } = this;
     const definition = (known: KnownDefinition) => this.definition(known);
-    this.shared = { builtIns, program, definitions, definition };
+    this.shared = { builtIns, program, definitions, definition, extent: newExtent() };
   }
 
   check(): ResolvedFile[] {
@@ -77,7 +83,8 @@ class FilesChecker {
         const where = before.path === path ? "above" : `in ${before.path}`;
         this.notesOf(path).error(name, `There is a ${name.text} already, ${where}`);
       } else if (item.kind === "define") {
-        this.definitions.set(name.text, { item, path, checked: undefined, isBeingChecked: false });
+        const unchecked = { checked: undefined, isBeingChecked: false, depth: 0, parts: 0 };
+        this.definitions.set(name.text, { item, path, ...unchecked });
       } else this.invariants.set(name.text, { path, name });
       const kind = item.kind === "define" ? "definition" : "invariant";
       this.notesOf(path).refer(name, { kind, name: name.text, path, declared: name });
@@ -98,10 +105,7 @@ class FilesChecker {
       } else invariants.push(this.invariant(item, path, notes));
     }
     const all = [...diagnostics, ...notes.diagnostics].sort((a, b) => a.start - b.start);
-    const errors = all.filter(({ severity }) => severity === "error");
-    const isSound = ({ span }: CheckedInvariant): boolean =>
-      errors.every(({ start }) => start < span.start || start >= span.end);
-    const sound = invariants.filter((each) => isSound(each) && !usesBroken(each.body));
+    const sound = withoutErrors(invariants, all).filter(({ body }) => !this.usesBroken(body));
     const { references } = notes;
     return { path, invariants: sound, definitions, memory, diagnostics: all, references };
   }
@@ -109,12 +113,14 @@ class FilesChecker {
   private invariant(item: InvariantItem, path: string, notes: FileNotes): CheckedInvariant {
     const { name, events, doc, source, start, end } = item;
     checkEvents(events, this.shared, notes);
+    Object.assign(this.shared.extent, newExtent());
     const place = { events, scope: undefined, isWithinOld: false };
     const body = new ExpressionChecker(this.shared, notes).boolean(
       item.body,
       place,
       "An invariant",
     );
+    this.isTooMuch(name, notes);
     return {
       name: name.text,
       events,
@@ -131,7 +137,7 @@ class FilesChecker {
   /** Checked when it is first used; undefined while it is being checked: it would call itself. */
   private definition(known: KnownDefinition): Definition | undefined {
     const { item, path } = known;
-    if (known.checked !== undefined) return known.checked;
+    if (known.checked !== undefined) return this.putIn(known, known.checked);
     const notes = this.notesOf(path);
     if (known.isBeingChecked) {
       notes.error(
@@ -141,6 +147,9 @@ class FilesChecker {
       return undefined;
     }
     known.isBeingChecked = true;
+    const { extent } = this.shared;
+    const { depth, deepest, parts: before } = extent;
+    Object.assign(extent, { deepest: depth, parts: 0 });
     let scope: Scope | undefined;
     const parameters = item.parameters.map((each): Variable => {
       const variable = { name: each.name.text, type: this.parameterType(each, notes) };
@@ -151,8 +160,43 @@ class FilesChecker {
     const place = { events: [], scope, isWithinOld: false };
     const checker = new ExpressionChecker(this.shared, notes);
     const body = checker.load(checker.check(item.body, place));
-    known.checked = { name: item.name.text, parameters, body };
-    return known.checked;
+    const isTooMuch = this.isTooMuch(item.name, notes);
+    known.checked = { name: item.name.text, parameters, body: isTooMuch ? errorTerm(item) : body };
+    known.depth = isTooMuch ? 1 : extent.deepest - depth;
+    known.parts = isTooMuch ? 1 : extent.parts;
+    Object.assign(extent, { deepest, parts: before });
+    return this.putIn(known, known.checked);
+  }
+
+  /** Counts what a definition brings along where it is used. */
+  private putIn({ depth, parts: count }: KnownDefinition, checked: Definition): Definition {
+    const { extent } = this.shared;
+    extent.parts += count;
+    extent.deepest = Math.max(extent.deepest, extent.depth + depth);
+    return checked;
+  }
+
+  private isTooMuch(name: Name, notes: FileNotes): boolean {
+    const { deepest, parts: count } = this.shared.extent;
+    if (deepest <= MOST_DEEP && count <= MOST_PARTS) return false;
+    notes.error(name, `${name.text} is ${TOO_MUCH}`);
+    return true;
+  }
+
+  /** Whether a term uses a definition with an error in it; each definition is looked at once. */
+  private usesBroken(term: Term): boolean {
+    if (term.type.kind === "error") return true;
+    if (term.kind === "expand" && this.isBroken(term.definition)) return true;
+    return parts(term).some((each) => this.usesBroken(each));
+  }
+
+  private isBroken(definition: Definition): boolean {
+    let isBroken = this.broken.get(definition);
+    if (isBroken === undefined) {
+      isBroken = this.usesBroken(definition.body);
+      this.broken.set(definition, isBroken);
+    }
+    return isBroken;
   }
 
   private parameterType({ type }: DefineItem["parameters"][number], notes: FileNotes) {
@@ -185,9 +229,17 @@ class FilesChecker {
   }
 }
 
-/** Whether a term uses a definition with an error in it. */
-function usesBroken(term: Term): boolean {
-  if (term.type.kind === "error") return true;
-  if (term.kind === "expand" && usesBroken(term.definition.body)) return true;
-  return parts(term).some(usesBroken);
+const newExtent = (): Extent => ({ depth: 0, deepest: 0, parts: 0 });
+
+/** Those in whose text no error stands. Both are in the order of their places. */
+function withoutErrors(
+  invariants: readonly CheckedInvariant[],
+  diagnostics: readonly Diagnostic[],
+): CheckedInvariant[] {
+  const errors = diagnostics.filter(({ severity }) => severity === "error");
+  let at = 0;
+  return invariants.filter(({ span }) => {
+    while ((errors[at]?.start ?? span.start) < span.start) at++;
+    return (errors[at]?.start ?? span.end) >= span.end;
+  });
 }

@@ -42,6 +42,21 @@ export interface KnownDefinition {
   /** Undefined until it is checked, and where it calls itself. */
   checked: Definition | undefined;
   isBeingChecked: boolean;
+  /** With all definitions within it, once checked. */
+  depth: number;
+  parts: number;
+}
+
+/** More is refused: no text makes a walk over terms run out of stack, or never end. */
+export const MOST_DEEP = 1000;
+export const MOST_PARTS = 1_000_000;
+export const TOO_MUCH = `too much: with all definitions put in, at most ${MOST_DEEP} deep and ${MOST_PARTS} parts`;
+
+/** How much stands around and in the expression that is being checked, definitions put in. */
+export interface Extent {
+  depth: number;
+  deepest: number;
+  parts: number;
 }
 
 /** Variables that can be seen, the innermost first. */
@@ -57,6 +72,7 @@ export interface Shared {
   readonly builtIns: BuiltIns;
   readonly program: ProgramNames | undefined;
   readonly definitions: ReadonlyMap<string, KnownDefinition>;
+  readonly extent: Extent;
   /** Checks a definition where it stands, if that is not done yet; undefined on a circle. */
   definition(known: KnownDefinition): Definition | undefined;
 }
@@ -65,6 +81,7 @@ export interface Shared {
 export class FileNotes {
   readonly diagnostics: Diagnostic[] = [];
   readonly references: Reference[] = [];
+  private readonly said = new Set<string>();
 
   error(span: Span, message: string, related?: Diagnostic["related"]): void {
     this.add("error", span, message, related);
@@ -85,6 +102,9 @@ export class FileNotes {
     message: string,
     related: Diagnostic["related"],
   ): void {
+    const key = `${start} ${message}`;
+    if (this.said.has(key)) return;
+    this.said.add(key);
     this.diagnostics.push({ severity, start, end, message, ...(related ? { related } : {}) });
   }
 }

@@ -2,10 +2,11 @@
 import type { BinaryOperator, Expression, UnaryOperator } from "./syntax.ts";
 import type { TokenReader } from "./token-reader.ts";
 
-/** From the loosest to the tightest; all but `=>` group to the left. */
-export const PRECEDENCE: readonly (readonly (BinaryOperator | "in")[])[] = [
+/** From the loosest to the tightest; all but `=>` and `?:` group to the left. */
+export const PRECEDENCE: readonly (readonly (BinaryOperator | "in" | "?")[])[] = [
   ["=>"],
   ["<=>"],
+  ["?"],
   ["||"],
   ["&&"],
   ["|"],
@@ -17,11 +18,15 @@ export const PRECEDENCE: readonly (readonly (BinaryOperator | "in")[])[] = [
   ["+", "-"],
   ["*", "/", "%"],
 ];
-/** `?:` stands between `<=>` and `||`. */
+const LEVELS: ReadonlyMap<string, number> = new Map(
+  PRECEDENCE.flatMap((row, level) => row.map((operator) => [operator, level] as const)),
+);
+/** Of `?:`; what stands before "if" or ":" is tighter. */
 export const CONDITIONAL_LEVEL = 2;
 const UNARY: ReadonlySet<string> = new Set<UnaryOperator>(["!", "-", "~", "*", "&"]);
-/** Deeper nesting is refused: no text makes the parser run out of stack. */
-const MOST_NESTED = 200;
+/** More is refused: no text makes a walk over the tree run out of stack. */
+const MOST_NESTED = 100;
+const MOST_LINKED = 500;
 
 export function parseExpression(reader: TokenReader): Expression {
   return new ExpressionParser(reader).expression();
@@ -30,6 +35,8 @@ export function parseExpression(reader: TokenReader): Expression {
 class ExpressionParser {
   private readonly reader: TokenReader;
   private depth = 0;
+  /** Operators, members and indices: each makes the tree deeper on the left. */
+  private links = 0;
 
   constructor(reader: TokenReader) {
     this.reader = reader;
@@ -41,13 +48,7 @@ class ExpressionParser {
 
   private nested(parse: () => Expression): Expression {
     if (this.depth >= MOST_NESTED) {
-      const { token } = this.reader;
-      this.reader.complain(
-        token,
-        `Expressions nest at most ${MOST_NESTED} deep: define parts of this one`,
-      );
-      this.reader.skipTo(({ text }) => text === ";");
-      return { kind: "missing", start: token.start, end: token.start };
+      return this.refuse(`Expressions nest at most ${MOST_NESTED} deep: define parts of this one`);
     }
     this.depth++;
     try {
@@ -57,33 +58,45 @@ class ExpressionParser {
     }
   }
 
-  private binary(level: number): Expression {
-    if (level === PRECEDENCE.length) return this.unary();
-    if (level === CONDITIONAL_LEVEL) return this.conditional(level);
-    return this.operators(level, () => this.binary(level + 1));
+  private refuse(message: string): Expression {
+    const { token } = this.reader;
+    this.reader.complain(token, message);
+    this.reader.skipTo(({ text }) => text === ";");
+    return { kind: "missing", start: token.start, end: token.start };
   }
 
-  private operators(level: number, operand: () => Expression): Expression {
-    let left = operand();
+  /** Says false, and skips the rest, where the expression has too many parts in a row. */
+  private mayLink(): boolean {
+    if (++this.links <= MOST_LINKED) return true;
+    this.refuse(
+      `An expression has at most ${MOST_LINKED} operators and members: define parts of this one`,
+    );
+    return false;
+  }
+
+  /** Operators of a level and all tighter ones. */
+  private binary(least: number): Expression {
+    let left = this.unary();
     for (;;) {
-      const operator = PRECEDENCE[level]?.find((each) => this.reader.is(each));
-      if (operator === undefined) return left;
+      const { kind, text } = this.reader.token;
+      const level = kind === "string" ? undefined : LEVELS.get(text);
+      if (level === undefined || level < least || !this.mayLink()) return left;
       this.reader.take();
-      const right = operator === "=>" ? this.nested(() => this.binary(level)) : operand();
-      const span = { start: left.start, end: right.end };
-      left =
-        operator === "in"
-          ? { kind: "in", element: left, of: right, ...span }
-          : { kind: "binary", operator, left, right, ...span };
+      left = text === "?" ? this.conditional(left) : this.operator(text, level, left);
     }
   }
 
-  private conditional(level: number): Expression {
-    const condition = this.operators(level, () => this.binary(level + 1));
-    if (!this.reader.accept("?")) return condition;
+  private operator(text: string, level: number, left: Expression): Expression {
+    const right = this.nested(() => this.binary(text === "=>" ? level : level + 1));
+    const span = { start: left.start, end: right.end };
+    if (text === "in") return { kind: "in", element: left, of: right, ...span };
+    return { kind: "binary", operator: text as BinaryOperator, left, right, ...span };
+  }
+
+  private conditional(condition: Expression): Expression {
     const then = this.expression();
     this.reader.expect(":", "between the two values of ?:");
-    const otherwise = this.nested(() => this.binary(level));
+    const otherwise = this.nested(() => this.binary(CONDITIONAL_LEVEL));
     const { start } = condition;
     return { kind: "conditional", condition, then, otherwise, start, end: otherwise.end };
   }
@@ -102,15 +115,19 @@ class ExpressionParser {
     let object = first;
     for (;;) {
       const { start } = object;
-      if (reader.is(".") || reader.is("->")) {
+      const isMember = reader.is(".") || reader.is("->");
+      if (!isMember && !reader.is("[")) return object;
+      if (!this.mayLink()) return object;
+      if (isMember) {
         const arrow = reader.take().text === "->";
         const name = reader.name("a member's name");
         object = { kind: "member", object, name, arrow, start, end: reader.lastEnd };
-      } else if (reader.accept("[")) {
+      } else {
+        reader.take();
         const index = this.expression();
         reader.expect("]", "after the index");
         object = { kind: "index", object, index, start, end: reader.lastEnd };
-      } else return object;
+      }
     }
   }
 

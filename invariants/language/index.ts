@@ -2,6 +2,7 @@
 export { check, type ResolvedFile, type SourceFile } from "./check.ts";
 export type { Reference, Referent } from "./checker.ts";
 export type * from "./declarations.ts";
+export { format } from "./format.ts";
 export { type Parsed, parse } from "./parser.ts";
 export type * from "./syntax.ts";
 export type * from "./term.ts";

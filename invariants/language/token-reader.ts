@@ -6,6 +6,7 @@ import type { Diagnostic } from "./term.ts";
 export class TokenReader {
   readonly diagnostics: Diagnostic[] = [];
   private readonly tokens: readonly Token[];
+  private readonly places = new Set<number>();
   private at = 0;
 
   constructor(tokens: readonly Token[]) {
@@ -81,7 +82,8 @@ export class TokenReader {
   /** One complaint a place: what follows from the first says nothing new. */
   complain(span: Span, message: string): void {
     const { start, end } = span;
-    if (this.diagnostics.some((each) => each.start === start)) return;
+    if (this.places.has(start)) return;
+    this.places.add(start);
     this.diagnostics.push({ severity: "error", start, end, message });
   }
 
