@@ -145,6 +145,10 @@ export function selectRows(
   conditions: readonly LedgerCondition[],
 ): Uint32Array<ArrayBuffer> {
   const found = new Uint32Array(table.length);
+  if (conditions.length === 0) {
+    for (let row = 0; row < found.length; row++) found[row] = row;
+    return found;
+  }
   let length = 0;
   visit(table, conditions, (_chunk, first, rows, count) => {
     for (let i = 0; i < count; i++) found[length++] = first + (rows[i] as number);

@@ -197,7 +197,9 @@ export class Drawing {
     if (this.from !== undefined && this.hover !== undefined) {
       pen.fillStyle = colour("editor-selectionBackground");
       const left = Math.min(this.from, this.hover) * width;
+      pen.globalAlpha = 0.5;
       pen.fillRect(left, 0, Math.abs(this.from - this.hover) * width, height);
+      pen.globalAlpha = 1;
     } else if (this.hover !== undefined) line(axis.icountAt(this.hover), "foreground", [1, 3]);
     line(axis.density.endIcount, "descriptionForeground", [4, 3]);
     line(axis.cursor, "focusBorder", [2, 2]);

@@ -75,7 +75,8 @@ async function choose(query: ExitQuery): Promise<void> {
   table.reset();
   if (isDrawnOtherwise) void drawing.refresh();
   await chosen;
-  table.follow();
+  // Who sorts by another column wants to see its least or its greatest.
+  if (query.sort === "number") table.follow();
 }
 
 async function refresh(): Promise<void> {

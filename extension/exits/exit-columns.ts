@@ -12,7 +12,7 @@ export const counted = (count: number): string => count.toLocaleString("en-US");
 export interface Column<Row> {
   readonly title: string;
   /** Names the column's width and side for the style. */
-  readonly kind: "number" | "small" | "text" | "address" | "rest";
+  readonly kind: "number" | "long" | "small" | "text" | "address" | "rest";
   readonly of: (row: Row) => string;
   readonly sort?: ExitSort;
 }
@@ -21,7 +21,7 @@ export const EXIT_COLUMNS: readonly Column<ExitLedgerRow>[] = [
   { title: "Exit", kind: "number", sort: "number", of: ({ number }) => counted(number) },
   { title: "Reason", kind: "text", sort: "reason", of: ({ reason }) => reason },
   { title: "Guest", kind: "small", sort: "guest", of: ({ guest }) => String(guest) },
-  { title: "icount", kind: "number", sort: "icount", of: ({ icount }) => counted(icount) },
+  { title: "icount", kind: "long", sort: "icount", of: ({ icount }) => counted(icount) },
   {
     title: "Cost",
     kind: "number",

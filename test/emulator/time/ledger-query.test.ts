@@ -247,11 +247,11 @@ test("a million rows: what questions cost is told, not judged", () => {
         ]),
     ],
     ["by buckets of time", () => exitDensity(table, { from: 0, to: 1e9 }, 500)],
-    ...(["cost", "rip", "info", "reason"] as const).map((by): [string, () => unknown] => {
+    ...(["cost", "info"] as const).map((by): [string, () => unknown] => {
       const all = selectRows(table, []);
       return [`sorted by ${by}`, () => sortRows(table, all, by)];
     }),
-    ...GROUP_KEYS.map((by): [string, () => unknown] => [
+    ...(["reason", "guest", "rip"] as const).map((by): [string, () => unknown] => [
       `grouped by ${by}`,
       () => groupRows(table, by),
     ]),
