@@ -1,6 +1,7 @@
 /** A loaded machine with all that the debugger knows about it. */
 import { type Changes, ExitLedger, type Machine, Timeline } from "../emulator/index.ts";
 import { AddressSpaces } from "./address-spaces.ts";
+import { ConsoleTail } from "./console-tail.ts";
 import { DeliveryLog } from "./delivery-log.ts";
 import { ExitLog } from "./exit-log.ts";
 import type { KernelSource } from "./guest-task.ts";
@@ -24,6 +25,7 @@ export class Debuggee {
   readonly spaces: AddressSpaces;
   readonly exits: ExitLog;
   readonly deliveries: DeliveryLog;
+  readonly consoleTail: ConsoleTail;
   /** The machine's past; undefined where it is not recorded. */
   readonly timeline: Timeline | undefined;
   /** Every exit of the recording. */
@@ -41,11 +43,12 @@ export class Debuggee {
     });
     this.exits = new ExitLog(machine);
     this.deliveries = new DeliveryLog(machine);
+    this.consoleTail = new ConsoleTail(machine);
     if (!configuration.recording) return;
     this.ledger = new ExitLedger(machine, this.spaces.guests);
     this.timeline = new Timeline(machine, {
       budgetBytes: configuration.recordingBytes,
-      followers: [this.spaces.guests, this.exits, this.deliveries, this.ledger],
+      followers: [this.spaces.guests, this.exits, this.deliveries, this.ledger, this.consoleTail],
     });
   }
 

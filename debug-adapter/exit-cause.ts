@@ -15,6 +15,7 @@ import { type ExitRecord, fieldsOf } from "./exit-log.ts";
 import { nestedWalk } from "./nested-walk.ts";
 import { entryText } from "./page-entry.ts";
 import { hex } from "./text.ts";
+import type { Bits } from "./value-place.ts";
 import type { VmcbCopy } from "./vmcb-history.ts";
 
 export interface Cause {
@@ -22,6 +23,8 @@ export interface Cause {
   readonly text: string;
   /** Host-physical address of the byte or the entry. */
   readonly address?: number;
+  /** Of the byte or of the VMCB's field: those that decided. */
+  readonly bits?: Bits;
   readonly entry?: TranslationLevel;
 }
 
@@ -80,6 +83,7 @@ function interceptCause(
     name: "intercept",
     text: `bit ${bit} (${name}) of ${field} is ${isSet ? "set" : "clear now"}`,
     address: exit.vmcb + VMCB_FIELDS[field].offset + (bit >> 3),
+    bits: { offset: bit, width: 1 },
   };
 }
 
@@ -114,6 +118,7 @@ function ioMapCause(machine: Machine, exit: ExitRecord, vmcb: VmcbCopy): Cause {
     name: "I/O map",
     text: `${at} is ${hex(bytes[0] ?? 0)}: ${bits} set`,
     address: base + offset,
+    bits: { offset: first & 7, width: count },
   };
 }
 
@@ -133,7 +138,12 @@ function msrMapCause(machine: Machine, exit: ExitRecord, vmcb: VmcbCopy): Cause 
     return { name: "MSR map", text: `${at} permits the access: ${CHANGED}`, address };
   }
   const what = `bit ${bit} (${write ? "write" : "read"} of MSR ${hex(msr)})`;
-  return { name: "MSR map", text: `${at} is ${hex(byte)}: ${what} set`, address };
+  return {
+    name: "MSR map",
+    text: `${at} is ${hex(byte)}: ${what} set`,
+    address,
+    bits: { offset: bit, width: 1 },
+  };
 }
 
 function nestedEntry(machine: Machine, exit: ExitRecord, vmcb: VmcbCopy): Cause {

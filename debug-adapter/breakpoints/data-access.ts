@@ -93,7 +93,9 @@ export function dataHit(
       const what = !said.write ? "read" : said.old === said.now ? "write" : "change";
       return `Paused on ${what} of ${name}: ${valuesText(said)}`;
     },
-    fields: { old, new: now, address, size, write },
+    get fields() {
+      return { old: said.old, new: said.now, address, size, write: said.write };
+    },
     text: (writer) =>
       `${name} was ${said.write ? "written" : "read"} by ${writer}: ${valuesText(said)}`,
     grow: (values) => {

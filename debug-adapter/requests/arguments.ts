@@ -1,6 +1,6 @@
 /** What each request takes: checked before its handler, so that handlers can trust the types. */
 import * as v from "valibot";
-import { EXIT_GROUPS, EXIT_SORTS, STEP_POLICIES } from "../protocol.ts";
+import { EXIT_GROUPS, EXIT_SORTS, OCCURRENCES, STEP_POLICIES } from "../protocol.ts";
 import { UserError } from "../text.ts";
 import type { RequestName, Requests } from "./types.ts";
 
@@ -225,9 +225,21 @@ export const ARGUMENTS: { readonly [R in RequestName]: Entries<Requests[R]["argu
     icount: maybe(whole),
     exit: maybe(whole),
     to: maybe(oneOf("start", "end", "previousExit")),
+    console: maybe(
+      record({
+        text,
+        port: maybe(oneOf("com1", "com2", "debug")),
+        occurrence: maybe(oneOf(...OCCURRENCES)),
+      }),
+    ),
+    condition: maybe(text),
+    occurrence: maybe(oneOf(...OCCURRENCES)),
+    at: maybe(text),
   },
   "minvisor/reverse": { threadId: whole, kind: oneOf("over", "in", "out"), granularity },
   "minvisor/lastWriter": watched,
+  "minvisor/history": { ...watched, start: maybe(whole), count: maybe(whole) },
+  "minvisor/why": { exit: maybe(whole) },
   "minvisor/timeline": {},
   "minvisor/allowFork": {},
   "minvisor/status": {},

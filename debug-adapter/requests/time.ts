@@ -1,14 +1,20 @@
 /** Requests that go through the past. */
 import type { Timeline } from "../../emulator/index.ts";
+import { findData } from "../breakpoints/data.ts";
 import { watchTarget } from "../breakpoints/watch-target.ts";
 import { type Context, checkThread, stoppedIn, THREAD } from "../context.ts";
 import type { Debuggee } from "../debuggee.ts";
 import type { Journey } from "../execution.ts";
+import { frameNames } from "../names.ts";
+import { placeName } from "../place-access.ts";
 import type { DebugProtocol as DP, SeekArguments } from "../protocol.ts";
 import { codeBits } from "../register-file.ts";
 import { type CodeFrame, worldFrames } from "../stack.ts";
 import { UserError } from "../text.ts";
 import { BackStepper } from "../time-travel/back-stepper.ts";
+import { condition } from "../time-travel/condition.ts";
+import { consoleText } from "../time-travel/console-text.ts";
+import { inquire } from "../time-travel/inquiry.ts";
 import {
   exitInstant,
   frameEntry,
@@ -20,12 +26,16 @@ import {
   reverseContinue,
   seekEnd,
   seekIcount,
+  seekMet,
   stepBack,
 } from "../time-travel/journeys.ts";
 import { lastWriter } from "../time-travel/last-writer.ts";
-import { frameOf } from "./stack.ts";
+import { whyExit } from "../time-travel/why.ts";
+import { history } from "../time-travel/writes.ts";
+import { codeFrameOf, frameOf } from "./stack.ts";
 import type { Handlers } from "./types.ts";
 
+const MOST_WRITES = 10_000;
 /** More source frames than a machine frame ever has. */
 const MOST_INLINED = 100;
 
@@ -85,8 +95,33 @@ function isOutermost(debuggee: Debuggee, { world, depth }: CodeFrame): boolean {
   return !frames.some((each) => each.depth > depth);
 }
 
-function seek(context: Context, { icount, exit, to }: SeekArguments): undefined {
+function seekCondition(
+  context: Context,
+  { condition: text = "", ...args }: SeekArguments,
+): undefined {
+  const { timeline } = recordedIn(context);
+  const { target } = context.breakpoints;
+  if (target === undefined) throw new Error("No machine is loaded");
+  const names = frameNames(target.debuggee, codeFrameOf(context, undefined));
+  const { arm, asked, problem } = condition(target, text, args.at, names);
+  const why = () => {
+    const cause = problem();
+    const failed = cause === undefined ? "" : ` Where it could not be evaluated: ${cause}`;
+    return `It was asked at ${asked}.${failed}`;
+  };
+  const name = `the condition ${text}`;
+  return travel(context, seekMet(timeline, arm, args.occurrence ?? "last", name, why));
+}
+
+function seek(context: Context, args: SeekArguments): undefined {
+  const { icount, exit, to, console } = args;
   const { debuggee, timeline } = recordedIn(context);
+  if (args.condition !== undefined) return seekCondition(context, args);
+  if (console !== undefined) {
+    const { text, port, occurrence = "last" } = console;
+    const name = `${JSON.stringify(text)} on ${port ?? "a console"}`;
+    return travel(context, seekMet(timeline, consoleText(debuggee, text, port), occurrence, name));
+  }
   if (exit !== undefined) {
     const stop = { reason: "goto", description: `Paused on exit ${exit}` } as const;
     return travel(context, goTo(timeline, exitInstant(debuggee, exit), stop));
@@ -98,7 +133,9 @@ function seek(context: Context, { icount, exit, to }: SeekArguments): undefined 
   if (to === "previousExit") return travel(context, previousExit(debuggee, timeline));
   if (to === "start") return travel(context, seekIcount(timeline, 0));
   if (to === "end") return travel(context, seekEnd(timeline));
-  throw new UserError("minvisor/seek needs an icount, an exit, or where to go.");
+  throw new UserError(
+    "minvisor/seek needs an icount, an exit, a console text, a condition, or where to go.",
+  );
 }
 
 /** A request of ours does not tell the client that the machine goes, as one of DAP's does. */
@@ -115,6 +152,8 @@ export const timeRequests: Handlers<
       | "minvisor/seek"
       | "minvisor/reverse"
       | "minvisor/lastWriter"
+      | "minvisor/history"
+      | "minvisor/why"
       | "minvisor/timeline"
       | "minvisor/allowFork"
     )
@@ -160,6 +199,27 @@ export const timeRequests: Handlers<
       const { debuggee, timeline } = recordedIn(context);
       return travel(context, lastWriter(debuggee, timeline, watchTarget(context, args)));
     }),
+
+  "minvisor/history": (context, args) => {
+    const { debuggee, timeline } = recordedIn(context);
+    const { start = 0, count = 100, ...target } = args;
+    if (start < 0 || count < 1 || start + count > MOST_WRITES) {
+      throw new UserError(
+        `${count} values after the newest ${start} cannot be given: 1 to ${MOST_WRITES} are possible.`,
+      );
+    }
+    const place = watchTarget(context, target);
+    findData(debuggee, place, "write");
+    const title = `Looking for writes of ${placeName(place)}`;
+    return inquire(context, timeline, title, history(debuggee, timeline, place, start, count));
+  },
+
+  "minvisor/why": (context, { exit }) => {
+    const { debuggee, timeline } = recordedIn(context);
+    const number = exit ?? debuggee.machine.state.exitCount;
+    const at = exitInstant(debuggee, number);
+    return inquire(context, timeline, `Why exit ${number}`, whyExit(debuggee, timeline, at));
+  },
 
   "minvisor/timeline": (context) => {
     const { debuggee } = stoppedIn(context);

@@ -9,10 +9,12 @@ import {
 import type { Breakpoints } from "../breakpoints.ts";
 import type { Debuggee } from "../debuggee.ts";
 import type { Execution, Journey, Stop } from "../execution.ts";
+import type { Occurrence } from "../protocol.ts";
 import type { CodeFrame } from "../stack/frame.ts";
 import { UserError } from "../text.ts";
 import type { BackStepper } from "./back-stepper.ts";
 import { lastEvent } from "./last-event.ts";
+import { type Arm, firstMet, lastMet } from "./search.ts";
 
 const BEGINNING: Stop = {
   reason: "entry",
@@ -134,6 +136,39 @@ export function* seekIcount(timeline: Timeline, icount: number): Journey {
   else yield* timeline.seekIcount(icount);
   return { reason: "goto", description: `Paused at icount ${timeline.machine.icount}` };
 }
+
+/** To the occurrence of something in the recording; where there is none, back to where it began. */
+export function* seekMet<T>(
+  timeline: Timeline,
+  arm: Arm<T>,
+  occurrence: Occurrence,
+  name: string,
+  why: () => string | undefined = () => undefined,
+): Journey {
+  const home = timeline.machine.instant;
+  const { endOfTime } = timeline;
+  const found = yield* {
+    first: () => firstMet(timeline, RESET, endOfTime, arm),
+    next: () => firstMet(timeline, home, endOfTime, arm),
+    previous: () => lastMet(timeline, home, arm),
+    last: () => lastMet(timeline, endOfTime, arm, true),
+  }[occurrence]();
+  yield* timeline.seek(found?.at ?? home);
+  if (found !== undefined) return { reason: "goto", description: `Paused on ${name}` };
+  const text = why();
+  return {
+    reason: "goto",
+    description: `${ABSENT[occurrence]} ${name}`,
+    ...(text === undefined ? {} : { text }),
+  };
+}
+
+const ABSENT: Readonly<Record<Occurrence, string>> = {
+  first: "The recording does not have",
+  last: "The recording does not have",
+  next: "From here to the end of the recording there is not",
+  previous: "From the beginning of the recording to here there is not",
+};
 
 export function* seekEnd(timeline: Timeline): Journey {
   yield* timeline.seek(timeline.endOfTime);

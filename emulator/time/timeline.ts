@@ -259,10 +259,21 @@ export class Timeline implements Changes {
     met: () => T | undefined,
     isInclusive = false,
   ): Generator<SeekProgress, Met<T> | undefined> {
+    const [found] = yield* this.latest(before, met, 1, isInclusive);
+    return found;
+  }
+
+  /** As `last`, and those before it too, newest first: at most so many. */
+  *latest<T>(
+    before: Instant,
+    met: () => T | undefined,
+    limit: number,
+    isInclusive = false,
+  ): Generator<SeekProgress, Met<T>[]> {
     this.end = this.endOfTime;
     this.isReplaying = true;
     try {
-      return yield* this.searchBack(before, met, isInclusive);
+      return yield* this.searchBack(before, met, limit, isInclusive);
     } finally {
       this.isReplaying = false;
     }
@@ -271,42 +282,71 @@ export class Timeline implements Changes {
   private *searchBack<T>(
     before: Instant,
     met: () => T | undefined,
+    limit: number,
     isInclusive: boolean,
-  ): Generator<SeekProgress, Met<T> | undefined> {
+  ): Generator<SeekProgress, Met<T>[]> {
+    const all: Met<T>[] = [];
     let end = before;
     for (;;) {
       const from = this.snapshots.before(end);
-      if (from === undefined) return undefined;
+      if (from === undefined) return all;
       this.goBack(from);
-      let found: Met<T> | undefined;
-      for (const progress of this.replay(end, () => {
+      const found: Met<T>[] = [];
+      yield* this.replay(end, () => {
         const at = this.machine.instant;
         const what = met();
         const order = compareInstants(at, before);
-        if (what !== undefined && (order < 0 || (isInclusive && order === 0))) found = { at, what };
-      })) {
-        yield progress;
-      }
-      if (found !== undefined) return found;
+        if (what === undefined || order > 0 || (order === 0 && !isInclusive)) return false;
+        found.push({ at, what });
+        if (found.length > limit - all.length) found.shift();
+        return false;
+      });
+      all.push(...found.reverse());
+      if (all.length >= limit) return all;
       end = from.snapshot;
     }
   }
 
-  /** Runs on to an instant ahead, laying dense snapshots; `look` is called wherever the machine stops. */
-  private *replay(to: Instant, look: () => void = () => {}): Generator<SeekProgress, void> {
+  /**
+   * The first instant after `after`, up to `to`, at which an observer of the caller's stopped the
+   * machine, as `met` tells. The machine is left there, or at `to`.
+   */
+  *first<T>(
+    after: Instant,
+    to: Instant,
+    met: () => T | undefined,
+  ): Generator<SeekProgress, Met<T> | undefined> {
+    yield* this.seek(after);
+    let found: Met<T> | undefined;
+    this.isReplaying = true;
+    try {
+      yield* this.replay(to, () => {
+        const at = this.machine.instant;
+        const what = met();
+        if (what !== undefined && compareInstants(at, after) > 0) found = { at, what };
+        return found !== undefined;
+      });
+    } finally {
+      this.isReplaying = false;
+    }
+    return found;
+  }
+
+  /** Runs on to an instant ahead, laying dense snapshots; `look` is asked wherever the machine stops whether to end there. */
+  private *replay(to: Instant, look = () => false): Generator<SeekProgress, void> {
     const { machine } = this;
     const start = machine.icount;
     const total = to.icount - start;
     let told = start;
     this.enterWhatIsDue();
-    look();
+    if (look()) return;
     for (let pass = false; compareInstants(machine.instant, to) < 0; ) {
       const before = machine.instant;
       this.advance(to, pass);
       this.enterWhatIsDue();
       const stuck = compareInstants(machine.instant, before) === 0;
       if (stuck && pass) throw new DivergedError(diverged(to));
-      look();
+      if (look()) return;
       pass = stuck;
       const last = this.snapshots.upTo(machine.instant).snapshot.icount;
       if (machine.icount - last >= this.denseInterval) this.keep();

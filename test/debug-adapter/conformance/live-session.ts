@@ -61,6 +61,8 @@ export const LEAST_ARGUMENTS: { readonly [R in RequestName]: object } = {
   "minvisor/setStepPolicy": { policy: "sameWorld" },
   "minvisor/seek": { to: "start" },
   "minvisor/lastWriter": { name: "$vmcb.RIP" },
+  "minvisor/history": { name: "$vmcb.RIP", count: 1 },
+  "minvisor/why": {},
   "minvisor/reverse": { threadId: 1, kind: "over" },
   "minvisor/timeline": {},
   "minvisor/allowFork": {},

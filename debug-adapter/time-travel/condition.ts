@@ -1,0 +1,164 @@
+/** Looks for where a condition holds: at events that the caller names, or where what it reads is written. */
+
+import type { Found, Place } from "../breakpoints/breakpoint.ts";
+import { dataTrigger } from "../breakpoints/data.ts";
+import { formatDataId } from "../breakpoints/data-id.ts";
+import { EventNames, type Fields } from "../breakpoints/event-names.ts";
+import { parseEvent } from "../breakpoints/events.ts";
+import { placeOfInstruction, placesOfFunction } from "../breakpoints/places.ts";
+import { needsEveryInstruction } from "../breakpoints/register-watch.ts";
+import type { Target } from "../breakpoints.ts";
+import type { Debuggee } from "../debuggee.ts";
+import { exitReason } from "../exit-log.ts";
+import { compile, evaluate, isTrue, type Names } from "../expression/evaluate.ts";
+import { type Node, parse } from "../expression/parser.ts";
+import { exitNames, frameNames } from "../names.ts";
+import { worldFrames } from "../stack.ts";
+import { messageOf, UserError } from "../text.ts";
+import type { ValuePlace } from "../value-place.ts";
+import type { Arm } from "./search.ts";
+
+export interface Condition {
+  readonly arm: Arm<true>;
+  /** Where it was asked: "exits", "writes of VMCB field nCR3". */
+  readonly asked: string;
+  /** Why it could not be evaluated where it was asked last. */
+  readonly problem: () => string | undefined;
+}
+
+type Ask = (names: () => Names) => "stop" | undefined;
+
+/** Throws a UserError for what does not parse, and for an event or a place that there is not. */
+export function condition(
+  target: Target,
+  text: string,
+  at: string | undefined,
+  here: Names,
+): Condition {
+  const { debuggee } = target;
+  const node = parse(text);
+  const compiled = compile(node);
+  let problem: string | undefined;
+  const watched = at === undefined ? watchedPlaces(node, here) : undefined;
+  const found = watched === undefined ? foundAt(target, at ?? "exit") : undefined;
+  const arm: Arm<true> = (meet) => {
+    const ask: Ask = (names) => {
+      try {
+        return isTrue(compiled(names())) ? meet(true) : undefined;
+      } catch (caught) {
+        problem = messageOf(caught);
+        return undefined;
+      }
+    };
+    return found === undefined
+      ? armWrites(debuggee, watched ?? [], ask)
+      : armFound(debuggee, found, ask);
+  };
+  const asked = watched === undefined ? (at ?? "every exit") : "every write of what it reads";
+  return { arm, asked, problem: () => problem };
+}
+
+const INSTRUCTION = /^(?:execute\s+)?((?:[hg][pv]a\b.*|0x[0-9a-f_]+))$/i;
+
+/** "exit", an event as breakpoints name it, an address or a function. */
+function foundAt(target: Target, at: string): Found {
+  const text = at.trim();
+  if (text === "exit") return { exits: ["*"] };
+  const address = INSTRUCTION.exec(text)?.[1];
+  if (address !== undefined) return placeOfInstruction(target, address, 0);
+  const name = text.replace(/^execute\s+/i, "");
+  const event = name === text ? parseEvent(text)?.found : undefined;
+  if (event !== undefined) return event;
+  const found = placesOfFunction(target, name);
+  if (found.pending !== undefined) throw new UserError(found.pending);
+  return found;
+}
+
+/** Memory, VMCB fields and MSRs that are all that the condition reads; undefined if there is more. */
+function watchedPlaces(node: Node, names: Names): ValuePlace[] | undefined {
+  if (node.kind === "integer") return [];
+  if (node.kind === "binary") {
+    const [left, right] = [watchedPlaces(node.left, names), watchedPlaces(node.right, names)];
+    const both = left && right && [...left, ...right];
+    return both?.length === 0 ? undefined : both;
+  }
+  try {
+    const { place } = evaluate(node, names);
+    return place === undefined || !isWatchable(place) ? undefined : [place];
+  } catch {
+    return undefined;
+  }
+}
+
+function isWatchable(place: ValuePlace): boolean {
+  return place.kind === "register" || place.kind === "msr" ? !needsEveryInstruction(place) : true;
+}
+
+function armWrites(debuggee: Debuggee, places: readonly ValuePlace[], ask: Ask): () => void {
+  const byId = new Map(places.map((place) => [formatDataId(place), place]));
+  return all(
+    [...byId.values()].map((place) =>
+      dataTrigger(place, "write").arm(debuggee, ({ fields }) =>
+        ask(() => hereNames(debuggee, fields)),
+      ),
+    ),
+  );
+}
+
+function hereNames(debuggee: Debuggee, fields: Fields): Names {
+  return new EventNames(fields, () =>
+    frameNames(debuggee, worldFrames(debuggee, debuggee.world, 1)[0]),
+  );
+}
+
+function armFound(
+  debuggee: Debuggee,
+  { exits, trigger, places = [] }: Found,
+  ask: Ask,
+): () => void {
+  const { machine } = debuggee;
+  if (trigger) return trigger.arm(debuggee, ({ fields }) => ask(() => hereNames(debuggee, fields)));
+  if (exits === undefined) return armPlaces(debuggee, places, ask);
+  return machine.observe({
+    name: "condition",
+    on: {
+      exit: () => {
+        const { last } = debuggee.exits;
+        const isWanted = last && (exits.includes("*") || exits.includes(exitReason(last)));
+        return isWanted ? ask(() => exitNames(debuggee, last)) : undefined;
+      },
+    },
+  });
+}
+
+function armPlaces(debuggee: Debuggee, places: readonly Place[], ask: Ask): () => void {
+  const { machine } = debuggee;
+  const { engine } = machine.cpu;
+  const releases = places.map((place) => {
+    if (place.kind === "physical") {
+      engine.addPhysicalBreakpoint(place.address);
+      return () => engine.removePhysicalBreakpoint(place.address);
+    }
+    engine.addBreakpoint(place.address);
+    return () => engine.removeBreakpoint(place.address);
+  });
+  const detach = machine.observe({
+    name: "condition",
+    on: {
+      execute: ({ linear, physical, guest }) => {
+        const world = guest ? "guest" : "host";
+        const isHere = places.some((place) =>
+          place.kind === "physical"
+            ? place.address === physical && (place.world ?? world) === world
+            : place.address === linear && place.world === world,
+        );
+        return isHere ? ask(() => hereNames(debuggee, {})) : undefined;
+      },
+    },
+  });
+  return all([...releases, detach]);
+}
+
+const all = (releases: readonly (() => void)[]) => () => {
+  for (const release of releases) release();
+};
