@@ -17,7 +17,13 @@ import type { InvariantStatus, Violation } from "./violation.ts";
 export { exportBook, invariantForms } from "./acl2/export.ts";
 export type { AddressRange } from "./address-range.ts";
 export { type Culprit, findCulprit, type SearchProgress } from "./culprit.ts";
-export type { CheckedFile, CheckedInvariant, Diagnostic, ResolvedFile } from "./language/index.ts";
+export type {
+  CheckedFile,
+  CheckedInvariant,
+  Diagnostic,
+  ResolvedFile,
+  Term,
+} from "./language/index.ts";
 export { lineColumn } from "./language/line-column.ts";
 export { BUILT_INS } from "./model/index.ts";
 export { Program } from "./program.ts";

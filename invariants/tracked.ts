@@ -67,6 +67,11 @@ export class Tracked {
     if (this.oldTerms.length > 0) this.old.set(view.event, this.oldValues(view));
   }
 
+  /** What old(...) stands for at an event. */
+  oldAt(event: EventName): OldValues | undefined {
+    return this.old.get(earlierEvent(event));
+  }
+
   oldValues(view: View): OldValues {
     const frame = makeFrame(view);
     return new Map(this.oldTerms.map((term) => [term, oldValue(term, frame)]));
@@ -95,7 +100,7 @@ export class Tracked {
       return last.verdict;
     }
     this.evaluations++;
-    const frame = makeFrame(view, this.old.get(earlierEvent(view.event)));
+    const frame = makeFrame(view, this.oldAt(view.event));
     const verdict = this.verdictOf(compile(this.invariant.body)(frame), frame);
     const isKept = this.oldTerms.length === 0 && frame.reads.length <= MOST_READS;
     this.last = isKept ? { verdict, reads: frame.reads } : undefined;

@@ -17,6 +17,7 @@ const TEST_PACKAGES = [
   { name: "qemu-system-x86", program: "qemu-system-x86_64" },
   { name: "qemu-user", program: "qemu-i386" },
   { name: "gdb", program: "gdb" },
+  { name: "acl2", program: "acl2" },
   { name: "acpica-tools", program: "iasl" },
   { name: "ripgrep", program: "rg" },
   { name: "chromium", program: "chromium" },
