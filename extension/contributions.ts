@@ -31,6 +31,10 @@ export const COMMANDS = {
   goToInstructionCount: "minvisor.goToInstructionCount",
   goToBeginning: "minvisor.goToBeginning",
   goToEnd: "minvisor.goToEnd",
+  goToConsoleText: "minvisor.goToConsoleText",
+  goToCondition: "minvisor.goToCondition",
+  showHistory: "minvisor.showHistory",
+  whyExit: "minvisor.whyExit",
 } as const;
 export type CommandId = (typeof COMMANDS)[keyof typeof COMMANDS];
 

@@ -8,6 +8,7 @@ import { customRequest } from "./session.ts";
 /** What VS Code gives to a command of the variables view's menus. */
 export interface VariableSubject {
   readonly sessionId?: string;
+  readonly container?: { readonly variablesReference?: number };
   readonly variable?: {
     readonly name?: string;
     readonly memoryReference?: string;

@@ -76,15 +76,17 @@ function back(
   );
 }
 
-/** Back to the call of the innermost frame, or to a guest's VMRUN. */
-function backOut(context: Context): undefined {
+/** Back to the call of the innermost frame: to its line, or to the instruction. */
+function backOut(context: Context, given: DP.SteppingGranularity | undefined): undefined {
   const { debuggee, timeline } = recordedIn(context);
   const innermost = context.stack().at(0);
   if (innermost?.kind !== "code") throw new UserError("There is no frame to go out of.");
   const bytes = codeBits(innermost.registers) / 8;
   const place = frameEntry(debuggee, innermost, bytes);
   const { disassembler } = context.services;
-  const request = { kind: "over", granularity: "line", policy: context.stepPolicy } as const;
+  const granularity = given === "instruction" ? "instruction" : "line";
+  const kind = given === "instruction" ? "in" : "over";
+  const request = { kind, granularity, policy: context.stepPolicy } as const;
   const stepper = () => new BackStepper(debuggee, timeline, disassembler, request);
   return travel(context, outOf(debuggee, timeline, place, stepper));
 }
@@ -190,7 +192,7 @@ export const timeRequests: Handlers<
     checkThread(args.threadId);
     const { kind, granularity } = args;
     return announced(context, () =>
-      kind === "out" ? backOut(context) : back(context, kind, granularity),
+      kind === "out" ? backOut(context, granularity) : back(context, kind, granularity),
     );
   },
 

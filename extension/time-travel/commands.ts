@@ -16,7 +16,7 @@ interface StepSubject {
 }
 
 /** Runs with our session in front; what goes wrong is told to the user. */
-async function inSession(run: (session: DebugSession) => unknown): Promise<void> {
+export async function inSession(run: (session: DebugSession) => unknown): Promise<void> {
   const session = activeSession();
   if (!session) return;
   try {
@@ -70,12 +70,12 @@ const ICOUNT: Asked = {
 };
 
 /** What a row of a view gives. */
-interface NumberSubject {
+export interface ExitSubject {
   readonly number?: number;
 }
 
 function askedCommand(id: CommandId, { title, first, last, now, target }: Asked): Disposable {
-  return registerCommand<NumberSubject>(id, (subject) =>
+  return registerCommand<ExitSubject>(id, (subject) =>
     inSession(async (session) => {
       if (subject?.number !== undefined) {
         await customRequest(session, "minvisor/seek", target(subject.number));

@@ -3,12 +3,14 @@ import { Disposable } from "vscode";
 import { offerToChangeThePast } from "./change-the-past.ts";
 import { registerTravelCommands } from "./commands.ts";
 import { PositionItem } from "./position-item.ts";
+import { registerQuestionCommands } from "./questions.ts";
 
 export function registerTimeTravel(): Disposable {
   const position = new PositionItem();
   return Disposable.from(
     position,
     registerTravelCommands(),
+    registerQuestionCommands(),
     offerToChangeThePast((session) => void position.refresh(session)),
   );
 }

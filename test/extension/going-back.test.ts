@@ -1,6 +1,7 @@
 // Where a machine stands, as the status bar says it, over the real adapter; and the numbers that are typed to go there.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseCount } from "../../extension/time-travel/count.ts";
+import { historyTitle, placeOfVariable, writeItems } from "../../extension/time-travel/history.ts";
 import { type Position, positionHint, positionText } from "../../extension/time-travel/position.ts";
 import { type AdapterClient, SAMPLE, startClient } from "../harness/dap-adapter.ts";
 
@@ -46,6 +47,42 @@ describe("the position", () => {
     await client.send("minvisor/seek", { to: "end" });
     await client.nextStop();
     expect(positionText(await position())).toBe(positionText(end));
+  });
+});
+
+describe("the history of a value", () => {
+  let client: AdapterClient;
+  beforeAll(async () => {
+    client = await startClient();
+    await client.begin(SAMPLE);
+    await client.setExceptionBreakpointsRequest({ filters: ["exit:VMMCALL"] });
+    await client.configurationDoneRequest();
+    await client.nextStop();
+  });
+  afterAll(() => client.stop());
+
+  test("has a row a write, with where it was and who did it", async () => {
+    const { body } = await client.send("minvisor/history", { name: "$vmcb.nCR3" });
+    expect(historyTitle(body)).toBe("All writes of VMCB field nCR3");
+    const [item] = writeItems(body);
+    expect(item!.label).toMatch(/^0x0 -> 0x[0-9a-f]+$/);
+    expect(item!.description).toMatch(/^host · exit 0 · icount [\d,]+$/);
+    expect(item!.detail).toContain("vmcb_init");
+    const page = await client.send("minvisor/history", { name: "$vmcb.EXITCODE", count: 2 });
+    expect(historyTitle(page.body)).toBe("The last 2 writes of VMCB field EXITCODE");
+    const none = await client.send("minvisor/history", { name: "hpa:0x1fff0000" });
+    expect(historyTitle(none.body)).toMatch(/^Nothing has written hpa:0x1fff0000 since reset$/);
+  });
+
+  test("is asked for a row of the variables view by its container, else by what names it", () => {
+    const variable = { name: "rax", evaluateName: "$rax" };
+    expect(placeOfVariable({ container: { variablesReference: 7 }, variable })).toEqual({
+      name: "rax",
+      variablesReference: 7,
+    });
+    expect(placeOfVariable({ variable })).toEqual({ name: "$rax" });
+    expect(placeOfVariable({ variable: { name: "x" } })).toBeUndefined();
+    expect(placeOfVariable(undefined)).toBeUndefined();
   });
 });
 

@@ -156,6 +156,18 @@ describe("by line", () => {
     await go("minvisor/reverse", { kind: "out" });
     expect((await top()).name).toContain("exit_cpuid");
   });
+
+  test("out by instruction goes to the call itself", async () => {
+    await runTo([], ["count_cpuid"]);
+    await session.ask("setFunctionBreakpoints", { breakpoints: [] });
+    await go("next");
+    await go("minvisor/reverse", { kind: "out", granularity: "instruction" });
+    expect((await top()).name).toContain("exit_cpuid");
+    const { rip } = machine().state;
+    expect(machine().memory.peek(Number(rip), 1)).toEqual(Uint8Array.of(0xe8));
+    await go("stepIn", { granularity: "instruction" });
+    expect((await top()).name).toContain("count_cpuid");
+  });
 });
 
 describe("by what stops", () => {
