@@ -96,8 +96,8 @@ export class PageHistory {
       if (back) from = from?.parent;
       else target = target?.parent;
     }
-    for (const page of changed) {
-      this.memory.poke(page * PAGE_SIZE, pageOf(to, page) ?? new Uint8Array(PAGE_SIZE));
+    for (const [page, bytes] of pagesOf(to, changed)) {
+      this.memory.poke(page * PAGE_SIZE, bytes);
       this.memory.addReason(page * PAGE_SIZE, PageReason.clean);
     }
     this.written.clear();
@@ -136,6 +136,22 @@ export class PageHistory {
     const at = RAM_BASE + number * PAGE_SIZE;
     return this.bytes.subarray(at, at + PAGE_SIZE);
   }
+}
+
+const ZEROS = new Uint8Array(PAGE_SIZE);
+
+/** Pages of RAM at the instant of a set, found on one way to the root however many sets there are. */
+function* pagesOf(set: PageSet, pages: Iterable<number>): Generator<[number, Uint8Array]> {
+  const left = new Set(pages);
+  for (let at: PageSet | undefined = set; at !== undefined && left.size > 0; at = at.parent) {
+    for (const page of at.pages.size < left.size ? at.pages.keys() : left) {
+      const bytes = left.has(page) ? at.pages.get(page) : undefined;
+      if (bytes === undefined) continue;
+      left.delete(page);
+      yield [page, bytes];
+    }
+  }
+  for (const page of left) yield [page, ZEROS];
 }
 
 /** A page of RAM at the instant of a set; undefined if it is zeros. */

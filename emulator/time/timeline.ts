@@ -11,7 +11,7 @@ export interface TimelineOptions {
   readonly budgetBytes?: number;
   /** Instructions between two snapshots of a run. */
   readonly interval?: number;
-  /** The same where the past is looked at: what a step back replays at most. */
+  /** The same where the past is looked at: what a seek nearby replays at most. */
   readonly denseInterval?: number;
   readonly followers?: readonly Follower[];
   /** A run that there has been already: the machine starts in its past. */
@@ -47,6 +47,8 @@ export class PastError extends Error {
 
 const PIECE = 2_000_000;
 const CRAWL_PIECE = 500;
+/** Towards where a replay goes its snapshots come closer together, down to this share of the dense interval. */
+const CLOSEST_SHARE = 1 / 256;
 
 export class Timeline implements Changes {
   readonly machine: Machine;
@@ -74,7 +76,7 @@ export class Timeline implements Changes {
   constructor(machine: Machine, options: TimelineOptions = {}) {
     this.machine = machine;
     this.interval = options.interval ?? 50_000_000;
-    this.denseInterval = options.denseInterval ?? 10_000_000;
+    this.denseInterval = options.denseInterval ?? 2_500_000;
     this.followers = options.followers ?? [];
     this.snapshots = new SnapshotStore(machine, options.budgetBytes ?? 512 * 2 ** 20);
     this.end = options.recorded?.end ?? machine.instant;
@@ -338,18 +340,23 @@ export class Timeline implements Changes {
     const start = machine.icount;
     const total = to.icount - start;
     let told = start;
+    let laid = 0;
     this.enterWhatIsDue();
     if (look()) return;
     for (let pass = false; compareInstants(machine.instant, to) < 0; ) {
       const before = machine.instant;
-      this.advance(to, pass);
+      laid = Math.max(laid, this.snapshots.upTo(before).snapshot.icount);
+      const next = this.nextKeep(laid, to);
+      this.advance(to, pass, next - before.icount);
       this.enterWhatIsDue();
       const stuck = compareInstants(machine.instant, before) === 0;
       if (stuck && pass) throw new DivergedError(diverged(to));
       if (look()) return;
       pass = stuck;
-      const last = this.snapshots.upTo(machine.instant).snapshot.icount;
-      if (machine.icount - last >= this.denseInterval) this.keep();
+      if (machine.icount >= next) {
+        this.keep();
+        laid = machine.icount;
+      }
       if (machine.icount - told < PIECE) continue;
       told = machine.icount;
       yield { done: told - start, total };
@@ -359,14 +366,14 @@ export class Timeline implements Changes {
   }
 
   /** One piece of a replay, at most up to `to`; `pass` runs past a breakpoint that stopped it here. */
-  private advance(to: Instant, pass: boolean): void {
+  private advance(to: Instant, pass: boolean, most: number): void {
     const { machine } = this;
     const next = this.inputs.all[this.nextInput];
     const target = next !== undefined && compareInstants(next.at, to) < 0 ? next.at : to;
     const { icount, idleTicks } = machine.instant;
     const left = target.icount - icount;
     if (left > 0) {
-      const instructions = Math.min(left, PIECE);
+      const instructions = Math.min(left, PIECE, Math.max(1, most));
       machine.run({ instructions, idleTicks: Number.POSITIVE_INFINITY, passBreakpoint: pass });
       return;
     }
@@ -374,6 +381,16 @@ export class Timeline implements Changes {
     const idle = Math.max(0, target.idleTicks - idleTicks);
     machine.run({ instructions: 1, idleTicks: idle, passBreakpoint: pass });
     stop();
+  }
+
+  /**
+   * Where a replay lays its next snapshot: halfway to where it goes, so that a seek back from there
+   * replays no more than it goes back, nearly.
+   */
+  private nextKeep(last: number, to: Instant): number {
+    const { denseInterval } = this;
+    const half = Math.max((to.icount - last) / 2, denseInterval * CLOSEST_SHARE);
+    return last + Math.ceil(Math.min(denseInterval, half));
   }
 
   private stopAtEachEvent(): () => void {

@@ -110,6 +110,19 @@ describe(`seed ${seed}`, () => {
     }
   });
 
+  test("into a gap a seek lays snapshots so that one back from there replays no more than it goes back", () => {
+    const random = randomizer(seed + 3);
+    const timeline = sample({ interval: 1_000_000 });
+    const { icount: end } = (explore(timeline, random).at(-1) as Seen).at;
+    const icount = 10_000 + random(end - 10_000);
+    drain(timeline.seekIcount(icount));
+    for (const back of [100, 700, 3000, 9000]) {
+      const to = { ...timeline.machine.instant, icount: icount - back };
+      const replayed = to.icount - timeline.snapshots.upTo(to).snapshot.icount;
+      expect(replayed, `${back} back from ${icount}`).toBeLessThanOrEqual(back + 100);
+    }
+  });
+
   test("the past runs on into the same future, inputs included", () => {
     const random = randomizer(seed + 2);
     const timeline = sample();
