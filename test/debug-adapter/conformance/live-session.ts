@@ -61,7 +61,7 @@ export const LEAST_ARGUMENTS: { readonly [R in RequestName]: object } = {
   "minvisor/setStepPolicy": { policy: "sameWorld" },
   "minvisor/seek": { to: "start" },
   "minvisor/lastWriter": { name: "$vmcb.RIP" },
-  "minvisor/history": { name: "$vmcb.RIP", count: 1 },
+  "minvisor/history": { name: "$vmcb.RIP" },
   "minvisor/why": {},
   "minvisor/reverse": { threadId: 1, kind: "over" },
   "minvisor/timeline": {},
