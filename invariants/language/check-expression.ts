@@ -141,7 +141,9 @@ export class ExpressionChecker {
     if (EQUALITY.has(operator)) return this.equality(node, place, make);
     const left = this.integer(node.left, place, what);
     const right = this.integer(node.right, place, what);
-    return make(left, right, ORDER.has(operator) ? BOOLEAN : INTEGER);
+    if (ORDER.has(operator)) return make(left, right, BOOLEAN);
+    const isBroken = left.type.kind === "error" || right.type.kind === "error";
+    return make(left, right, isBroken ? ERROR : INTEGER);
   }
 
   private equality(

@@ -26,6 +26,20 @@ interface Piece extends Span {
   readonly token: Token | undefined;
 }
 
+/** What is open within one pair of brackets. */
+interface Frame {
+  /** Quantifiers, let and `?` whose colon is to come. */
+  readonly openers: string[];
+  /** Of the colon that was last. */
+  closed: string;
+  /** Lines behind a quantifier's colon, or behind the first `=>`, stand deeper. */
+  deeper: number;
+  hasImplication: boolean;
+}
+
+const OPENERS: ReadonlySet<string> = new Set(["forall", "exists", "count", "let", "?"]);
+const newFrame = (): Frame => ({ openers: [], closed: "", deeper: 0, hasImplication: false });
+
 class Formatter {
   private readonly text: string;
   private out = "";
@@ -38,10 +52,15 @@ class Formatter {
   private isInHead = false;
   /** The sign that ended it. */
   private headEnd: Token | undefined;
-  private brackets = 0;
+  /** One for the item, one for each open bracket. */
+  private frames: Frame[] = [newFrame()];
 
   constructor(text: string) {
     this.text = text;
+  }
+
+  private get brackets(): number {
+    return this.frames.length - 1;
   }
 
   format(): string {
@@ -58,7 +77,9 @@ class Formatter {
   private put(piece: Piece): void {
     const { token } = piece;
     const isItem = this.item === "" && token !== undefined && ITEM_WORDS.has(token.text);
-    if (token !== undefined && CLOSING.has(token.text) && token.kind === "symbol") this.brackets--;
+    if (token !== undefined && CLOSING.has(token.text) && token.kind === "symbol") {
+      this.frames.pop();
+    }
     this.out += this.gap(piece, isItem);
     this.out += this.text.slice(piece.start, piece.end).trimEnd();
     if (token !== undefined) this.advance(token, isItem);
@@ -72,9 +93,15 @@ class Formatter {
     if (isItem) {
       this.item = text;
       this.isInHead = true;
+      this.frames = [newFrame()];
     }
+    const frame = this.frames.at(-1);
+    if (OPENERS.has(text) && kind !== "string") frame?.openers.push(text);
     if (kind !== "symbol") return;
-    if (OPENING.has(text)) this.brackets++;
+    if (text === ":" && frame !== undefined) frame.closed = frame.openers.pop() ?? "";
+    if (OPENING.has(text)) {
+      this.frames.push(newFrame());
+    }
     if (this.isInHead && this.brackets === 0 && text === HEAD_ENDS[this.item]) {
       this.isInHead = false;
       this.headEnd = token;
@@ -95,9 +122,22 @@ class Formatter {
     }
     const isAfterLine = this.text.startsWith("//", last.start) && last.token === undefined;
     if (isAfterLine || this.beginsLine(piece, lines > 0)) {
-      return `\n${INDENT.repeat(1 + this.brackets)}`;
+      return `\n${INDENT.repeat(this.depth())}`;
     }
     return this.isTight(piece) ? "" : " ";
+  }
+
+  /** Of a line that begins here. */
+  private depth(): number {
+    const frame = this.frames.at(-1);
+    const behind = this.last?.token?.text;
+    if (frame !== undefined && behind === ":" && /^(forall|exists|count)$/.test(frame.closed)) {
+      frame.deeper++;
+    } else if (frame !== undefined && behind === "=>" && !frame.hasImplication) {
+      frame.hasImplication = true;
+      frame.deeper++;
+    }
+    return 1 + this.brackets + this.frames.reduce((sum, { deeper }) => sum + deeper, 0);
   }
 
   /** The head's texts and the invariant's body have lines of their own. */

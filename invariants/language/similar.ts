@@ -18,16 +18,20 @@ export function similarName(name: string, names: Iterable<string>): string | und
   return best;
 }
 
-/** Letters to insert, drop or replace; `limit` or more where there are so many. */
+/** Letters to insert, drop, replace or swap with the next; `limit` or more where there are so many. */
 function editDistance(a: string, b: string, limit: number): number {
+  let before: readonly number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
       const replaced = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+      const isSwapped = j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const swapped = isSwapped ? (before[j - 2] ?? limit) + 1 : limit;
+      next.push(Math.min(replaced, swapped, (row[j] as number) + 1, (next[j - 1] as number) + 1));
     }
-    if (Math.min(...next) >= limit) return limit;
+    if (Math.min(...next, ...row) >= limit) return limit;
+    before = row;
     row = next;
   }
   return row[b.length] as number;

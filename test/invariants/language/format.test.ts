@@ -57,3 +57,16 @@ memory hv = 0x1000..2M;
 test("a text with an error comes back as it is", () => {
   expect(format("invariant  a on vmrun : (1 ;")).toBe("invariant  a on vmrun : (1 ;");
 });
+
+test("lines behind a quantifier's colon and behind => stand deeper, those behind a let do not", () => {
+  const text = `invariant a on vmrun:
+  let n = 1 :
+  forall x in l :
+    x == n =>
+      (x != 2 &&
+        x != 3) =>
+      true;
+`;
+  expect(format(text)).toBe(text);
+  expect(format(text.replace(/\n +/g, "\n"))).toBe(text);
+});

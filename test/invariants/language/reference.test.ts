@@ -1,0 +1,69 @@
+// Every example of docs/invariants.md is checked, against MinVisor's own names; wrong ones say what is quoted.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { check, format, parse } from "../../../invariants/language/index.ts";
+import { lineColumn } from "../../../invariants/language/line-column.ts";
+import { BUILT_INS } from "../../../invariants/model/index.ts";
+import { SHIPPED_INVARIANTS } from "../../../invariants/shipped.ts";
+import { repository } from "../../tidy/sources.ts";
+import { elfOf, programOf } from "../boot.ts";
+
+const page = readFileSync(join(repository, "docs/invariants.md"), "utf8");
+const blocks = [...page.matchAll(/^```inv\n([\s\S]*?)^```$/gm)].map(([, text], i) => ({
+  text: text ?? "",
+  title: `${i + 1}: ${(text ?? "").split("\n")[0]}`,
+}));
+const program = programOf(elfOf());
+
+function checked(text: string) {
+  const { file, diagnostics } = parse(text);
+  return check([{ path: "a.inv", file, diagnostics }], BUILT_INS, program)[0];
+}
+
+describe("examples of the reference page", () => {
+  test.each(blocks)("$title", ({ text }) => {
+    const quoted = [...text.matchAll(/^\/\/ (error|warning): (.*)$/gm)].map(
+      ([, severity, message]) => ({ severity, message }),
+    );
+    const said = (checked(text)?.diagnostics ?? []).map(({ severity, message }) => {
+      return { severity, message };
+    });
+    expect(said).toEqual(quoted);
+    const isWrong = quoted.some(({ severity }) => severity === "error");
+    if (!isWrong) expect(format(text)).toBe(text);
+  });
+});
+
+test("the page names every global and function that is built in, and every event", () => {
+  const names = [...BUILT_INS.globals.keys(), ...BUILT_INS.functions.keys()];
+  expect(names.filter((name) => !new RegExp(`\`[^\`]*\\b${name}\\b[^\`]*\``).test(page))).toEqual(
+    [],
+  );
+});
+
+test("a broken item hides none after it", () => {
+  const text = `invariant a vmrun : ;
+junk here
+invariant b on vmrun : (true;
+define = 3;
+invariant c on vmrun : vmcb.GUEST_ASID != 0;`;
+  const file = checked(text);
+  expect(file?.invariants.map(({ name }) => name)).toEqual(["c"]);
+  const places = (file?.diagnostics ?? []).map(({ start }) => lineColumn(text, start));
+  expect(places.map(({ line }) => line)).toEqual([1, 1, 2, 3, 4]);
+});
+
+test("an image without debug information is the reason that a name is not known", () => {
+  const { file, diagnostics } = parse("invariant a on vmrun : $guests_made > 0;");
+  const [said] = check([{ path: "a.inv", file, diagnostics }], BUILT_INS, undefined);
+  expect(said?.diagnostics.map(({ message }) => message)).toEqual([
+    "There is no name guests_made, and the hypervisor's own names are not known: its image has no debug information, or none is given",
+  ]);
+});
+
+test.each(SHIPPED_INVARIANTS)("$path is sound", ({ path, text }) => {
+  const { file, diagnostics } = parse(text);
+  const [said] = check([{ path, file, diagnostics }], BUILT_INS, program);
+  expect(said?.diagnostics).toEqual([]);
+});
