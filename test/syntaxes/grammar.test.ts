@@ -1,4 +1,4 @@
-// The TextMate grammar of GNU assembly: scopes asserted line by line, and on MinVisor's own files.
+// The TextMate grammars: scopes asserted line by line, and on MinVisor's own files.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -15,10 +15,13 @@ function run(file: string, args: readonly string[]) {
   return { status, said: `${stdout}${stderr}` };
 }
 
-test("scopes are those that assembly.test.S asserts", () => {
-  const { status, said } = run("unit.js", ["test/syntaxes/assembly.test.S"]);
-  expect(status, said).toBe(0);
-});
+test.each(["assembly.test.S", "invariants.test.inv", "exits.test.exits"])(
+  "scopes are those that %s asserts",
+  (file) => {
+    const { status, said } = run("unit.js", [`test/syntaxes/${file}`]);
+    expect(status, said).toBe(0);
+  },
+);
 
 test("a wrong assertion is found", () => {
   const { status, said } = run("unit.js", ["test/syntaxes/wrong-assertion.S"]);
