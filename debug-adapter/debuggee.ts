@@ -1,12 +1,5 @@
 /** A loaded machine with all that the debugger knows about it. */
-import {
-  type Changes,
-  ExitLedger,
-  type Machine,
-  type Recording,
-  Timeline,
-  timelineOf,
-} from "../emulator/index.ts";
+import { type Changes, ExitLedger, type Machine, Timeline } from "../emulator/index.ts";
 import { AddressSpaces } from "./address-spaces.ts";
 import { ConsoleTail } from "./console-tail.ts";
 import { DeliveryLog } from "./delivery-log.ts";
@@ -40,13 +33,7 @@ export class Debuggee {
   /** What is known of the kernel that runs in the guest, or instead of a hypervisor. */
   kernel: KernelSource | undefined;
 
-  /** The machine stands at its reset; with a recording, at that of the recorded run. */
-  constructor(
-    machine: Machine,
-    images: Images,
-    configuration: LaunchConfiguration,
-    recording?: Recording,
-  ) {
+  constructor(machine: Machine, images: Images, configuration: LaunchConfiguration) {
     this.machine = machine;
     this.images = images;
     this.configuration = configuration;
@@ -58,15 +45,11 @@ export class Debuggee {
     this.deliveries = new DeliveryLog(machine);
     this.consoleTail = new ConsoleTail(machine);
     if (!configuration.recording) return;
-    this.ledger = new ExitLedger(machine, this.spaces.guests, recording?.ledger);
-    const options = {
+    this.ledger = new ExitLedger(machine, this.spaces.guests);
+    this.timeline = new Timeline(machine, {
       budgetBytes: configuration.recordingBytes,
       followers: [this.spaces.guests, this.exits, this.deliveries, this.ledger, this.consoleTail],
-    };
-    this.timeline =
-      recording === undefined
-        ? new Timeline(machine, options)
-        : timelineOf(machine, recording, options);
+    });
   }
 
   /** The way in for everything that the debugger changes. */

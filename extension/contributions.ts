@@ -5,6 +5,8 @@ export const DEBUG_TYPE = "minvisor";
 
 /** Language of GNU assembler sources (.S, .s). */
 export const ASSEMBLY_LANGUAGE = "gnu-x86-asm";
+/** Language of invariants (.inv). */
+export const INVARIANT_LANGUAGE = "inv";
 
 /** Command ids, by what each does. */
 export const COMMANDS = {

@@ -6,6 +6,7 @@ import { registerDiagnostics } from "./diagnostics.ts";
 import { registerExitBreakpoints } from "./exit-breakpoints/exit-breakpoints-view.ts";
 import { registerExits } from "./exits/exits-view.ts";
 import { registerGuestConsole } from "./guest-console.ts";
+import { registerInvariantLanguage } from "./invariants/language-client.ts";
 import { registerLaunchConfigurations } from "./launch-configuration.ts";
 import { registerMemoryViews } from "./memory/memory-views.ts";
 import { registerNumberFormat } from "./number-format.ts";
@@ -27,5 +28,6 @@ export function activate(context: ExtensionContext): void {
     registerStepPolicy(),
     registerTimeTravel(),
     registerExits(context.extensionUri),
+    registerInvariantLanguage(context),
   );
 }

@@ -42,6 +42,11 @@ const BUNDLES = [
   { ...NODE_BUNDLE, entryPoints: ["debug-adapter/node/main.ts"], outfile: "dist/adapter.cjs" },
   {
     ...NODE_BUNDLE,
+    entryPoints: ["invariants/server/main.ts"],
+    outfile: "dist/invariants-server.cjs",
+  },
+  {
+    ...NODE_BUNDLE,
     entryPoints: ["extension/extension.ts"],
     outfile: "dist/extension.cjs",
     external: ["vscode"],

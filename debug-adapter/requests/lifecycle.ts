@@ -1,12 +1,11 @@
 /** Requests that begin and end a session. */
-import { type BootPlan, planBoot, planRecorded } from "../boot.ts";
+import { type BootPlan, planBoot } from "../boot.ts";
 import { type Context, loadedIn, resumableIn } from "../context.ts";
 import { CONTINUE } from "../execution.ts";
-import { readLaunchArguments, readRecordedRunArguments } from "../launch-arguments.ts";
+import { readLaunchArguments } from "../launch-arguments.ts";
 import type { DebugProtocol as DP } from "../protocol.ts";
 import { type AttachAttributes, EXIT_FILTERS } from "../protocol.ts";
 import { UserError } from "../text.ts";
-import { BEGINNING, seekEnd } from "../time-travel/journeys.ts";
 import { MODULE_COLUMNS } from "./sources.ts";
 import type { Handlers } from "./types.ts";
 
@@ -121,22 +120,18 @@ export const lifecycleRequests: Handlers<
   launch: async (context, args) => {
     if (context.loaded !== undefined) throw new UserError("A machine is launched already.");
     const plan = await planFor(context, args);
-    await begin(context, plan);
+    await context.load(plan);
+    for (const note of plan.notes) {
+      context.emit("output", { category: "console", output: `${note}\n` });
+    }
+    context.afterResponse(() => context.emit("initialized", undefined));
     return undefined;
   },
 
   attach: async (context, args) => {
     const { parked } = context.services;
     if (context.loaded !== undefined) throw new UserError("A machine is launched already.");
-    const attributes = args as AttachAttributes;
-    const { machine, recording } = attributes;
-    if (recording !== undefined) {
-      if (machine !== undefined) {
-        throw new UserError('Attach takes a "machine" or a "recording", not both.');
-      }
-      await begin(context, await recordedPlan(context, attributes));
-      return undefined;
-    }
+    const { machine } = args as AttachAttributes;
     if (machine !== undefined && typeof machine !== "string") {
       throw new UserError(`Attach attribute "machine" must be a text such as "1".`);
     }
@@ -183,23 +178,6 @@ export const lifecycleRequests: Handlers<
   cancel: () => undefined,
 };
 
-async function begin(context: Context, plan: BootPlan): Promise<void> {
-  await context.load(plan);
-  const tell = (category: "console" | "important") => (text: string) =>
-    context.emit("output", { category, output: `${text}\n` });
-  plan.notes.forEach(tell("console"));
-  plan.warnings.forEach(tell("important"));
-  context.afterResponse(() => context.emit("initialized", undefined));
-}
-
-function recordedPlan(context: Context, attributes: AttachAttributes): Promise<BootPlan> {
-  const given = readRecordedRunArguments(attributes);
-  const { files, codec } = context.services;
-  return context.progress.during("Loading the recording", (task) =>
-    planRecorded(given, files, codec, task),
-  );
-}
-
 /** Run Without Debugging sets no breakpoints and stops nowhere: nobody would let the machine go on. */
 function planFor(context: Context, attributes: object & { noDebug?: unknown }): Promise<BootPlan> {
   const given = attributes.noDebug ? { ...attributes, stopOnEntry: false } : attributes;
@@ -217,11 +195,7 @@ function start(context: Context): void {
       context.stopped({ reason: "pause", description: "Paused where it was left" });
       return;
     }
-    const { timeline } = debuggee;
-    if (plan.recorded !== undefined && timeline !== undefined) {
-      if (plan.recorded.at === "end") context.travel(seekEnd(timeline));
-      else context.stopped(BEGINNING);
-    } else if (plan.configuration.stopOnEntry) {
+    if (plan.configuration.stopOnEntry) {
       context.stopped({ reason: "entry", description: "Paused before the first instruction" });
     } else context.resume(CONTINUE);
   });

@@ -7,6 +7,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly RegExp[]>> = {
   "emulator/": [/^emulator\//],
   "symbols/": [/^symbols\//],
   "invariants/": [/^invariants\//, /^symbols\//, /^emulator\//],
+  "invariants/server/": [
+    ...[/^invariants\//, /^symbols\//, /^emulator\//],
+    ...[/^vscode-languageserver/, /^node:fs$/],
+  ],
   "debug-adapter/": [
     /^debug-adapter\/(?!node\/)/,
     ...[/^invariants\//, /^symbols\//],
@@ -20,7 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly RegExp[]>> = {
   ],
   "extension/": [
     ...[/^extension\//, /^debug-adapter\/(?:protocol|exit-codes)\.ts$/],
-    ...[/^vscode$/, /^node:(?:child_process|crypto|fs|os|path)$/],
+    ...[/^vscode$/, /^vscode-languageclient\/node$/, /^node:(?:child_process|crypto|fs|os|path)$/],
   ],
   "cli/": [
     ...[/^cli\//, /^debug-adapter\//, /^invariants\//, /^symbols\//, /^emulator\//, /^node:/],
