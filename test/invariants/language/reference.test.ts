@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { check, format, parse } from "../../../invariants/language/index.ts";
 import { lineColumn } from "../../../invariants/language/line-column.ts";
+import { EVENT_NAMES } from "../../../invariants/language/syntax.ts";
 import { BUILT_INS } from "../../../invariants/model/index.ts";
 import { SHIPPED_INVARIANTS } from "../../../invariants/shipped.ts";
 import { repository } from "../../tidy/sources.ts";
@@ -36,7 +37,7 @@ describe("examples of the reference page", () => {
 });
 
 test("the page names every global and function that is built in, and every event", () => {
-  const names = [...BUILT_INS.globals.keys(), ...BUILT_INS.functions.keys()];
+  const names = [...BUILT_INS.globals.keys(), ...BUILT_INS.functions.keys(), ...EVENT_NAMES];
   expect(names.filter((name) => !new RegExp(`\`[^\`]*\\b${name}\\b[^\`]*\``).test(page))).toEqual(
     [],
   );
