@@ -191,7 +191,7 @@ export const PAGE_TABLES = defineRecord<Walk>("PageTables", {
     levels: { type: INTEGER, doc: "2, 3 (PAE) or 4.", read: ({ format }) => BigInt(format.mode) },
     leaves: {
       type: listOf(recordOf("Leaf")),
-      doc: "Entries that map a page, in the order of the addresses translated.",
+      doc: "Entries that map a page: table by table, each table's own before those of the tables below it.",
       section: "15.25",
       read: (walk) => list(walk, "leaves", leavesOf),
     },
