@@ -85,6 +85,7 @@ export {
   decodeWord,
   describeBits,
   describeWord,
+  TlbControl,
   VMCB_BYTES,
   VMCB_FIELDS,
   type VmcbField,
@@ -99,7 +100,9 @@ export {
   vmcbFieldOf,
 } from "./svm/vmcb-view.ts";
 export { VMRUN_CHECKS } from "./svm/vmrun-checks.ts";
+export { CR4_WRITABLE, EFER_WRITABLE } from "./system/control-registers.ts";
 export { EXCEPTIONS, type ExceptionName, exceptionName, GuestFault } from "./system/exceptions.ts";
+export { PHYSICAL_ADDRESS_BITS } from "./system/mode.ts";
 export { MSRS, unknownMsrAccesses, writeMsr } from "./system/msrs.ts";
 export type { LoggedInput } from "./time/input-log.ts";
 export { compareInstants, type Instant, RESET } from "./time/instant.ts";

@@ -13,6 +13,7 @@ import { PageTableWalks } from "./model/page-tables.ts";
 import type { ExitFacts, View, WriteFacts } from "./model/view.ts";
 import type { Program } from "./program.ts";
 import { TableCache } from "./table-cache.ts";
+import { TlbHistory, type TlbState } from "./tlb-history.ts";
 import { contextAtVmrun, contextInGuest, type VmrunContext } from "./vmrun-context.ts";
 
 /** What goes back in time with the machine. */
@@ -20,11 +21,13 @@ export interface ViewState {
   readonly vmcb: number | undefined;
   readonly vmrunRip: bigint | undefined;
   readonly exit: ExitFacts | undefined;
+  readonly tlb: TlbState;
 }
 
 export class EventViews {
   readonly cache: TableCache;
   readonly walks: PageTableWalks;
+  readonly tlb = new TlbHistory();
   /** Of the last VMRUN. */
   vmrunRip: bigint | undefined;
   private readonly machine: Machine;
@@ -69,11 +72,11 @@ export class EventViews {
   }
 
   view(event: EventName, write?: WriteFacts): View {
-    const { machine, walks, program, guests, exit } = this;
+    const { machine, walks, tlb, program, guests, exit } = this;
     const context = this.context();
     let memory: HypervisorMemory | undefined;
     return {
-      ...{ machine, event, context, exit, write, walks, program, guests },
+      ...{ machine, event, context, exit, write, walks, tlb, program, guests },
       paging: context instanceof Unknown ? currentPaging(machine.state) : context,
       hypervisor: () => {
         memory ??= this.hypervisor(context);
@@ -84,13 +87,14 @@ export class EventViews {
 
   save(): ViewState {
     const { vmcb, vmrunRip, exit } = this;
-    return { vmcb, vmrunRip, exit };
+    return { vmcb, vmrunRip, exit, tlb: this.tlb.save() };
   }
 
-  restore({ vmcb, vmrunRip, exit }: ViewState): void {
+  restore({ vmcb, vmrunRip, exit, tlb }: ViewState): void {
     this.vmcb = vmcb;
     this.vmrunRip = vmrunRip;
     this.exit = exit;
+    this.tlb.restore(tlb);
   }
 
   private context(): VmrunContext | Unknown {

@@ -161,6 +161,7 @@ export class Monitor implements Follower {
     this.tablesChanged = false;
     const view = this.views.view("vmrun");
     const stop = this.checkAt(view, () => true, names);
+    this.views.tlb.vmrun(view);
     for (const each of this.tracks) each.keepOld(view);
     return stop;
   }

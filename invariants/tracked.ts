@@ -3,6 +3,7 @@ import {
   compile,
   type Dependency,
   type Frame,
+  MOST_READS,
   makeFrame,
   type OldValues,
 } from "./evaluate/compile.ts";
@@ -20,8 +21,6 @@ export type Verdict =
   | { readonly kind: "unknown"; readonly reason: string };
 
 export const HOLDS: Verdict = { kind: "holds" };
-/** Reads that are compared before it is cheaper to evaluate again. */
-const MOST_READS = 10_000;
 
 /** Which event's values old(...) stands for at an event. */
 export function earlierEvent(event: EventName): EventName {

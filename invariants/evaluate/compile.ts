@@ -32,17 +32,22 @@ export interface Frame {
   readonly old: OldValues;
   /** Where reads are noted. */
   readonly reads: Dependency[];
+  /** Elements that may still be looked at. */
+  readonly budget: { left: number };
 }
 
 export type Code = (frame: Frame) => Result;
 
 /** Elements that one evaluation looks at, over all quantifiers within each other. */
 const MOST_STEPS = 4_000_000;
+/** Reads that are noted: to compare more would be dearer than to evaluate again. */
+export const MOST_READS = 10_000;
+const TOO_MANY = new Unknown(`it looks at over ${MOST_STEPS} elements`);
 const compiled = new WeakMap<Term, Code>();
 const definitions = new WeakMap<Definition, Code>();
 
 export function makeFrame(view: View, old: OldValues = new Map()): Frame {
-  return { view, variables: new Map(), old, reads: [] };
+  return { view, variables: new Map(), old, reads: [], budget: { left: MOST_STEPS } };
 }
 
 /** The code of a term; each is made once. */
@@ -58,7 +63,7 @@ export function compile(term: Term): Code {
 /** Reads, and notes how to do it again. */
 function noted(frame: Frame, again: (view: View) => Result): Result {
   const value = again(frame.view);
-  frame.reads.push({ value, again });
+  if (frame.reads.length <= MOST_READS) frame.reads.push({ value, again });
   return value;
 }
 
@@ -192,9 +197,9 @@ function makeQuantifier(term: Of<"quantifier">): Code {
   return (frame) => {
     const elements = elementsOf(collection(frame), frame.view);
     if (elements instanceof Unknown) return elements;
-    if (elements.length > MOST_STEPS) return new Unknown(`there are over ${MOST_STEPS} elements`);
     let result: Result = isForall;
     for (const element of elements) {
+      if (frame.budget.left-- <= 0) return TOO_MANY;
       const each = isUnknown(element) ? element : bound(frame, variable, element, one);
       if (each === !isForall) return each;
       if (isUnknown(each) && !isUnknown(result)) result = each;
@@ -213,6 +218,7 @@ function makeCount(term: Of<"quantifier">): Code {
     if (elements instanceof Unknown) return elements;
     let count = 0n;
     for (const element of elements) {
+      if (frame.budget.left-- <= 0) return TOO_MANY;
       const each = isUnknown(element) ? element : bound(frame, variable, element, one);
       if (isUnknown(each)) return each;
       if (each === true) count++;

@@ -1,5 +1,11 @@
 /** Named integers of the invariant language: exits, MSRs, and a few bits. */
-import { EXITS, MSRS } from "../../emulator/index.ts";
+import {
+  CR4_WRITABLE,
+  EFER_WRITABLE,
+  EXITS,
+  MSRS,
+  PHYSICAL_ADDRESS_BITS,
+} from "../../emulator/index.ts";
 
 export interface ConstantModel {
   readonly value: bigint;
@@ -30,6 +36,16 @@ const TLB_FLUSHES = {
   TLB_FLUSH_ASID_NON_GLOBAL: 7,
 } as const;
 
+/** What this CPU is: a VMCB that asks for more is refused. */
+const CPU_LIMITS = {
+  PHYSICAL_ADDRESS_BITS: [
+    BigInt(PHYSICAL_ADDRESS_BITS),
+    "Bits of a physical address (CPUID 8000_0008h)",
+  ],
+  CR4_SUPPORTED: [CR4_WRITABLE, "Bits of CR4 that the CPU implements"],
+  EFER_SUPPORTED: [EFER_WRITABLE, "Bits of EFER that the CPU implements"],
+} as const;
+
 function* rows(): Generator<readonly [string, ConstantModel]> {
   for (const { name, code, doc } of EXITS) {
     yield [name, { value: BigInt(code), doc: `EXITCODE: ${doc}`, section: "appendix C" }];
@@ -42,6 +58,9 @@ function* rows(): Generator<readonly [string, ConstantModel]> {
   }
   for (const [name, value] of Object.entries(TLB_FLUSHES)) {
     yield [name, { value: BigInt(value), doc: "A value of TLB_CONTROL.", section: "15.16.2" }];
+  }
+  for (const [name, [value, doc]] of Object.entries(CPU_LIMITS)) {
+    yield [name, { value, doc: `${doc}.`, section: "15.5.1" }];
   }
 }
 

@@ -22,7 +22,6 @@ import {
   type Space,
   type Type,
 } from "../language/types.ts";
-import { hostFormat } from "../table-format.ts";
 import { PAGE_TABLES } from "./page-tables.ts";
 import type { View } from "./view.ts";
 
@@ -81,10 +80,9 @@ function walk(doc: string, section: string, isNested: boolean): FunctionModel {
     isLive: true,
     call: ([cr3], { context, walks }) => {
       if (context instanceof Unknown) return context;
-      if (isNested && !context.nestedPaging) return new Unknown("nested paging is off");
-      const format = hostFormat(context);
-      if (format === undefined) return new Unknown("the host runs without paging");
-      return PAGE_TABLES.make(walks.from(format, cr3 as bigint));
+      const root = cr3 as bigint;
+      const walk = isNested ? walks.nested(context, root) : walks.host(context, root);
+      return walk instanceof Unknown ? walk : PAGE_TABLES.make(walk);
     },
   };
 }

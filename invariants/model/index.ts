@@ -2,7 +2,7 @@
 import { EXITS } from "../../emulator/index.ts";
 import { type Result, span, Unknown } from "../evaluate/value.ts";
 import type { BuiltIns, GlobalDeclaration } from "../language/declarations.ts";
-import { INTEGER, listOf, rangeOf, recordOf } from "../language/types.ts";
+import { BOOLEAN, INTEGER, listOf, rangeOf, recordOf } from "../language/types.ts";
 import { CONSTANTS, MSR_NUMBERS } from "./constants.ts";
 import { CPU, HOST, MSR_VALUES } from "./cpu.ts";
 import { EXIT, GUEST, WRITTEN } from "./event.ts";
@@ -78,6 +78,12 @@ export const GLOBALS: { readonly [name: string]: GlobalModel } = {
     type: recordOf("Hypervisor"),
     doc: "The hypervisor's memory.",
     read: () => HYPERVISOR.make(undefined),
+  },
+  tlb_stale: {
+    type: BOOLEAN,
+    doc: "Whether the TLB may keep translations of vmcb.GUEST_ASID that the nested tables no longer give: an entry that was present changed, or the root did, after a VMRUN with this ASID, and no TLB_CONTROL has flushed it.",
+    section: "15.16",
+    read: (view) => view.tlb.isStale(view),
   },
   ram: {
     type: rangeOf("hpa"),

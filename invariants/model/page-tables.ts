@@ -3,8 +3,9 @@ import type { Result } from "../evaluate/value.ts";
 import { rangeValue, span, Unknown } from "../evaluate/value.ts";
 import { BOOLEAN, INTEGER, listOf, rangeOf, recordOf } from "../language/types.ts";
 import type { Table, TableCache } from "../table-cache.ts";
-import { EntryKind, spanOf, statusBits, type TableFormat } from "../table-format.ts";
+import { EntryKind, hostFormat, spanOf, statusBits, type TableFormat } from "../table-format.ts";
 import { type TableVisit, tablesFrom } from "../table-tree.ts";
+import type { VmrunContext } from "../vmrun-context.ts";
 import { defineRecord } from "./record.ts";
 
 const ENTRY_NAMES = ["", "PTE", "PDE", "PDPE", "PML4E"] as const;
@@ -29,7 +30,20 @@ export class PageTableWalks {
     this.cache = cache;
   }
 
-  from(format: TableFormat, cr3: bigint): Walk {
+  /** In the host's format (section 15.25.3). */
+  nested(context: VmrunContext, cr3: bigint): Walk | Unknown {
+    if (!context.nestedPaging) return new Unknown("nested paging is off");
+    return this.host(context, cr3);
+  }
+
+  host(context: VmrunContext, cr3: bigint): Walk | Unknown {
+    const format = hostFormat(context);
+    return format === undefined
+      ? new Unknown("the host runs without paging")
+      : this.from(format, cr3);
+  }
+
+  private from(format: TableFormat, cr3: bigint): Walk {
     if (this.generation !== this.cache.generation) this.walks = [];
     const known = this.walks.find((walk) => walk.cr3 === cr3 && walk.format === format);
     if (known !== undefined) return known;
@@ -69,6 +83,22 @@ const nameOfEntry = (of: EntryHandle): string =>
 
 const bit = (position: bigint) => (of: EntryHandle) => ((entryBits(of) >> position) & 1n) !== 0n;
 
+const RIGHTS = {
+  writable: {
+    type: BOOLEAN,
+    doc: "R/W of the entry itself, whatever the levels above allow.",
+    section: "5.4.1",
+    read: bit(1n),
+  },
+  user: {
+    type: BOOLEAN,
+    doc: "U/S of the entry itself. Every nested level has to set it.",
+    section: "15.25.5",
+    read: bit(2n),
+  },
+  no_execute: { type: BOOLEAN, doc: "NX of the entry itself.", section: "5.6.1", read: bit(63n) },
+} as const;
+
 export const LEAF = defineRecord<EntryHandle>("Leaf", {
   doc: "An entry that maps a page.",
   isLive: false,
@@ -107,19 +137,7 @@ export const LEAF = defineRecord<EntryHandle>("Leaf", {
       read: (of) => BigInt(entryAddress(of)),
     },
     value: { type: INTEGER, doc: "The entry's bits.", read: entryBits },
-    writable: {
-      type: BOOLEAN,
-      doc: "R/W of the entry itself, whatever the levels above allow.",
-      section: "5.4.1",
-      read: bit(1n),
-    },
-    user: {
-      type: BOOLEAN,
-      doc: "U/S of the entry itself. Every nested level has to set it.",
-      section: "15.25.5",
-      read: bit(2n),
-    },
-    no_execute: { type: BOOLEAN, doc: "NX of the entry itself.", section: "5.6.1", read: bit(63n) },
+    ...RIGHTS,
   },
 });
 
@@ -152,6 +170,7 @@ export const ENTRY = defineRecord<EntryHandle>("Entry", {
       section: "5.4.1",
       read: ({ visit: { table }, index }) => table.kinds[index] === EntryKind.none,
     },
+    ...RIGHTS,
   },
 });
 

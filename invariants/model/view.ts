@@ -4,6 +4,7 @@ import type { AddressRange } from "../address-range.ts";
 import type { Result, Unknown } from "../evaluate/value.ts";
 import type { HypervisorMemory } from "../hypervisor-memory.ts";
 import type { EventName } from "../language/syntax.ts";
+import type { TlbHistory } from "../tlb-history.ts";
 import type { VmrunContext } from "../vmrun-context.ts";
 import type { PageTableWalks } from "./page-tables.ts";
 
@@ -48,6 +49,7 @@ export interface View {
   readonly exit: ExitFacts | undefined;
   readonly write: WriteFacts | undefined;
   readonly walks: PageTableWalks;
+  readonly tlb: TlbHistory;
   readonly program: ProgramView | undefined;
   /** hv.memory, judged when it is first asked for. */
   hypervisor(): HypervisorMemory;

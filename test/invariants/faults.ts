@@ -8,13 +8,14 @@ const SVM_INSTRUCTIONS = 0x7f;
 const CPUID = 1 << 18;
 const IOIO = 1 << 27;
 const MSR = 1 << 28;
+const SHUTDOWN = 1 << 31;
 const HSAVE = 0x10_4000;
 
 /** Intercepts what the invariants ask for; its guest does CPUID for ever. */
 export function soundHypervisor(): Machine {
   const machine = small.smallHypervisor();
   const vmcb = small.vmcbOf(machine);
-  vmcb.write("INTERCEPT_MISC1", CPUID | IOIO | MSR);
+  vmcb.write("INTERCEPT_MISC1", CPUID | IOIO | MSR | SHUTDOWN);
   vmcb.write("INTERCEPT_MISC2", SVM_INSTRUCTIONS);
   vmcb.write("MSRPM_BASE_PA", BigInt(MSR_MAP));
   vmcb.write("IOPM_BASE_PA", BigInt(IO_MAP));
@@ -62,6 +63,21 @@ export const BREAKS: { readonly [name: string]: Break } = {
   permission_maps_in_hypervisor: {
     atReset: (m) => vmcb(m).write("IOPM_BASE_PA", BigInt(OUTSIDE)),
   },
+  control_pages_apart: {
+    // The I/O map's third page is the stack.
+    atReset: (m) => vmcb(m).write("IOPM_BASE_PA", BigInt(IO_MAP + 0x1000)),
+  },
+  ports_and_shutdown_are_intercepted: {
+    atReset: (m) => vmcb(m).write("INTERCEPT_MISC1", CPUID | IOIO | MSR),
+  },
+  tlb_is_fresh: {
+    // The guest's RAM becomes read-only.
+    atExit: (m) => small.setEntry(m, small.PD, 0x40_0000n | (small.LEAF & ~2n)),
+  },
+  guest_registers_are_legal: {
+    atReset: (m) => vmcb(m).write("DR7", 1n << 32n),
+    also: ["vmrun_is_accepted"],
+  },
   npt_entries_well_formed: {
     atReset: (m) => small.setEntry(m, small.PD + 8 * 3, (1n << 51n) | 0xa0_0087n),
   },
@@ -92,6 +108,7 @@ export const BREAKS: { readonly [name: string]: Break } = {
       vmcb(m).write("nCR3", 0x10_e000n);
       vmcb(m).write("VMCB_CLEAN", 0);
     },
+    also: ["tlb_is_fresh"],
   },
   clean_bits_are_true: {
     atExit: (m) => {
@@ -109,7 +126,7 @@ export const BREAKS: { readonly [name: string]: Break } = {
   },
   host_is_restored: {
     // RSP in the save area.
-    inGuest: (m) => small.setEntry(m, HSAVE + 0x5d8, 0x10_a000n),
+    inGuest: (m) => small.setEntry(m, HSAVE + 0x5d8, 0x10_b400n),
   },
   cpuid_changes_four_registers: {
     atExit: (m) => {

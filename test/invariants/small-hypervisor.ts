@@ -13,7 +13,7 @@ const HSAVE = 0x10_4000;
 export const PML4 = 0x10_5000;
 export const PDPT = 0x10_6000;
 export const PD = 0x10_7000;
-const STACK = 0x10_a800;
+const STACK = 0x10_b800;
 /** Not in the image: where a careless hypervisor puts a table. */
 export const ELSEWHERE = 0x20_0000;
 /** Guest-physical 0, and so the guest's code at 0x20010. */

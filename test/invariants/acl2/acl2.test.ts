@@ -77,6 +77,7 @@ function judgeAll(machine: Machine, into: Judged[]): void {
       });
     }
     for (const tracked of tracks) tracked.keepOld(view);
+    if (event === "vmrun") views.tlb.vmrun(view);
     return undefined;
   };
   machine.observe({
