@@ -1,5 +1,12 @@
 /** A loaded machine with all that the debugger knows about it. */
-import { type Changes, ExitLedger, type Machine, Timeline } from "../emulator/index.ts";
+import {
+  type Changes,
+  ExitLedger,
+  type Machine,
+  type Recording,
+  Timeline,
+  timelineOf,
+} from "../emulator/index.ts";
 import { AddressSpaces } from "./address-spaces.ts";
 import { ConsoleTail } from "./console-tail.ts";
 import { DeliveryLog } from "./delivery-log.ts";
@@ -33,7 +40,13 @@ export class Debuggee {
   /** What is known of the kernel that runs in the guest, or instead of a hypervisor. */
   kernel: KernelSource | undefined;
 
-  constructor(machine: Machine, images: Images, configuration: LaunchConfiguration) {
+  /** The machine stands at its reset; with a recording, at that of the recorded run. */
+  constructor(
+    machine: Machine,
+    images: Images,
+    configuration: LaunchConfiguration,
+    recording?: Recording,
+  ) {
     this.machine = machine;
     this.images = images;
     this.configuration = configuration;
@@ -45,11 +58,15 @@ export class Debuggee {
     this.deliveries = new DeliveryLog(machine);
     this.consoleTail = new ConsoleTail(machine);
     if (!configuration.recording) return;
-    this.ledger = new ExitLedger(machine, this.spaces.guests);
-    this.timeline = new Timeline(machine, {
+    this.ledger = new ExitLedger(machine, this.spaces.guests, recording?.ledger);
+    const options = {
       budgetBytes: configuration.recordingBytes,
       followers: [this.spaces.guests, this.exits, this.deliveries, this.ledger, this.consoleTail],
-    });
+    };
+    this.timeline =
+      recording === undefined
+        ? new Timeline(machine, options)
+        : timelineOf(machine, recording, options);
   }
 
   /** The way in for everything that the debugger changes. */

@@ -1,6 +1,12 @@
 /** Checks launch attributes and brings them into the form that the debugger works with. */
 import * as v from "valibot";
-import { STEP_POLICIES, type StepPolicy } from "./protocol.ts";
+import type { RecordingConfiguration } from "../emulator/index.ts";
+import {
+  type AttachAttributes,
+  RECORDING_ATTRIBUTES,
+  STEP_POLICIES,
+  type StepPolicy,
+} from "./protocol.ts";
 import { parseInteger, UserError } from "./text.ts";
 
 export interface ModuleArguments {
@@ -93,6 +99,41 @@ export function readLaunchArguments(given: object): LaunchConfiguration {
     checked[name] = result.output;
   }
   return configuration(checked as Checked);
+}
+
+/** A recorded run as an attach configuration names it. */
+export interface RecordedRunArguments {
+  readonly file: string;
+  readonly at: "start" | "end";
+  readonly cwd: string | undefined;
+  /** Attributes that a launch has too. */
+  readonly shared: object;
+}
+
+/** Throws a UserError of one sentence that names the attribute. */
+export function readRecordedRunArguments(given: AttachAttributes): RecordedRunArguments {
+  const { recording, at = "end" } = given;
+  if (typeof recording !== "string" || recording === "") {
+    throw new UserError(
+      `Attach attribute "recording" must be the path of a recording; it is ${JSON.stringify(recording)}.`,
+    );
+  }
+  if (at !== "start" && at !== "end") {
+    throw new UserError(
+      `Attach attribute "at" must be "start" or "end"; it is ${JSON.stringify(at)}.`,
+    );
+  }
+  const shared = Object.fromEntries(RECORDING_ATTRIBUTES.map((name) => [name, given[name]]));
+  const { cwd } = readLaunchArguments({ ...shared, kernel: recording });
+  return { file: recording, at, cwd, shared };
+}
+
+/** The launch configuration of the recorded run. */
+export function recordedConfiguration(
+  { shared }: RecordedRunArguments,
+  { kernel, ramBytes }: RecordingConfiguration,
+): LaunchConfiguration {
+  return readLaunchArguments({ ...shared, kernel: kernel.name, memory: ramBytes });
 }
 
 function configuration(given: Checked): LaunchConfiguration {

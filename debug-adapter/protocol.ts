@@ -62,11 +62,29 @@ export interface CertainStackFrame extends DebugProtocol.StackFrame {
   readonly certainty?: FrameCertainty;
 }
 
-/** Attributes of an attach configuration. */
-export interface AttachAttributes {
+/** Attributes of an attach configuration: a machine that waits, or a recorded run. */
+export interface AttachAttributes extends RecordingAttributes {
   /** Name of a machine that waits in this adapter process; may be left out where only one does. */
   readonly machine?: string;
+  /** A recording's file (.mvrec): its run is the session's past. */
+  readonly recording?: string;
+  /** Where in the recording the session begins; default "end". */
+  readonly at?: "start" | "end";
 }
+
+/** What a launch configuration says that a recording does not. */
+export type RecordingAttributes = Pick<LaunchAttributes, (typeof RECORDING_ATTRIBUTES)[number]>;
+
+export const RECORDING_ATTRIBUTES = [
+  "symbols",
+  "sourceMap",
+  "cwd",
+  "stepPolicy",
+  "invariants",
+  "invariantFiles",
+  "hypervisorMemory",
+  "recordingMemory",
+] as const satisfies readonly (keyof LaunchAttributes)[];
 
 export type ConsolePort = "com1" | "com2" | "debug";
 

@@ -1,5 +1,6 @@
 /** What the session needs from its surroundings: messages, files, time and a disassembler. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
+import type { Codec } from "../emulator/index.ts";
 import type { ParkedMachines } from "./parked-machines.ts";
 
 /** Carries whole protocol messages both ways. */
@@ -53,6 +54,8 @@ export interface Services {
   now(): number;
   /** Calls back after messages that wait were handled, or after a delay; returns what cancels it. */
   schedule(callback: () => void, delayMs: number): () => void;
+  /** Compresses recordings. */
+  readonly codec: Codec;
   /** In hexadecimal. */
   sha256(bytes: Uint8Array): Promise<string>;
   /** Where machines stay between sessions; missing where the adapter ends with its session. */

@@ -6,6 +6,7 @@ import type { Readable, Writable } from "node:stream";
 import { ParkedMachines } from "../parked-machines.ts";
 import type { Services } from "../services.ts";
 import { DebugSession } from "../session.ts";
+import { deflate } from "./deflate.ts";
 import { IcedDisassembler } from "./iced-disassembler.ts";
 import { nodeFiles } from "./node-files.ts";
 import { StreamTransport } from "./stream-transport.ts";
@@ -25,6 +26,7 @@ function nodeServices(parked?: ParkedMachines): Services {
     ...(parked === undefined ? {} : { parked }),
     files: nodeFiles,
     disassembler: new IcedDisassembler(),
+    codec: deflate,
     now: () => performance.now(),
     sha256: async (bytes) => createHash("sha256").update(bytes).digest("hex"),
     schedule(callback, delayMs) {

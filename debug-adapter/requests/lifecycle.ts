@@ -1,11 +1,12 @@
 /** Requests that begin and end a session. */
-import { type BootPlan, planBoot } from "../boot.ts";
+import { type BootPlan, planBoot, planRecorded } from "../boot.ts";
 import { type Context, loadedIn, resumableIn } from "../context.ts";
 import { CONTINUE } from "../execution.ts";
-import { readLaunchArguments } from "../launch-arguments.ts";
+import { readLaunchArguments, readRecordedRunArguments } from "../launch-arguments.ts";
 import type { DebugProtocol as DP } from "../protocol.ts";
 import { type AttachAttributes, EXIT_FILTERS } from "../protocol.ts";
 import { UserError } from "../text.ts";
+import { BEGINNING, seekEnd } from "../time-travel/journeys.ts";
 import { MODULE_COLUMNS } from "./sources.ts";
 import type { Handlers } from "./types.ts";
 
@@ -120,18 +121,22 @@ export const lifecycleRequests: Handlers<
   launch: async (context, args) => {
     if (context.loaded !== undefined) throw new UserError("A machine is launched already.");
     const plan = await planFor(context, args);
-    await context.load(plan);
-    for (const note of plan.notes) {
-      context.emit("output", { category: "console", output: `${note}\n` });
-    }
-    context.afterResponse(() => context.emit("initialized", undefined));
+    await begin(context, plan);
     return undefined;
   },
 
   attach: async (context, args) => {
     const { parked } = context.services;
     if (context.loaded !== undefined) throw new UserError("A machine is launched already.");
-    const { machine } = args as AttachAttributes;
+    const attributes = args as AttachAttributes;
+    const { machine, recording } = attributes;
+    if (recording !== undefined) {
+      if (machine !== undefined) {
+        throw new UserError('Attach takes a "machine" or a "recording", not both.');
+      }
+      await begin(context, await recordedPlan(context, attributes));
+      return undefined;
+    }
     if (machine !== undefined && typeof machine !== "string") {
       throw new UserError(`Attach attribute "machine" must be a text such as "1".`);
     }
@@ -178,6 +183,23 @@ export const lifecycleRequests: Handlers<
   cancel: () => undefined,
 };
 
+async function begin(context: Context, plan: BootPlan): Promise<void> {
+  await context.load(plan);
+  const tell = (category: "console" | "important") => (text: string) =>
+    context.emit("output", { category, output: `${text}\n` });
+  plan.notes.forEach(tell("console"));
+  plan.warnings.forEach(tell("important"));
+  context.afterResponse(() => context.emit("initialized", undefined));
+}
+
+function recordedPlan(context: Context, attributes: AttachAttributes): Promise<BootPlan> {
+  const given = readRecordedRunArguments(attributes);
+  const { files, codec } = context.services;
+  return context.progress.during("Loading the recording", (task) =>
+    planRecorded(given, files, codec, task),
+  );
+}
+
 /** Run Without Debugging sets no breakpoints and stops nowhere: nobody would let the machine go on. */
 function planFor(context: Context, attributes: object & { noDebug?: unknown }): Promise<BootPlan> {
   const given = attributes.noDebug ? { ...attributes, stopOnEntry: false } : attributes;
@@ -195,7 +217,11 @@ function start(context: Context): void {
       context.stopped({ reason: "pause", description: "Paused where it was left" });
       return;
     }
-    if (plan.configuration.stopOnEntry) {
+    const { timeline } = debuggee;
+    if (plan.recorded !== undefined && timeline !== undefined) {
+      if (plan.recorded.at === "end") context.travel(seekEnd(timeline));
+      else context.stopped(BEGINNING);
+    } else if (plan.configuration.stopOnEntry) {
       context.stopped({ reason: "entry", description: "Paused before the first instruction" });
     } else context.resume(CONTINUE);
   });

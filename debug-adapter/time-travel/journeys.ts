@@ -16,7 +16,7 @@ import type { BackStepper } from "./back-stepper.ts";
 import { lastEvent } from "./last-event.ts";
 import { type Arm, firstMet, lastMet } from "./search.ts";
 
-const BEGINNING: Stop = {
+export const BEGINNING: Stop = {
   reason: "entry",
   description: "Paused at the beginning of the recording",
 };

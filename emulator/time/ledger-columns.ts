@@ -45,6 +45,14 @@ export class LedgerChunk {
   readonly guestRip = new Wide();
   readonly cr3 = new Wide();
   readonly changed = new Uint32Array(CHANGED_WORDS * CHUNK_ROWS);
+
+  copy(): LedgerChunk {
+    const other = new LedgerChunk();
+    for (const column of NUMBER_COLUMNS) other[column].set(this[column]);
+    for (const column of WIDE_COLUMNS) other[column].words.set(this[column].words);
+    other.changed.set(this.changed);
+    return other;
+  }
 }
 
 /** Bytes that a row takes. */
@@ -88,6 +96,14 @@ export class LedgerTable {
   /** What lies in the future will not come. */
   cut(): void {
     this.made = this.count;
+  }
+
+  /** The same rows, of which none has come yet: those of a run that is to be gone through again. */
+  ahead(): LedgerTable {
+    const table = new LedgerTable();
+    table.all.push(...this.all.map((chunk) => chunk.copy()));
+    table.made = this.count;
+    return table;
   }
 
   /** Goes to a length that it has had. */

@@ -60,7 +60,7 @@ interface Saved {
 }
 
 export class ExitLedger implements Follower {
-  readonly table = new LedgerTable();
+  readonly table: LedgerTable;
   private readonly machine: Machine;
   private readonly guests: Guests;
   /** VMCB of the last row while its handler runs; -1 when a VMRUN has come. */
@@ -72,9 +72,10 @@ export class ExitLedger implements Follower {
   private ending: { readonly cost: number; readonly changed: Uint32Array } | undefined;
   readonly detach: () => void;
 
-  /** The machine stands at its reset, and so does `guests`. */
-  constructor(machine: Machine, guests: Guests) {
+  /** The machine stands at its reset, and so does `guests`; `known` is what will come again. */
+  constructor(machine: Machine, guests: Guests, known?: LedgerTable) {
     this.machine = machine;
+    this.table = known?.ahead() ?? new LedgerTable();
     this.guests = guests;
     this.detach = machine.observe({
       name: "exit ledger",

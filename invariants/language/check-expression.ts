@@ -210,6 +210,7 @@ export class ExpressionChecker {
     const element = this.elementOf(collection, node.collection);
     const variable: Variable = { name: node.variable.text, type: element };
     const scope = this.bind(variable, node.variable, place.scope);
+    this.notes.see(variable, node.collection.end, end);
     const inner: Place = { ...place, scope };
     const filter = node.filter && this.boolean(node.filter, inner, "The filter");
     const body = this.boolean(node.body, inner, `The body of ${quantifier}`);
@@ -243,6 +244,7 @@ export class ExpressionChecker {
     const value = this.check(node.value, place);
     const variable: Variable = { name: node.variable.text, type: value.type };
     const scope = this.bind(variable, node.variable, place.scope);
+    this.notes.see(variable, node.value.end, end);
     const body = this.check(node.body, { ...place, scope });
     if (!scope.isUsed) this.warnUnused(node.variable);
     return { kind: "let", variable, value, body, type: body.type, start, end };

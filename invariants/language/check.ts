@@ -12,6 +12,7 @@ import {
   type Scope,
   type Shared,
   TOO_MUCH,
+  type Visible,
 } from "./checker.ts";
 import type { BuiltIns, ProgramNames } from "./declarations.ts";
 import { didYouMean } from "./similar.ts";
@@ -38,6 +39,18 @@ export interface SourceFile {
 /** A checked file, and what each name in its text refers to. */
 export interface ResolvedFile extends CheckedFile {
   readonly references: readonly Reference[];
+  readonly visible: readonly Visible[];
+}
+
+/** The variables that a text at the offset sees, the innermost first; a hidden one is left out. */
+export function variablesAt({ visible }: ResolvedFile, offset: number): Variable[] {
+  const around = visible.filter(({ start, end }) => start <= offset && offset <= end);
+  around.sort((a, b) => b.start - a.start);
+  const byName = new Map<string, Variable>();
+  for (const { variable } of around) {
+    if (!byName.has(variable.name)) byName.set(variable.name, variable);
+  }
+  return [...byName.values()];
 }
 
 /** Never throws. An invariant with an error in it is left out of `invariants`. */
@@ -106,8 +119,8 @@ class FilesChecker {
     }
     const all = [...diagnostics, ...notes.diagnostics].sort((a, b) => a.start - b.start);
     const sound = withoutErrors(invariants, all).filter(({ body }) => !this.usesBroken(body));
-    const { references } = notes;
-    return { path, invariants: sound, definitions, memory, diagnostics: all, references };
+    const { references, visible } = notes;
+    return { path, invariants: sound, definitions, memory, diagnostics: all, references, visible };
   }
 
   private invariant(item: InvariantItem, path: string, notes: FileNotes): CheckedInvariant {
@@ -154,6 +167,7 @@ class FilesChecker {
     const parameters = item.parameters.map((each): Variable => {
       const variable = { name: each.name.text, type: this.parameterType(each, notes) };
       notes.refer(each.name, { kind: "variable", variable, declared: each.name }, variable.type);
+      notes.see(variable, each.name.end, item.end);
       scope = { variable, declared: each.name, outer: scope, isUsed: false };
       return variable;
     });

@@ -35,6 +35,11 @@ export interface Reference extends Span {
   readonly type: Type | undefined;
 }
 
+/** A variable and the part of the text that sees it, for completion. */
+export interface Visible extends Span {
+  readonly variable: Variable;
+}
+
 /** A definition as written, and once checked. */
 export interface KnownDefinition {
   readonly item: DefineItem;
@@ -81,6 +86,7 @@ export interface Shared {
 export class FileNotes {
   readonly diagnostics: Diagnostic[] = [];
   readonly references: Reference[] = [];
+  readonly visible: Visible[] = [];
   private readonly said = new Set<string>();
 
   error(span: Span, message: string, related?: Diagnostic["related"]): void {
@@ -94,6 +100,11 @@ export class FileNotes {
   refer(span: Span, referent: Referent, type?: Type): void {
     const { start, end } = span;
     if (end > start) this.references.push({ start, end, referent, type });
+  }
+
+  /** Of a variable that is seen from `start` to `end`. */
+  see(variable: Variable, start: number, end: number): void {
+    if (variable.name !== "") this.visible.push({ variable, start, end });
   }
 
   private add(

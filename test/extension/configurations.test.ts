@@ -51,6 +51,12 @@ describe("a configuration of launch.json", () => {
     expect(completeConfiguration(attach, "/extension", "/work")).toEqual(attach);
   });
 
+  test("that opens a recording takes relative paths from the workspace folder", () => {
+    const attach = { type: "minvisor", request: "attach", name: "a", recording: "run.mvrec" };
+    const completed = { ...attach, cwd: "/work" };
+    expect(completeConfiguration(attach, "/extension", "/work")).toEqual(completed);
+  });
+
   test("must launch or attach, and a launch must name a kernel", () => {
     const wrong = [
       { ...given, kernel: undefined },

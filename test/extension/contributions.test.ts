@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { STEP_POLICIES } from "../../debug-adapter/protocol.ts";
+import { RECORDING_ATTRIBUTES, STEP_POLICIES } from "../../debug-adapter/protocol.ts";
 import {
   ASSEMBLY_LANGUAGE,
   COMMANDS,
@@ -148,7 +148,9 @@ describe("the debugger", () => {
   /** Names in an interface of protocol.ts. */
   function attributesOf(name: string): string[] {
     const text = readSource("debug-adapter/protocol.ts");
-    const body = new RegExp(`export interface ${name} \\{([\\s\\S]*?)\\n\\}`).exec(text)![1]!;
+    const body = new RegExp(
+      `export interface ${name}(?: extends \\w+)? \\{([\\s\\S]*?)\\n\\}`,
+    ).exec(text)![1]!;
     return [...body.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, attribute]) => attribute!);
   }
 
@@ -160,7 +162,8 @@ describe("the debugger", () => {
 
   test("has a schema for attaching, with VS Code's own attribute for the adapter's port", () => {
     const { properties } = contributedDebugger!.configurationAttributes.attach;
-    const attributes = [...attributesOf("AttachAttributes"), "debugServer"];
+    const own = attributesOf("AttachAttributes");
+    const attributes = [...own, ...RECORDING_ATTRIBUTES, "debugServer"];
     expect(Object.keys(properties).sort()).toEqual(attributes.sort());
   });
 

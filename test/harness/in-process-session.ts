@@ -1,5 +1,6 @@
 /** A debug session in this process: its machine can be looked at, and its clock is the test's. */
 import type { DebugProtocol as DP } from "@vscode/debugprotocol";
+import { deflate } from "../../debug-adapter/node/deflate.ts";
 import { IcedDisassembler } from "../../debug-adapter/node/iced-disassembler.ts";
 import { nodeFiles } from "../../debug-adapter/node/node-files.ts";
 import type { MessageTransport } from "../../debug-adapter/services.ts";
@@ -41,6 +42,7 @@ export class InProcessSession {
     this.session = new DebugSession(this.transport, {
       files: nodeFiles,
       disassembler: new IcedDisassembler(),
+      codec: deflate,
       now: () => clock.now(),
       sha256: () => Promise.resolve(""),
       schedule(callback) {

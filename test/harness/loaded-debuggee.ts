@@ -3,6 +3,7 @@ import { boot, planBoot } from "../../debug-adapter/boot.ts";
 import type { Debuggee } from "../../debug-adapter/debuggee.ts";
 import { Execution, type Goal, type Stop } from "../../debug-adapter/execution.ts";
 import { readLaunchArguments } from "../../debug-adapter/launch-arguments.ts";
+import { deflate } from "../../debug-adapter/node/deflate.ts";
 import { IcedDisassembler } from "../../debug-adapter/node/iced-disassembler.ts";
 import { nodeFiles } from "../../debug-adapter/node/node-files.ts";
 import type { Services } from "../../debug-adapter/services.ts";
@@ -28,6 +29,7 @@ export class Runner {
       files: nodeFiles,
       disassembler,
       now: () => performance.now(),
+      codec: deflate,
       sha256: () => Promise.resolve(""),
       schedule: (callback) => {
         this.due = callback;

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { check, format, parse } from "../../../invariants/language/index.ts";
+import { check, format, parse, variablesAt } from "../../../invariants/language/index.ts";
 import { lineColumn } from "../../../invariants/language/line-column.ts";
 import { EVENT_NAMES } from "../../../invariants/language/syntax.ts";
 import { BUILT_INS } from "../../../invariants/model/index.ts";
@@ -53,6 +53,27 @@ invariant c on vmrun : vmcb.GUEST_ASID != 0;`;
   expect(file?.invariants.map(({ name }) => name)).toEqual(["c"]);
   const places = (file?.diagnostics ?? []).map(({ start }) => lineColumn(text, start));
   expect(places.map(({ line }) => line)).toEqual([1, 1, 2, 3, 4]);
+});
+
+test("what each name refers to, and what can be seen where", () => {
+  const text = `define d(m: Leaf) = m.hpa;
+invariant a on vmrun:
+  forall m in npt(vmcb.nCR3).leaves : let h = d(m) : h == exit.info1;`;
+  const file = checked(text);
+  const named = (file?.references ?? []).map(({ start, end, referent }) => {
+    return `${text.slice(start, end)}@${lineColumn(text, start).line} ${referent.kind}`;
+  });
+  expect(named.sort()).toEqual([
+    ...["a@2 invariant", "d@1 definition", "d@3 definition", "exit@3 global", "h@3 variable"],
+    ...["h@3 variable", "hpa@1 field", "info1@3 field", "leaves@3 field", "m@1 variable"],
+    ...["m@1 variable", "m@3 variable", "m@3 variable", "nCR3@3 field", "npt@3 function"],
+    ...["vmcb@3 global", "vmrun@2 event"],
+  ]);
+  const seen = (at: string) => file && variablesAt(file, text.indexOf(at)).map(({ name }) => name);
+  expect(seen("m.hpa")).toEqual(["m"]);
+  expect(seen("npt(")).toEqual([]);
+  expect(seen("d(m) :")).toEqual(["m"]);
+  expect(seen("exit.info1")).toEqual(["h", "m"]);
 });
 
 test("an image without debug information is the reason that a name is not known", () => {
