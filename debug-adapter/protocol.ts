@@ -276,6 +276,17 @@ export interface CustomRequests extends AddressRequests, ExitLedgerRequests {
   };
   readonly "minvisor/history": { arguments: HistoryArguments; body: HistoryBody };
   readonly "minvisor/why": { arguments: { readonly exit?: number }; body: WhyBody };
+  readonly "minvisor/saveRecording": {
+    arguments: {
+      /** Relative to the launch's `cwd`. */
+      readonly path: string;
+    };
+    body: {
+      /** Where it is, absolute. */
+      readonly path: string;
+      readonly bytes: number;
+    };
+  };
   readonly "minvisor/timeline": { arguments: object; body: TimelineBody };
   readonly "minvisor/allowFork": { arguments: object; body: undefined };
   readonly "minvisor/status": { arguments: object; body: MachineStatus };

@@ -33,6 +33,7 @@ export const COMMANDS = {
   goToInstructionCount: "minvisor.goToInstructionCount",
   goToBeginning: "minvisor.goToBeginning",
   goToEnd: "minvisor.goToEnd",
+  saveRecording: "minvisor.saveRecording",
   goToConsoleText: "minvisor.goToConsoleText",
   goToCondition: "minvisor.goToCondition",
   showHistory: "minvisor.showHistory",

@@ -44,7 +44,7 @@ export const nodeFiles: FileReader = {
     }
     return {
       write: (bytes) => {
-        writeSync(descriptor, bytes);
+        for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
       },
       close: () => closeSync(descriptor),
     };

@@ -240,6 +240,7 @@ export const ARGUMENTS: { readonly [R in RequestName]: Entries<Requests[R]["argu
   "minvisor/lastWriter": watched,
   "minvisor/history": { ...watched, start: maybe(whole), count: maybe(whole) },
   "minvisor/why": { exit: maybe(whole) },
+  "minvisor/saveRecording": { path: text },
   "minvisor/timeline": {},
   "minvisor/allowFork": {},
   "minvisor/status": {},

@@ -1,5 +1,5 @@
 /** Requests that go through the past. */
-import type { Timeline } from "../../emulator/index.ts";
+import { recordingOf, type Timeline } from "../../emulator/index.ts";
 import { findData } from "../breakpoints/data.ts";
 import { watchTarget } from "../breakpoints/watch-target.ts";
 import { type Context, checkThread, stoppedIn, THREAD } from "../context.ts";
@@ -156,6 +156,7 @@ export const timeRequests: Handlers<
       | "minvisor/lastWriter"
       | "minvisor/history"
       | "minvisor/why"
+      | "minvisor/saveRecording"
       | "minvisor/timeline"
       | "minvisor/allowFork"
     )
@@ -221,6 +222,21 @@ export const timeRequests: Handlers<
     const number = exit ?? debuggee.machine.state.exitCount;
     const at = exitInstant(debuggee, number);
     return inquire(context, timeline, `Why exit ${number}`, whyExit(debuggee, timeline, at));
+  },
+
+  "minvisor/saveRecording": async (context, { path: given }) => {
+    const { timeline } = recordedIn(context);
+    const { plan } = stoppedIn(context);
+    const { files, codec } = context.services;
+    const path = files.resolve(given, plan.configuration.cwd);
+    const recording = recordingOf(timeline, plan.start, codec);
+    const sink = await files.openForWriting(path);
+    try {
+      sink.write(recording);
+    } finally {
+      sink.close();
+    }
+    return { path, bytes: recording.length };
   },
 
   "minvisor/timeline": (context) => {

@@ -26,6 +26,17 @@ export async function inSession(run: (session: DebugSession) => unknown): Promis
   }
 }
 
+async function saveRecording(session: DebugSession): Promise<void> {
+  const chosen = await window.showSaveDialog({
+    title: "Save the run of this session",
+    filters: { "MinVisor recordings": ["mvrec"] },
+  });
+  if (chosen === undefined) return;
+  const saved = await customRequest(session, "minvisor/saveRecording", { path: chosen.fsPath });
+  const mebibytes = (saved.bytes / 2 ** 20).toFixed(1);
+  void window.showInformationMessage(`The recording ${saved.path} is written: ${mebibytes} MiB.`);
+}
+
 function reverseCommand(id: CommandId, kind: "over" | "in" | "out"): Disposable {
   return registerCommand<StepSubject>(id, (subject) =>
     inSession((session) =>
@@ -106,6 +117,7 @@ export function registerTravelCommands(): Disposable {
     seekCommand(COMMANDS.goToPreviousExit, "previousExit"),
     seekCommand(COMMANDS.goToBeginning, "start"),
     seekCommand(COMMANDS.goToEnd, "end"),
+    registerCommand(COMMANDS.saveRecording, () => inSession(saveRecording)),
     askedCommand(COMMANDS.goToExit, EXIT),
     askedCommand(COMMANDS.goToInstructionCount, ICOUNT),
   );

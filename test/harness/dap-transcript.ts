@@ -11,6 +11,7 @@ function normalised(text: string): string {
     .replace(/("?icount"?(?:",)?[:=] *"?)\d+/g, "$1<icount>")
     .replace(/(endIcount|snapshotBytes): \d+/g, "$1: <number>")
     .replace(/^(<- ticks: )\d+/gm, "$1<ticks>")
+    .replace(/^(<- bytes: )\d+/gm, "$1<number>")
     .replace(/("name":"icount",[^}]*},"value":")\d+/g, "$1<icount>");
 }
 

@@ -64,6 +64,7 @@ export const LEAST_ARGUMENTS: { readonly [R in RequestName]: object } = {
   "minvisor/history": { name: "$vmcb.RIP" },
   "minvisor/why": {},
   "minvisor/reverse": { threadId: 1, kind: "over" },
+  "minvisor/saveRecording": { path: "/dev/null" },
   "minvisor/timeline": {},
   "minvisor/allowFork": {},
   "minvisor/status": {},

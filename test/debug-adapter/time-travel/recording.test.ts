@@ -86,7 +86,7 @@ test("steps and breakpoints work backwards from its end", async () => {
   expect(machine().icount).toBe(icount);
 });
 
-test("a change starts another future only where that is allowed, and restart has the recorded one again", async () => {
+test("an allowed change starts another future, which can be saved; restart has the recorded one again", async () => {
   await attach();
   await go("minvisor/seek", { exit: 5 });
   const change = { expression: "$rbx = 1", context: "repl" };
@@ -94,8 +94,14 @@ test("a change starts another future only where that is allowed, and restart has
   await session.ask("minvisor/allowFork");
   await session.ask("evaluate", change);
   expect((await timeline()).isInPast).toBe(false);
+  const forked = { recording: join(folder, "forked.mvrec"), hash: machine().stateHash() };
+  await session.ask("minvisor/saveRecording", { path: forked.recording });
   await go("restart");
   expect(machine().stateHash()).toBe(recording.checks.at(-1)?.hash);
+  session.session.close();
+  session = new InProcessSession();
+  await attach({ recording: forked.recording });
+  expect(machine().stateHash()).toBe(forked.hash);
 });
 
 test("opens up to where it is damaged, and says what is missing", async () => {

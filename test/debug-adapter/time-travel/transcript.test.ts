@@ -36,6 +36,8 @@ test("requests that go through the past", async () => {
   await transcript.ask("minvisor/lastWriter", { name: "1 + 1" });
   await transcript.ask("minvisor/history", { name: "1 + 1" });
   await transcript.ask("minvisor/why", { exit: 37 });
+  await transcript.ask("minvisor/saveRecording", { path: "/dev/null" });
+  await transcript.ask("minvisor/saveRecording", { path: "/nowhere/run.mvrec" });
   await transcript.ask("minvisor/timeline");
   await transcript.ask("minvisor/exitLedger", { filter: "CPUID", sort: "cost", count: 1 });
   await transcript.ask("minvisor/exitLedger", { groupBy: "reason", count: 2 });
