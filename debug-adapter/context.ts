@@ -7,6 +7,7 @@ import type { Progress } from "./progress.ts";
 import type {
   CustomEvents,
   DebugProtocol,
+  InvariantProblem,
   InvariantStatus,
   NumberFormat,
   StepPolicy,
@@ -50,6 +51,10 @@ export interface Loaded {
   readonly debuggee: Debuggee;
   readonly execution: Execution;
   readonly invariants: () => readonly InvariantStatus[];
+  /** Checks these files from now on, each for the one of its path; returns what is wrong in them. */
+  readonly setInvariants: (
+    files: readonly { readonly path: string; readonly text: string }[],
+  ) => readonly InvariantProblem[];
   readonly opcodes: UndefinedOpcodes;
 }
 

@@ -16,7 +16,7 @@ import {
 import { type BootPlan, bootMachine } from "./boot.ts";
 import type { Debuggee } from "./debuggee.ts";
 import type { Stop } from "./execution.ts";
-import type { InvariantStatus, SourceLine, ViolationBody } from "./protocol.ts";
+import type { InvariantProblem, InvariantStatus, SourceLine, ViolationBody } from "./protocol.ts";
 import type { Services } from "./services.ts";
 import { messageOf, UserError } from "./text.ts";
 
@@ -53,7 +53,12 @@ export class InvariantWatch {
     if (host !== undefined && kernelElf !== undefined) {
       this.program = Program.of(host.symbols, host.path, kernelElf);
     }
-    this.attach();
+    for (const { path, diagnostics } of this.attach()) {
+      for (const each of this.problemsOf(path, diagnostics)) {
+        if (each.severity === "error")
+          this.events.told(`${path}:${each.line}:${each.column}: ${each.message}.`);
+      }
+    }
   }
 
   status(): InvariantStatus[] {
@@ -69,18 +74,14 @@ export class InvariantWatch {
     });
   }
 
-  /** Judges the states again as the machine stands. */
-  recheck(): void {
-    this.attached?.recheck();
-  }
-
-  /** Reads the files again with other texts; verdicts begin anew. Returns what the files say. */
-  replace(texts: readonly InvariantText[]): ResolvedFile[] {
-    this.texts = [...SHIPPED_INVARIANTS, ...texts];
+  /** Checks these files too from now on, each for the one of its path: verdicts begin anew. */
+  replace(texts: readonly InvariantText[]): InvariantProblem[] {
+    const kept = this.texts.filter(({ path }) => !texts.some((each) => each.path === path));
+    this.texts = [...kept, ...texts];
     this.detach();
     const files = this.attach();
-    this.recheck();
-    return files;
+    this.attached?.recheck();
+    return files.flatMap(({ path, diagnostics }) => this.problemsOf(path, diagnostics));
   }
 
   dispose(): void {
@@ -110,7 +111,6 @@ export class InvariantWatch {
         .map(({ first, end }) => ({ first: Number(first), bytes: Number(end - first) })),
     ];
     const all = files.flatMap(({ invariants }) => invariants);
-    for (const { path, diagnostics } of files) this.tellErrors(path, diagnostics);
     try {
       this.attached = attachInvariants(debuggee.machine, {
         invariants: wanted === true ? all : wanted.map((name) => named(name, all)),
@@ -128,13 +128,11 @@ export class InvariantWatch {
     return files;
   }
 
-  private tellErrors(path: string, diagnostics: ResolvedFile["diagnostics"]): void {
+  private problemsOf(path: string, diagnostics: ResolvedFile["diagnostics"]): InvariantProblem[] {
     const text = this.texts.find((each) => each.path === path)?.text ?? "";
-    for (const { severity, message, start } of diagnostics) {
-      if (severity !== "error") continue;
-      const { line, column } = lineColumn(text, start);
-      this.events.told(`${path}:${line}:${column}: ${message}.`);
-    }
+    return diagnostics.map(({ severity, message, start }) => {
+      return { path, ...lineColumn(text, start), severity, message };
+    });
   }
 
   /** Undefined for the files that are shipped: they lie in no folder of the user's. */

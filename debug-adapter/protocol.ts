@@ -153,6 +153,16 @@ export interface InvariantStatus {
   readonly at: SourceLine | undefined;
 }
 
+/** Something wrong in an .inv file. */
+export interface InvariantProblem {
+  readonly path: string;
+  /** Both from 1. */
+  readonly line: number;
+  readonly column: number;
+  readonly severity: "error" | "warning";
+  readonly message: string;
+}
+
 /** `id` of a failed response's error. */
 export const ERROR_IDS = {
   other: 1,
@@ -253,6 +263,13 @@ export interface CustomRequests extends AddressRequests, ExitLedgerRequests {
   };
   readonly "minvisor/exitCodes": { arguments: object; body: { readonly exits: ExitCode[] } };
   readonly "minvisor/exits": { arguments: object; body: ExitCounts };
+  readonly "minvisor/setInvariants": {
+    arguments: { readonly files: readonly { readonly path: string; readonly text: string }[] };
+    body: {
+      readonly problems: readonly InvariantProblem[];
+      readonly invariants: readonly InvariantStatus[];
+    };
+  };
   readonly "minvisor/setNumberFormat": {
     arguments: { readonly format: NumberFormat };
     body: { readonly format: NumberFormat };

@@ -203,7 +203,14 @@ export class DebugSession implements Context {
       },
     });
     this.watch = watch;
-    this.loaded = { plan, debuggee, execution, invariants: () => watch.status(), opcodes };
+    this.loaded = {
+      plan,
+      debuggee,
+      execution,
+      invariants: () => watch.status(),
+      setInvariants: (files) => watch.replace(files),
+      opcodes,
+    };
     this.hasTerminated = false;
     this.breakpoints.attach(debuggee);
     if (debuggee.timeline) debuggee.timeline.onWentBack = () => this.breakpoints.wentBack();

@@ -7,6 +7,7 @@ import { registerExitBreakpoints } from "./exit-breakpoints/exit-breakpoints-vie
 import { registerExits } from "./exits/exits-view.ts";
 import { registerGuestConsole } from "./guest-console.ts";
 import { registerInvariantLanguage } from "./invariants/language-client.ts";
+import { registerRecheck } from "./invariants/recheck.ts";
 import { registerLaunchConfigurations } from "./launch-configuration.ts";
 import { registerMemoryViews } from "./memory/memory-views.ts";
 import { registerNumberFormat } from "./number-format.ts";
@@ -29,5 +30,6 @@ export function activate(context: ExtensionContext): void {
     registerTimeTravel(),
     registerExits(context.extensionUri),
     registerInvariantLanguage(context),
+    registerRecheck(),
   );
 }

@@ -204,6 +204,7 @@ export const ARGUMENTS: { readonly [R in RequestName]: Entries<Requests[R]["argu
   "minvisor/consoleInput": { port: oneOf("com1", "com2"), text },
   "minvisor/setEventBreakpoints": { breakpoints: list(record({ event: text, ...logging })) },
   "minvisor/exitCodes": {},
+  "minvisor/setInvariants": { files: list(record({ path: text, text })) },
   "minvisor/exits": {},
   "minvisor/exitLedger": {
     filter: maybe(text),

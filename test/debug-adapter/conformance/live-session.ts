@@ -54,6 +54,7 @@ export const LEAST_ARGUMENTS: { readonly [R in RequestName]: object } = {
   "minvisor/consoleInput": { port: "com1", text: "x" },
   "minvisor/setEventBreakpoints": { breakpoints: [{ event: "vmexit:CPUID" }] },
   "minvisor/exitCodes": {},
+  "minvisor/setInvariants": { files: [] },
   "minvisor/exits": {},
   "minvisor/exitLedger": {},
   "minvisor/exitDensity": { buckets: 1 },

@@ -153,6 +153,10 @@ test("sources, programs, and what is asked about the whole machine", async () =>
   await ask("completions", { text: "$r" });
   await ask("minvisor/exits");
   await ask("minvisor/exitCodes");
+  const own = 'invariant low on vmrun "rip is low" : cpu.rip < 4G;';
+  await ask("minvisor/setInvariants", { files: [{ path: "/own.inv", text: own }] });
+  await ask("minvisor/setInvariants", { files: [{ path: "/own.inv", text: "invariant low on" }] });
+  await ask("minvisor/setInvariants", { files: "own.inv" });
   await ask("minvisor/consoleInput", { port: "lpt1", text: "x" });
   await ask("minvisor/consoleInput", { port: "com1", text: "x" });
   await ask("minvisor/status");
