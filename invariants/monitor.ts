@@ -68,10 +68,7 @@ export class Monitor implements Follower {
         view: (event) => this.views.view(event),
         check: (event, name) =>
           this.checkAt(this.views.view(event), (node) => functionOf(node) === name),
-        tracked: (event, name) =>
-          this.listening(event, (node) => functionOf(node) === name).filter(
-            ({ oldTerms }) => oldTerms.length > 0,
-          ),
+        tracked: (event, name) => this.listening(event, (node) => functionOf(node) === name),
       });
     }
     this.observer = { name: "invariants", on: this.handlers() };

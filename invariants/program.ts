@@ -2,8 +2,8 @@
 import type { CpuState, FieldName } from "../emulator/index.ts";
 import { type Elf, readElf } from "../symbols/elf.ts";
 import type { ImageSymbols } from "../symbols/image-symbols.ts";
-import type { FrameState, Location } from "../symbols/location.ts";
-import { stripped, type Type } from "../symbols/types.ts";
+import { type FrameState, readLocation } from "../symbols/location.ts";
+import { sizeOf, stripped, type Type } from "../symbols/types.ts";
 import type { Variable } from "../symbols/variable.ts";
 import type { AddressRange } from "./address-range.ts";
 import { readLinear } from "./evaluate/c-object.ts";
@@ -45,7 +45,7 @@ export class Program implements ProgramNames, ProgramView {
     const [variable] = this.symbols.globalsNamed(name);
     if (view === undefined) return variable && { type: variable.type };
     if (variable === undefined) return new Unknown(`there is no ${name}`);
-    return placed(variable, variable.locate(stateIn(view, this.symbols)));
+    return placed(variable, stateIn(view, this.symbols));
   }
 
   function(name: string) {
@@ -89,7 +89,7 @@ export class Program implements ProgramNames, ProgramView {
     const variables = symbols.framesAt(call.pc).at(-1)?.variables ?? [];
     const found = variables.find((each) => each.kind === "parameter" && each.name === name);
     if (found === undefined) return new Unknown(`there is no parameter ${name}`);
-    return placed(found, found.locate(stateIn(view, symbols)));
+    return placed(found, stateIn(view, symbols));
   }
 
   result(): Result {
@@ -132,17 +132,16 @@ function registerNamed(state: CpuState, name: string): bigint | undefined {
   return name.startsWith("e") ? BigInt.asUintN(32, value) : value;
 }
 
-function placed({ name, type }: Variable, location: Location): Result {
-  switch (location.kind) {
-    case "memory":
-      return { kind: "c", type, address: location.address };
-    case "value":
-      return { kind: "c", type, address: undefined, bytes: location.bytes };
-    case "unavailable":
-      return new Unknown(`${name} is ${location.reason}`);
-    default:
-      return new Unknown(`${name} is kept in registers`);
-  }
+/** Where it lies in memory, or else its bytes, as they are in registers or nowhere. */
+function placed(variable: Variable, state: FrameState): Result {
+  const { name, type } = variable;
+  const location = variable.locate(state);
+  if (location.kind === "memory") return { kind: "c", type, address: location.address };
+  const size = sizeOf(type);
+  if (size === undefined) return new Unknown(`${name} has no size`);
+  const read = readLocation(location, 0, size, state);
+  if (read.bytes === undefined) return new Unknown(`${name} is ${read.unavailable}`);
+  return { kind: "c", type, address: undefined, bytes: read.bytes };
 }
 
 /** Whether a type is one whose value a function returns in rax. */

@@ -9,7 +9,9 @@ export const LONG_MODE_GUEST: string;
 export const PAE_HYPERVISOR: string;
 export const PAE_WARD: string;
 export const PAE_WARD_ELF: string;
-export type SeededBug = "wrong-region-size" | "tables-outside-region";
+/** A folder of test/seeded-bugs. */
+export type SeededBug = string;
+export const HOSTILE_GUEST: string;
 export const SEEDED_BUGS: readonly SeededBug[];
 export function seededBugElf(bug: SeededBug): string;
 export function buildAll(): boolean;

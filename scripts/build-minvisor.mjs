@@ -1,4 +1,4 @@
-// Builds MinVisor, our own guests and the two MinVisors with a seeded bug, with gcc, ld and objcopy.
+// Builds MinVisor, our own guests and the MinVisors with a seeded bug, with gcc, ld and objcopy.
 
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
@@ -17,7 +17,11 @@ export const LONG_MODE_GUEST = "test/guests/build/long-mode.elf";
 export const PAE_HYPERVISOR = "test/guests/build/pae-hypervisor.elf";
 export const PAE_WARD = "test/guests/build/pae-hypervisor-guest.bin";
 export const PAE_WARD_ELF = "test/guests/build/pae-hypervisor-guest.elf";
-export const SEEDED_BUGS = ["wrong-region-size", "tables-outside-region"];
+export const HOSTILE_GUEST = "test/guests/build/hostile.bin";
+/** A folder each. */
+export const SEEDED_BUGS = readdirSync(join(repository, "test/seeded-bugs")).filter(
+  (name) => name !== "build",
+);
 export const seededBugElf = (bug) => `test/seeded-bugs/build/${bug}.elf`;
 
 /** Paths in the DWARF are relative to the repository, so that any machine finds the sources. */
@@ -159,7 +163,8 @@ function newestSource(folder) {
 /** Whether some output is missing or older than some source. */
 function isStale() {
   const outputs = [
-    ...[MINVISOR_ELF, SAMPLE_GUEST, LOOPS_GUEST, LONG_MODE_GUEST, PAE_HYPERVISOR, PAE_WARD],
+    ...[MINVISOR_ELF, SAMPLE_GUEST, LOOPS_GUEST, HOSTILE_GUEST, LONG_MODE_GUEST],
+    ...[PAE_HYPERVISOR, PAE_WARD],
     ...SEEDED_BUGS.map(seededBugElf),
   ];
   if (outputs.some((path) => !existsSync(join(repository, path)))) return true;
@@ -176,6 +181,7 @@ export function buildAll() {
   for (const bug of SEEDED_BUGS) buildSeededBug(bug, objects);
   buildGuest("sample", ["-O", "binary"]);
   buildGuest("loops", ["-O", "binary"]);
+  buildGuest("hostile", ["-O", "binary"]);
   buildPaeHypervisor();
   buildGuest("long-mode", ["-I", "elf64-x86-64", "-O", "elf32-i386"]);
   return true;

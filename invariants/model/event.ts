@@ -82,11 +82,21 @@ export const GUEST = defineRecord<GuestHandle>("Guest", {
   describe: ({ number }) => `guest ${number}`,
   fields: {
     number: { type: INTEGER, doc: "From 1.", read: ({ number }) => BigInt(number) },
+    vmcb: {
+      type: INTEGER,
+      doc: "Host-physical address of the VMCB that ran it last.",
+      section: "15.5",
+      read: ({ number }, { guests }) => vmcbOf(number, guests),
+    },
     asid: {
       type: INTEGER,
       doc: "The ASID of its VMCB.",
       section: "15.16",
       read: ({ number }, view) => vmcbField(number, view, "GUEST_ASID"),
+      bytes: ({ number }, { guests }) => {
+        const vmcb = guests.vmcbOf(number);
+        return vmcb === undefined ? undefined : { first: vmcb + 0x58, bytes: 4, statusBits: 0n };
+      },
     },
     ncr3: {
       type: INTEGER,
@@ -97,8 +107,13 @@ export const GUEST = defineRecord<GuestHandle>("Guest", {
   },
 });
 
-function vmcbField(number: number, { machine, guests }: View, name: "GUEST_ASID" | "nCR3") {
+function vmcbOf(number: number, guests: View["guests"]): bigint | Unknown {
   const vmcb = guests.vmcbOf(number);
-  if (vmcb === undefined) return new Unknown(`guest ${number} has not run`);
-  return BigInt(new VmcbView(machine.memory, vmcb).read(name));
+  return vmcb === undefined ? new Unknown(`guest ${number} has not run`) : BigInt(vmcb);
+}
+
+function vmcbField(number: number, { machine, guests }: View, name: "GUEST_ASID" | "nCR3") {
+  const vmcb = vmcbOf(number, guests);
+  if (vmcb instanceof Unknown) return vmcb;
+  return BigInt(new VmcbView(machine.memory, Number(vmcb)).read(name));
 }

@@ -78,10 +78,10 @@ function walk(doc: string, section: string, isNested: boolean): FunctionModel {
     doc,
     section,
     isLive: true,
-    call: ([cr3], { context, walks }) => {
-      if (context instanceof Unknown) return context;
+    call: ([cr3], { context, paging, walks }) => {
       const root = cr3 as bigint;
-      const walk = isNested ? walks.nested(context, root) : walks.host(context, root);
+      const isJudged = isNested && !(context instanceof Unknown);
+      const walk = isJudged ? walks.nested(context, root) : walks.host(paging, root);
       return walk instanceof Unknown ? walk : PAGE_TABLES.make(walk);
     },
   };

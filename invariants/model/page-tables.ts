@@ -3,7 +3,14 @@ import type { Result } from "../evaluate/value.ts";
 import { rangeValue, span, Unknown } from "../evaluate/value.ts";
 import { BOOLEAN, INTEGER, listOf, rangeOf, recordOf } from "../language/types.ts";
 import type { Table, TableCache } from "../table-cache.ts";
-import { EntryKind, hostFormat, spanOf, statusBits, type TableFormat } from "../table-format.ts";
+import {
+  EntryKind,
+  hostFormat,
+  type PagingRegisters,
+  spanOf,
+  statusBits,
+  type TableFormat,
+} from "../table-format.ts";
 import { type TableVisit, tablesFrom } from "../table-tree.ts";
 import type { VmrunContext } from "../vmrun-context.ts";
 import { defineRecord } from "./record.ts";
@@ -17,7 +24,7 @@ export interface Walk {
   readonly format: TableFormat;
   readonly visits: readonly TableVisit[];
   /** Made when first asked for: the same value each time, so that it is seen to be unchanged. */
-  readonly lists: Map<"leaves" | "entries" | "tables", Result>;
+  readonly lists: Map<"leaves" | "entries" | "tables" | "mapped", Result>;
 }
 
 /** Keeps the walks of the last few roots for as long as no table of any of them changes. */
@@ -36,8 +43,8 @@ export class PageTableWalks {
     return this.host(context, cr3);
   }
 
-  host(context: VmrunContext, cr3: bigint): Walk | Unknown {
-    const format = hostFormat(context);
+  host(paging: PagingRegisters, cr3: bigint): Walk | Unknown {
+    const format = hostFormat(paging);
     return format === undefined
       ? new Unknown("the host runs without paging")
       : this.from(format, cr3);
@@ -229,7 +236,11 @@ export const PAGE_TABLES = defineRecord<Walk>("PageTables", {
     mapped: {
       type: rangeOf("hpa"),
       doc: "All bytes that some leaf maps.",
-      read: (walk) => mapped(walk),
+      read: (walk) => {
+        const range = walk.lists.get("mapped") ?? mapped(walk);
+        walk.lists.set("mapped", range);
+        return range;
+      },
     },
   },
 });

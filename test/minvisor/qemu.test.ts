@@ -1,6 +1,6 @@
 // MinVisor on QEMU's SVM, an implementation that shares no line with ours.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -151,14 +151,16 @@ describe("what MinVisor refuses to start with", () => {
 
 describe("seeded bugs", () => {
   test.each(SEEDED_BUGS)("%s marks one line as the culprit", (bug) => {
-    const source = readFileSync(`test/seeded-bugs/${bug}/nested_pages.c`, "utf8");
+    const [file] = readdirSync(`test/seeded-bugs/${bug}`);
+    const source = readFileSync(`test/seeded-bugs/${bug}/${file}`, "utf8");
     expect(source.match(/\/\/ culprit$/gm)).toHaveLength(1);
   });
 
   test.each(SEEDED_BUGS)("%s is MinVisor's own file but for a few lines", (bug) => {
-    const own = new Set(readFileSync("minvisor/nested_pages.c", "utf8").split("\n"));
-    const lines = readFileSync(`test/seeded-bugs/${bug}/nested_pages.c`, "utf8").split("\n");
-    expect(lines.filter((line) => !own.has(line)).length).toBeLessThanOrEqual(16);
+    const [file] = readdirSync(`test/seeded-bugs/${bug}`);
+    const own = new Set(readFileSync(`minvisor/${file}`, "utf8").split("\n"));
+    const lines = readFileSync(`test/seeded-bugs/${bug}/${file}`, "utf8").split("\n");
+    expect(lines.filter((line) => !own.has(line)).length).toBeLessThanOrEqual(32);
   });
 
   test("a wrong region size lets the guest write MinVisor's control pages", async () => {

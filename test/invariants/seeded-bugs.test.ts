@@ -1,0 +1,216 @@
+/** The seeded bugs: each is caught by its invariant, on its line, and no invariant says what is not so. */
+import { readdirSync } from "node:fs";
+import { expect, test } from "vitest";
+import type { BootImage, Machine } from "../../emulator/index.ts";
+import { type Culprit, findCulprit, type Violation } from "../../invariants/index.ts";
+import { HOSTILE_GUEST, SEEDED_BUGS, seededBugElf } from "../../scripts/build-minvisor.mjs";
+import { ProgramSymbols } from "../../symbols/program.ts";
+import { culpritLine, elfOf, imageOf, machineWith, programOf, read } from "./boot.ts";
+import { attachAll, MINVISOR_INV, readAll } from "./minvisor-inv.ts";
+
+interface Caught {
+  /** As the literature report numbers them. */
+  readonly bug: string;
+  /** The one that names the culprit. */
+  readonly by: string;
+  /** Others that the same bug truly violates in the run. */
+  readonly also?: readonly string[];
+  /** What was violated is in registers: no byte of memory has a last writer. */
+  readonly inRegisters?: true;
+}
+
+const BUGS: { readonly [folder: string]: Caught } = {
+  "wrong-region-size": {
+    bug: "M1",
+    by: "npt_is_identity",
+    also: ["builder_maps_one_to_one", "npt_protects_hypervisor"],
+  },
+  "wrapped-leaf-index": {
+    bug: "M2",
+    by: "npt_is_identity",
+    also: ["builder_maps_one_to_one", "npt_protects_hypervisor", "ram_is_mapped"],
+  },
+  "tables-outside-region": {
+    bug: "M3",
+    by: "npt_tables_in_hypervisor",
+    also: ["builder_keeps_tables_inside"],
+  },
+  "leaf-without-user": { bug: "M4", by: "npt_entries_well_formed" },
+  "nested-paging-off": {
+    bug: "M5",
+    by: "nested_paging_is_live",
+    // Without nested paging the guest's store does reach MinVisor's first byte.
+    also: ["vmcb_well_formed", "text_is_not_written"],
+  },
+  "vmrun-not-intercepted": {
+    bug: "M6",
+    by: "vmcb_well_formed",
+    also: ["svm_instructions_are_intercepted", "intercepts_are_minvisors", "vmrun_is_accepted"],
+  },
+  "vmload-not-intercepted": {
+    bug: "M7",
+    by: "svm_instructions_are_intercepted",
+    also: ["intercepts_are_minvisors"],
+  },
+  "open-msr-map": {
+    bug: "M8",
+    by: "host_msrs_are_intercepted",
+    also: ["mediated_msrs_are_intercepted", "save_area_is_the_hosts", "host_is_restored"],
+  },
+  "blind-wrmsr": {
+    bug: "M9",
+    by: "host_writes_listed_msrs",
+    also: ["control_pages_in_hypervisor", "control_pages_in_region"],
+    inRegisters: true,
+  },
+  // As far as there is no DEV: the map alone, not what the guest does to the DEV through it.
+  "open-io-map": {
+    bug: "M10",
+    by: "mediated_ports_are_intercepted",
+    also: ["io_map_opens_its_list_only"],
+  },
+  "unmap-without-flush": { bug: "M12", by: "tlb_is_fresh", also: ["ram_is_mapped"] },
+  "stale-clean-bits": { bug: "M13", by: "clean_bits_are_true" },
+  "rip-by-length": { bug: "M14", by: "rip_moves_on" },
+  "cpuid-clobbers-rbp": {
+    bug: "M15",
+    by: "handlers_keep_registers",
+    also: ["cpuid_changes_four_registers"],
+  },
+  "first-byte-checked": {
+    bug: "M16",
+    by: "guest_writes_its_own_bytes",
+    also: ["guest_reads_its_own_bytes", "text_is_not_written"],
+  },
+  "shared-asid": { bug: "M17", by: "asids_are_unique", also: ["vmcb_is_the_one"] },
+  "stack-overflow": { bug: "M18", by: "host_map_is_identity" },
+};
+/** M11 is a device that writes to memory by itself: the machine has none. */
+const NOT_COVERED = ["M11"];
+
+const hostile = (elf: string): BootImage =>
+  imageOf(elf, [{ name: "hostile.bin", bytes: read(HOSTILE_GUEST) }]);
+
+/** To the end of the hostile guest, with a fault put in on the way. */
+function run(elf: string, fault?: (machine: Machine) => void) {
+  const machine = machineWith(hostile(elf));
+  fault?.(machine);
+  const attached = attachAll(machine, elf);
+  machine.run({ instructions: 1_000_000 });
+  const violated = [...new Set(attached.violations.map(({ invariant }) => invariant))].sort();
+  return { ...attached, violated };
+}
+
+function culpritOf(elf: string, violation: Violation): Culprit {
+  const search = findCulprit(() => machineWith(hostile(elf)), violation);
+  for (;;) {
+    const step = search.next();
+    if (step.done) return step.value;
+  }
+}
+
+test("minvisor.inv has no diagnostics, and every invariant says what and where from", () => {
+  const { own } = readAll(elfOf());
+  expect(own.diagnostics).toEqual([]);
+  for (const { doc, source } of own.invariants) {
+    expect(doc).toMatch(/^[A-Z].*[^.]$/);
+    expect(source).toMatch(/./);
+  }
+});
+
+test("every seeded bug is here, M1 to M18 but for what the machine has no hardware for", () => {
+  expect(Object.keys(BUGS).sort()).toEqual([...SEEDED_BUGS].sort());
+  const numbers = [...Object.values(BUGS).map(({ bug }) => bug), ...NOT_COVERED];
+  const wanted = Array.from({ length: 18 }, (_, i) => `M${i + 1}`);
+  expect(numbers.sort()).toEqual(wanted.sort());
+});
+
+test("MinVisor itself keeps all of them, whatever the guest tries", () => {
+  const { violated, states } = run(elfOf());
+  expect(violated).toEqual([]);
+  const others = Object.entries(states()).filter(([, state]) => state !== "holds");
+  // No MSR is written for the guest, no text at all, and none of its bytes.
+  expect(Object.fromEntries(others)).toEqual({
+    host_writes_listed_msrs: "never checked",
+    text_is_not_written: "never checked",
+    guest_writes_its_own_bytes: "never checked",
+  });
+});
+
+test.each(Object.entries(BUGS))("%s", (folder, { by, also = [], inRegisters = false }) => {
+  const elf = seededBugElf(folder);
+  const { violated, violations } = run(elf);
+  expect(violated).toEqual([by, ...also].sort());
+  const violation = violations.find(({ invariant }) => invariant === by) as Violation;
+  const culprit = culpritOf(elf, violation);
+  if (inRegisters) return expect(culprit).toEqual({ kind: "registers" });
+  expect(culprit).toMatchObject({ kind: "write", world: "host" });
+  const { rip } = culprit as Extract<Culprit, { kind: "write" }>;
+  const at = new ProgramSymbols(read(elf), folder).sourceAt(rip);
+  const [file] = readdirSync(`test/seeded-bugs/${folder}`);
+  const path = `test/seeded-bugs/${folder}/${file}`;
+  expect(`${at?.path}:${at?.line}`).toBe(`${path}:${culpritLine(path)}`);
+});
+
+const VMCB = { EXITINTINFO: 0x88, CR3: 0x550, RIP: 0x578, ASID: 0x58 };
+const symbols = new ProgramSymbols(read(elfOf()), "minvisor");
+const addressOf = (name: string): number => {
+  const found = programOf(elfOf()).global(name);
+  const [variable] = symbols.globalsNamed(name);
+  const at = found && variable?.locate({ register: () => undefined, readMemory: () => undefined });
+  if (at?.kind !== "memory") throw new Error(`${name} is in no memory`);
+  return Number(at.address);
+};
+const poke = (machine: Machine, address: number, value: bigint): void => {
+  machine.memory.poke(address, new Uint8Array(new BigUint64Array([value]).buffer));
+};
+
+/** Each time before the invariants are judged at the VMRUN that follows an exit of that code. */
+const atVmrunAfter = (code: bigint, change: (machine: Machine) => void) => (machine: Machine) => {
+  let last: bigint | undefined;
+  const on = {
+    exit: (event: { code: bigint }): undefined => {
+      last = event.code;
+    },
+    vmrunStart: (): undefined => {
+      if (last === code) change(machine);
+    },
+  };
+  machine.observe({ name: "fault", on });
+};
+
+const CPUID = 0x72n;
+const NPF = 0x400n;
+
+/** What no seeded bug violates, by a change of the machine's memory. */
+const FAULTS: { readonly [invariant: string]: (machine: Machine) => void } = {
+  builder_is_called_rightly: (machine) =>
+    poke(machine, addressOf("minvisor_region") + 8, 0x1030_0000n),
+  vmcb_is_the_hosts: (machine) => {
+    const vmrun = (): undefined => {
+      machine.memory.write(addressOf("vmcb") + VMCB.ASID, 4, 1n);
+    };
+    machine.observe({ name: "fault", on: { vmrun } });
+  },
+  handlers_keep_system_state: atVmrunAfter(CPUID, (machine) =>
+    poke(machine, addressOf("vmcb") + VMCB.CR3, 0x1000n),
+  ),
+  rip_stays: atVmrunAfter(NPF, (machine) => {
+    const rip = addressOf("vmcb") + VMCB.RIP;
+    poke(machine, rip, machine.memory.read(rip, 8) + 1n);
+  }),
+  interrupted_events_are_kept: atVmrunAfter(CPUID, (machine) =>
+    poke(machine, addressOf("vmcb") + VMCB.EXITINTINFO, 0x8000_0020n),
+  ),
+};
+
+test(`each invariant of ${MINVISOR_INV} is violated by a seeded bug or by a fault below`, () => {
+  const byBugs = Object.values(BUGS).flatMap(({ by, also = [] }) => [by, ...also]);
+  const violated = new Set([...byBugs, ...Object.keys(FAULTS)]);
+  const { own } = readAll(elfOf());
+  expect(own.invariants.map(({ name }) => name).filter((name) => !violated.has(name))).toEqual([]);
+});
+
+test.each(Object.entries(FAULTS))("%s is violated by its fault", (name, fault) => {
+  expect(run(elfOf(), fault).violated).toEqual([name]);
+});
