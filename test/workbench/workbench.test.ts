@@ -71,6 +71,9 @@ test("a step over VMRUN runs the guest to its next exit", async () => {
   await editor.setGutterBreakpoint(line);
   await editor.continue();
   await editor.page.getByText(`Paused on vmrun.S:${line}`).waitFor();
+  // A key that comes before the stop has been drawn is nobody's.
+  await editor.stopped("host · vmrun", "host · run_guest", "#VMEXIT");
+  await editor.cursorIn("vmrun.S", line);
   await editor.stepOver();
   await editor.page.getByText("Paused after step").waitFor();
   await editor.cursorIn("vmrun.S", line + 1);
