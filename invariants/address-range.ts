@@ -1,4 +1,4 @@
-/** Sets of host-physical bytes as ranges: joined, compared and written out. */
+/** Sets of host-physical bytes as ranges: joined and compared. */
 
 export interface AddressRange {
   readonly first: number;
@@ -31,20 +31,4 @@ export function overlapping<R extends AddressRange>(
   bytes: number,
 ): R | undefined {
   return ranges.find((r) => first < r.first + r.bytes && r.first < first + bytes);
-}
-
-/** Whether joined ranges hold every byte of [first, first + bytes). */
-export function contains(joined: readonly AddressRange[], first: number, bytes: number): boolean {
-  return joined.some((r) => first >= r.first && first + bytes <= r.first + r.bytes);
-}
-
-export const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
-
-/** "hpa:0x10000000..0x10400000", the end not included. */
-export function describeRange(space: "hpa" | "gpa", { first, bytes }: AddressRange): string {
-  return `${space}:${hex(first)}..${hex(first + bytes)}`;
-}
-
-export function describeRanges(ranges: readonly AddressRange[]): string {
-  return ranges.map((range) => describeRange("hpa", range)).join(", ");
 }

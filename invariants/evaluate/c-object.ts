@@ -1,7 +1,8 @@
 /** Objects of the program's as values: members, elements, pointers, and the integers that they hold. */
 import { Translator } from "../../emulator/index.ts";
-import { type Type as CType, type RecordType, sizeOf, stripped } from "../../symbols/types.ts";
+import { type Type as CType, sizeOf, stripped } from "../../symbols/types.ts";
 import { bytesValue } from "../bytes-value.ts";
+import { findMember } from "../language/c-types.ts";
 import type { View } from "../model/view.ts";
 import { type Bytes, type CValue, type Result, Unknown } from "./value.ts";
 
@@ -35,23 +36,6 @@ function hex(value: bigint): string {
 
 function at(type: CType, address: bigint): CValue {
   return { kind: "c", type, address };
-}
-
-interface Found {
-  readonly type: CType;
-  readonly bitOffset: number;
-  readonly bitSize: number | undefined;
-}
-
-function findMember(record: RecordType, name: string, base = 0, depth = 0): Found | undefined {
-  for (const { name: own, type, bitOffset, bitSize } of record.members) {
-    if (own === name) return { type, bitOffset: base + bitOffset, bitSize };
-    const inner = stripped(type);
-    if (own !== "" || depth > 8 || (inner.kind !== "struct" && inner.kind !== "union")) continue;
-    const found = findMember(inner, name, base + bitOffset, depth + 1);
-    if (found !== undefined) return found;
-  }
-  return undefined;
 }
 
 export function cMember(object: CValue, name: string): Result {

@@ -1,5 +1,5 @@
 /** Compiles checked terms to closures over a frame: a view of the machine and the variables' values. */
-import type { Definition, Term, Variable } from "../language/term.ts";
+import type { Term, Variable } from "../language/term.ts";
 import { FUNCTIONS } from "../model/functions.ts";
 import { GLOBALS } from "../model/index.ts";
 import type { View } from "../model/view.ts";
@@ -44,7 +44,6 @@ const MOST_STEPS = 4_000_000;
 export const MOST_READS = 10_000;
 const TOO_MANY = new Unknown(`it looks at over ${MOST_STEPS} elements`);
 const compiled = new WeakMap<Term, Code>();
-const definitions = new WeakMap<Definition, Code>();
 
 export function makeFrame(view: View, old: OldValues = new Map()): Frame {
   return { view, variables: new Map(), old, reads: [], budget: { left: MOST_STEPS } };
@@ -244,11 +243,7 @@ function makeExpand(term: Of<"expand">): Code {
   const { definition } = term;
   const codes = term.arguments.map(compile);
   return (frame) => {
-    let body = definitions.get(definition);
-    if (body === undefined) {
-      body = compile(definition.body);
-      definitions.set(definition, body);
-    }
+    const body = compile(definition.body);
     const values = codes.map((code) => code(frame));
     const variables = new Map(definition.parameters.map((each, i) => [each, values[i] as Result]));
     return body({ ...frame, variables });

@@ -20,14 +20,27 @@ export function recordBehind(type: CType, arrow: boolean): RecordType | undefine
   return inner && (inner.kind === "struct" || inner.kind === "union") ? inner : undefined;
 }
 
-/** The type of a member by its name, those of unnamed structs and unions within among them. */
-export function memberType(record: RecordType, name: string, depth = 0): CType | undefined {
-  for (const member of record.members) {
-    if (member.name === name) return member.type;
-    if (member.name !== "" || depth > 8) continue;
-    const inner = stripped(member.type);
+export interface FoundMember {
+  readonly type: CType;
+  /** From the start of the record. */
+  readonly bitOffset: number;
+  /** Undefined for a member that is no bit field. */
+  readonly bitSize: number | undefined;
+}
+
+/** A member by its name, those of unnamed structs and unions within among them. */
+export function findMember(
+  record: RecordType,
+  name: string,
+  base = 0,
+  depth = 0,
+): FoundMember | undefined {
+  for (const { name: own, type, bitOffset, bitSize } of record.members) {
+    if (own === name) return { type, bitOffset: base + bitOffset, bitSize };
+    if (own !== "" || depth > 8) continue;
+    const inner = stripped(type);
     if (inner.kind !== "struct" && inner.kind !== "union") continue;
-    const found = memberType(inner, name, depth + 1);
+    const found = findMember(inner, name, base + bitOffset, depth + 1);
     if (found !== undefined) return found;
   }
   return undefined;

@@ -1,6 +1,6 @@
 /** Checks members, elements, pointers and addresses: of built-in records and lists, and of C objects. */
 import { stripped } from "../../symbols/types.ts";
-import { cType, memberNames, memberType, recordBehind } from "./c-types.ts";
+import { cType, findMember, memberNames, recordBehind } from "./c-types.ts";
 import type { ExpressionChecker } from "./check-expression.ts";
 import { errorTerm, type Place } from "./checker.ts";
 import { didYouMean } from "./similar.ts";
@@ -63,7 +63,7 @@ export class MemberChecker {
       notes.error(node, `${typeName(object.type)} is no ${wanted}${hint}`);
       return errorTerm(node);
     }
-    const type = memberType(record, name.text);
+    const type = findMember(record, name.text)?.type;
     if (type === undefined) {
       const of = `${record.kind} ${record.name ?? "{...}"}`;
       const hint = didYouMean(name.text, memberNames(record));
