@@ -7,6 +7,8 @@ import {
   type Hover,
   type InitializeResult,
   type Location,
+  LSPErrorCodes,
+  ResponseError,
   SymbolKind,
   TextDocumentSyncKind,
   TextDocuments,
@@ -14,8 +16,10 @@ import {
 } from "vscode-languageserver";
 import { TextDocument } from "vscode-languageserver-textdocument";
 import { format, type ProgramNames, parse } from "../language/index.ts";
+import { acl2Text } from "./acl2-form.ts";
 import { type Candidate, candidatesAt } from "./complete.ts";
 import { describeReference } from "./describe.ts";
+import { ACL2_FORM, type Acl2Form, type Acl2FormParams } from "./protocol.ts";
 import { InvWorkspace, type Place } from "./workspace.ts";
 
 const KINDS: { readonly [K in Candidate["kind"]]: CompletionItemKind } = {
@@ -118,6 +122,7 @@ class InvServer {
     );
     connection.onDocumentSymbol(({ textDocument: { uri } }) => this.symbols(uri));
     connection.onDocumentFormatting(({ textDocument: { uri } }) => this.formatting(uri));
+    connection.onRequest(ACL2_FORM, (params: Acl2FormParams) => this.acl2Form(params));
   }
 
   private document(uri: string): TextDocument {
@@ -184,6 +189,17 @@ class InvServer {
         ),
       ];
     });
+  }
+
+  private acl2Form({ uri, name }: Acl2FormParams): Acl2Form | ResponseError {
+    const file = this.workspace.file(uri);
+    const invariant = file?.invariants.find((each) => each.name === name);
+    if (invariant !== undefined) return { text: acl2Text(invariant) };
+    const why =
+      file === undefined
+        ? `${uri} is not open: open it first`
+        : `it is not in ${uri}, or an error stands in it: correct that first`;
+    return new ResponseError(LSPErrorCodes.RequestFailed, `${name} has no ACL2 form: ${why}.`);
   }
 
   /** Nothing where the file has errors: what is not understood is not moved. */

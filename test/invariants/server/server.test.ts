@@ -133,3 +133,15 @@ test("symbols and formatting", async () => {
   });
   expect(edits[0]?.newText).toContain("define in_hv(m: Leaf)");
 });
+
+test("the ACL2 form is a book with the definitions that the invariant uses; without one the answer says why", async () => {
+  const form = (uri: string, name: string) =>
+    ask<{ text: string }>("minvisor/acl2Form", { uri, name });
+  const { text } = await form(URI, "mine");
+  expect(text).toContain("Tested, not proved");
+  expect(text).toContain("(defdefinition |define in_hv|");
+  expect(text).toContain("(definvariant |mine| :on (|vmrun|)");
+  expect((await form("svm.inv", "npt_protects_hypervisor")).text).toContain("(definvariant");
+  await expect(form(URI, "wrong")).rejects.toThrow("an error stands in it");
+  await expect(form("file:///else.inv", "mine")).rejects.toThrow("is not open");
+});
