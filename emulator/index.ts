@@ -104,6 +104,7 @@ export { CR4_WRITABLE, EFER_WRITABLE } from "./system/control-registers.ts";
 export { EXCEPTIONS, type ExceptionName, exceptionName, GuestFault } from "./system/exceptions.ts";
 export { PHYSICAL_ADDRESS_BITS } from "./system/mode.ts";
 export { MSRS, unknownMsrAccesses, writeMsr } from "./system/msrs.ts";
+export { type Future, type Parting, parting } from "./time/futures.ts";
 export type { LoggedInput } from "./time/input-log.ts";
 export { compareInstants, type Instant, RESET } from "./time/instant.ts";
 export {

@@ -35,6 +35,12 @@ export class InputLog {
     return low;
   }
 
+  /** Has these entries instead. */
+  replace(entries: readonly LoggedInput[]): void {
+    this.entries.length = 0;
+    for (const entry of entries) this.entries.push(entry);
+  }
+
   /** Takes the entries from an index on away and returns them. */
   cut(from: number): LoggedInput[] {
     return this.entries.splice(from);

@@ -63,7 +63,7 @@ export const ROW_BYTES = 4 + 2 + 4 * 8 + 4 + WIDE_COLUMNS.length * 8 + CHANGED_W
  * so that a length that it had comes back without a run.
  */
 export class LedgerTable {
-  private readonly all: LedgerChunk[] = [];
+  private all: LedgerChunk[] = [];
   private count = 0;
   private made = 0;
 
@@ -93,9 +93,24 @@ export class LedgerTable {
     return this.count++;
   }
 
-  /** What lies in the future will not come. */
-  cut(): void {
-    this.made = this.count;
+  /** What lies in the future will not come: it is in the table returned, which shares what both have. */
+  fork(): LedgerTable {
+    const left = new LedgerTable();
+    left.exchange(this);
+    // The last row may go on otherwise in each of them.
+    const shared = Math.floor(Math.max(0, left.count - 1) / CHUNK_ROWS);
+    const own = left.count === 0 ? [] : left.all.slice(shared, shared + 1);
+    this.all = [...left.all.slice(0, shared), ...own.map((chunk) => chunk.copy())];
+    this.count = left.count;
+    this.made = left.count;
+    return left;
+  }
+
+  /** Each has the rows of the other. */
+  exchange(other: LedgerTable): void {
+    [this.all, other.all] = [other.all, this.all];
+    [this.count, other.count] = [other.count, this.count];
+    [this.made, other.made] = [other.made, this.made];
   }
 
   /** The same rows, of which none has come yet: those of a run that is to be gone through again. */

@@ -60,7 +60,10 @@ interface Saved {
 }
 
 export class ExitLedger implements Follower {
+  /** Of the future that the machine is in. */
   readonly table: LedgerTable;
+  /** Those of other futures, by their numbers. */
+  private readonly left = new Map<number, LedgerTable>();
   private readonly machine: Machine;
   private readonly guests: Guests;
   /** VMCB of the last row while its handler runs; -1 when a VMRUN has come. */
@@ -131,9 +134,9 @@ export class ExitLedger implements Follower {
   }
 
   /** Gives the pending row the ending that it had, before the table goes to another length. */
-  private closeRow(): void {
+  private closeRow(table = this.table): void {
     if (this.pendingVmcb < 0 || this.ending === undefined) return;
-    const chunk = this.table.chunkOf(this.length - 1);
+    const chunk = table.chunkOf(this.length - 1);
     const at = (this.length - 1) % CHUNK_ROWS;
     chunk.cost[at] = this.ending.cost;
     chunk.changed.set(this.ending.changed, at * CHANGED_WORDS);
@@ -182,9 +185,30 @@ export class ExitLedger implements Follower {
     return { length, vmrunAt, pending: vmcb < 0 ? undefined : { vmcb, copy } };
   }
 
-  forked(): void {
+  forked(left: number): void {
+    const table = this.table.fork();
+    this.closeRow(table);
     this.ending = undefined;
-    this.table.cut();
+    this.left.set(left, table);
+  }
+
+  switched(left: number, next: number): void {
+    const table = this.left.get(next);
+    if (table === undefined) throw new Error(`The ledger has no future ${next}`);
+    this.closeRow();
+    this.ending = undefined;
+    this.table.exchange(table);
+    this.left.delete(next);
+    this.left.set(left, table);
+  }
+
+  dropped(future: number): void {
+    this.left.delete(future);
+  }
+
+  /** The rows of a future; undefined for one that is not kept, and for the one that the machine is in. */
+  tableLeft(future: number): LedgerTable | undefined {
+    return this.left.get(future);
   }
 
   restore(saved: unknown): void {

@@ -6,8 +6,12 @@ import { compareInstants, type Instant } from "./instant.ts";
 export interface Follower {
   save(): unknown;
   restore(saved: unknown): void;
-  /** What it knows of the future will not come: another begins here. */
-  forked?(): void;
+  /** Another future begins here: what it knows of the one left is kept by the number of that one. */
+  forked?(left: number): void;
+  /** The future `next` comes again instead of `left`; the machine goes back to before they part after this. */
+  switched?(left: number, next: number): void;
+  /** That future does not come again. */
+  dropped?(future: number): void;
 }
 
 export interface StoredSnapshot {
@@ -68,11 +72,13 @@ export class SnapshotStore {
     return this.kept[index];
   }
 
-  /** Forgets all after the instant. */
-  cut(instant: Instant): void {
-    for (const { snapshot } of this.kept.splice(this.countUpTo(instant))) {
-      this.machine.forget(snapshot);
-    }
+  /** Forgets all after the instant, and those at it into which more than so many inputs have entered. */
+  cut(instant: Instant, inputs: number): void {
+    const from = this.kept.findIndex(
+      (each) => each.inputs > inputs || compareInstants(each.snapshot, instant) > 0,
+    );
+    if (from < 0) return;
+    for (const { snapshot } of this.kept.splice(from)) this.machine.forget(snapshot);
   }
 
   private countUpTo(instant: Instant): number {

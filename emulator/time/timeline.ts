@@ -2,6 +2,7 @@
 import type { Changes, Input } from "../inputs.ts";
 import type { Machine, RunLimits, RunResult } from "../machine.ts";
 import type { CpuState } from "../state/cpu-state.ts";
+import { type Future, Futures, parting } from "./futures.ts";
 import { InputLog, type LoggedInput } from "./input-log.ts";
 import { compareInstants, type Instant, RESET } from "./instant.ts";
 import { type Follower, SnapshotStore, type StoredSnapshot } from "./snapshot-store.ts";
@@ -54,6 +55,7 @@ export class Timeline implements Changes {
   readonly machine: Machine;
   readonly snapshots: SnapshotStore;
   readonly inputs = new InputLog();
+  private readonly ways = new Futures();
   private readonly interval: number;
   private readonly denseInterval: number;
   private readonly followers: readonly Follower[];
@@ -187,15 +189,41 @@ export class Timeline implements Changes {
     }
   }
 
-  /** Something new happens in the past: what came after it does not come any more. */
+  /** Something new happens in the past: what came after it is another future, which is kept. */
   private fork(): void {
     if (!this.isInPast) return;
     const { instant } = this.machine;
+    const left = this.future;
+    const dropped = this.ways.fork(this.inputs, this.end, instant);
     this.inputs.cut(this.nextInput);
-    this.snapshots.cut(instant);
+    this.snapshots.cut(instant, this.nextInput);
     this.end = instant;
     this.mayFork = false;
-    for (const follower of this.followers) follower.forked?.();
+    for (const follower of this.followers) {
+      follower.forked?.(left);
+      if (dropped !== undefined) follower.dropped?.(dropped);
+    }
+  }
+
+  /** The number of the future that the machine is in. */
+  get future(): number {
+    return this.ways.number;
+  }
+
+  /** Those that were left, and the present one among them, by number. */
+  get futures(): readonly Future[] {
+    return this.ways.all(this.inputs, this.endOfTime);
+  }
+
+  /** Puts the machine back to before the present future and another part, and the other ahead of it. */
+  private goInto(next: Future): void {
+    const left = this.future;
+    const parted = parting(this.inputs.all, next.inputs);
+    this.ways.switchTo(next, this.inputs, this.endOfTime);
+    this.end = next.end;
+    for (const follower of this.followers) follower.switched?.(left, next.number);
+    this.snapshots.cut(parted.at, parted.inputs);
+    this.goBack(this.snapshots.upTo(parted.at));
   }
 
   /** Takes a snapshot here. */
@@ -204,18 +232,22 @@ export class Timeline implements Changes {
   }
 
   /**
-   * Goes to an instant of this timeline, a piece at a time; a caller that stops asking leaves the
-   * machine somewhere in the past. Throws a DivergedError if the run does not come by it.
+   * Goes to an instant of this timeline, or of another future of it, a piece at a time; a caller that
+   * stops asking leaves the machine somewhere in the past. Throws a DivergedError if the run does not
+   * come by it.
    */
-  *seek(to: Instant): Generator<SeekProgress, void> {
+  *seek(to: Instant, future = this.future): Generator<SeekProgress, void> {
     const { machine } = this;
-    if (compareInstants(to, this.endOfTime) > 0) throw new DivergedError("That is in the future");
-    this.end = this.endOfTime;
-    const from = this.snapshots.upTo(to);
-    const here = machine.instant;
-    const isNearer = compareInstants(here, to) <= 0 && compareInstants(here, from.snapshot) >= 0;
+    const other = future === this.future ? undefined : this.ways.get(future);
+    const end = other?.end ?? this.endOfTime;
+    if (compareInstants(to, end) > 0) throw new DivergedError("That is in the future");
     this.isReplaying = true;
     try {
+      if (other !== undefined) this.goInto(other);
+      this.end = end;
+      const from = this.snapshots.upTo(to);
+      const here = machine.instant;
+      const isNearer = compareInstants(here, to) <= 0 && compareInstants(here, from.snapshot) >= 0;
       if (!isNearer) this.goBack(from);
       yield* this.replay(to);
     } finally {
@@ -224,9 +256,9 @@ export class Timeline implements Changes {
   }
 
   /** Goes to the first instant at which so many instructions had retired. */
-  *seekIcount(icount: number): Generator<SeekProgress, void> {
-    if (icount <= 0) yield* this.seek(RESET);
-    else yield* this.seek({ icount, idleTicks: Number.NEGATIVE_INFINITY, events: 0 });
+  *seekIcount(icount: number, future = this.future): Generator<SeekProgress, void> {
+    const to = icount <= 0 ? RESET : { icount, idleTicks: Number.NEGATIVE_INFINITY, events: 0 };
+    yield* this.seek(to, future);
   }
 
   /** From the present on one thing at a time; `look` is called at each instant before `to`. */
