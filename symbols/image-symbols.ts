@@ -97,6 +97,10 @@ export interface ImageSymbols {
   typeNamed(name: string): Type | undefined;
   /** Where debug information is: what a function of that name returns. */
   returnTypeOf?(name: string): Type | undefined;
+  /** Where debug information is: the place of a named type's declaration, or of a member's. */
+  declarationOf?(type: Type, member?: string): SourceLocation | undefined;
+  /** That of a function, or where the code of a label of assembly begins. */
+  functionDeclaration?(name: string): SourceLocation | undefined;
   /** Where enumerators are known: the one of that name. */
   enumeratorNamed?(name: string): NamedEnumerator | undefined;
   /** Names of all global variables, enumerators and types (without tags), for completion. */

@@ -3,6 +3,7 @@ import type { ElfSymbol } from "./elf.ts";
 import type { FunctionHit, FunctionPlace, ImageSymbols, SourceFrame } from "./image-symbols.ts";
 import type { FrameState } from "./location.ts";
 import type { SymbolHit } from "./symbol-table.ts";
+import type { Type } from "./types.ts";
 import type { Variable } from "./variable.ts";
 
 const ABSOLUTE = 0xfff1;
@@ -111,6 +112,14 @@ class MovedSymbols implements ImageSymbols {
 
   typeNamed(name: string) {
     return this.linked.typeNamed(name);
+  }
+
+  declarationOf(type: Type, member?: string) {
+    return this.linked.declarationOf?.(type, member);
+  }
+
+  functionDeclaration(name: string) {
+    return this.linked.functionDeclaration?.(name);
   }
 
   enumeratorNamed(name: string) {

@@ -243,6 +243,19 @@ export class ProgramSymbols implements ImageSymbols {
     return entry && this.types.typeOf(entry);
   }
 
+  /** Where a named type is declared, or a member of a struct or union. */
+  declarationOf(type: Type, member?: string): SourceLocation | undefined {
+    return this.attempt(() => this.declaration(this.types.entryOf(type, member)), undefined);
+  }
+
+  /** Where a function is declared, or where the code of a label of assembly begins. */
+  functionDeclaration(name: string): SourceLocation | undefined {
+    const [label] = this.symbols.named(name);
+    const [entry] = this.scopes.functionsNamed(name);
+    const declared = this.attempt(() => this.declaration(entry), undefined);
+    return declared ?? (label && this.sourceAt(label.address));
+  }
+
   typeNames(): Iterable<string> {
     return this.scopes.names("type");
   }
@@ -298,6 +311,13 @@ export class ProgramSymbols implements ImageSymbols {
     const name = this.registers.names[register] ?? "-";
     if (name.startsWith("xmm")) return 16;
     return name === "-" || /^(st|mm)\d/.test(name) ? undefined : this.addressSize;
+  }
+
+  private declaration(entry: Entry | undefined): SourceLocation | undefined {
+    const owner = entry?.owner(At.declFile);
+    const path = owner && this.sources.pathOf(owner.unit, asNumber(owner.get(At.declFile)));
+    const line = entry?.declarationLine;
+    return path === undefined || line === undefined ? undefined : { path, line, column: 0 };
   }
 
   private callSite(inlined: Entry): SourceLocation | undefined {

@@ -26,6 +26,7 @@ const QUALIFIERS: Readonly<Record<number, QualifiedType["qualifier"]>> = {
 /** Types are lazy: an entry's targets and members are read when they are first asked for. */
 export class TypeReader {
   private readonly known = new Map<Entry, Type>();
+  private readonly entries = new WeakMap<Type, Entry>();
 
   /** The type of a variable, member, parameter or other type; none is void. */
   typeOf(entry: Entry): Type {
@@ -39,9 +40,17 @@ export class TypeReader {
     const known = this.known.get(entry);
     if (known) return known;
     // A unit has only a declaration of what stands in a type unit (section 5.7.1).
-    const type = this.make(entry.target(At.signature) ?? entry);
+    const definition = entry.target(At.signature) ?? entry;
+    const type = this.make(definition);
     this.known.set(entry, type);
+    this.entries.set(type, definition);
     return type;
+  }
+
+  /** The entry that a type was read from, or that of a struct's or union's member. */
+  entryOf(type: Type, member?: string): Entry | undefined {
+    const entry = this.entries.get(type);
+    return member === undefined ? entry : entry && memberNamed(entry, member);
   }
 
   private make(entry: Entry): Type {
@@ -182,6 +191,23 @@ function countOf(subrange: Entry): number | undefined {
   // gcc writes the bound of a zero-length array as -1 in a form as wide as the address.
   const limit = bound.size === SIGNED || bound.size === 8 ? asSigned(bound)! : bound.value;
   return limit >= -1n && limit < 2n ** 53n ? Number(limit) + 1 : undefined;
+}
+
+/** More unnamed records within one are those of damaged input. */
+const MAX_UNNAMED = 64;
+
+/** A member by its name, those of unnamed structs and unions within among them; each is looked at once. */
+function memberNamed(record: Entry, name: string, seen = new Set<Entry>()): Entry | undefined {
+  for (const child of record.children) {
+    if (child.tag !== Tag.member) continue;
+    if (child.name === name) return child;
+    const inner = child.name === undefined ? child.type : undefined;
+    if (inner === undefined || seen.has(inner) || seen.size >= MAX_UNNAMED) continue;
+    seen.add(inner);
+    const found = memberNamed(inner.target(At.signature) ?? inner, name, seen);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** Where a member lies in its record (section 5.7.6); undefined where that cannot be told. */

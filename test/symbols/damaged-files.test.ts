@@ -116,9 +116,14 @@ function askAll(symbols: ProgramSymbols, offsets: readonly bigint[]): void {
   }
   symbols.functionsNamed("helper");
   symbols.functionsNamed("clamp");
+  symbols.functionDeclaration("helper");
   symbols.enumeratorNamed("BLUE");
   const type = symbols.typeNamed("struct node");
-  if (type) typeName(type);
+  if (type) {
+    typeName(type);
+    symbols.declarationOf(type);
+    symbols.declarationOf(type, "no such member");
+  }
 }
 
 function unwindAll(symbols: ProgramSymbols, from: bigint): void {
