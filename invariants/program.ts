@@ -24,18 +24,21 @@ export class Program implements ProgramNames, ProgramView {
     | { readonly pc: bigint; readonly result: bigint | undefined; readonly type: Type | undefined }
     | undefined;
 
+  private readonly file: string;
+
   /** `elf` is the image's file: its sections say what is not writable. */
-  constructor(symbols: ImageSymbols, elf: Elf | undefined) {
+  constructor(symbols: ImageSymbols, file: string, elf: Elf | undefined) {
     this.symbols = symbols;
+    this.file = file;
     this.text = elf === undefined ? [] : readOnlySections(elf);
   }
 
   /** Undefined where the bytes are no ELF file. */
   static of(symbols: ImageSymbols, file: string, bytes: Uint8Array): Program {
     try {
-      return new Program(symbols, readElf(bytes, file));
+      return new Program(symbols, file, readElf(bytes, file));
     } catch {
-      return new Program(symbols, undefined);
+      return new Program(symbols, file, undefined);
     }
   }
 
@@ -65,6 +68,12 @@ export class Program implements ProgramNames, ProgramView {
 
   typeNamed(name: string): Type | undefined {
     return this.symbols.typeNamed(name);
+  }
+
+  get problem(): string | undefined {
+    const { symbols, file } = this;
+    if (!symbols.hasDebugInfo) return `${file} has no debug information: compile it with -g`;
+    return symbols.problems[0];
   }
 
   *names(): Generator<string> {

@@ -1,9 +1,9 @@
 /** Checks calls: of definitions, of built-in functions, and sizeof. */
 import { sizeOf } from "../../symbols/types.ts";
+import { cType } from "./c-types.ts";
 import type { ExpressionChecker } from "./check-expression.ts";
 import { errorTerm, type KnownDefinition, type Place } from "./checker.ts";
 import type { FunctionDeclaration } from "./declarations.ts";
-import { didYouMean } from "./similar.ts";
 import type { Expression } from "./syntax.ts";
 import type { Term } from "./term.ts";
 import { article, INTEGER, rangeOf, type Space, sameType, type Type, typeName } from "./types.ts";
@@ -26,12 +26,15 @@ export class CallChecker {
     const declared = shared.builtIns.functions.get(text);
     if (declared !== undefined) return this.builtIn(node, declared, place);
     for (const each of node.arguments) this.checker.check(each, place);
-    const names = [...shared.definitions.keys(), ...shared.builtIns.functions.keys(), "sizeof"];
-    const isOfProgram = shared.program?.function(text) !== undefined;
-    const hint = isOfProgram
-      ? ": it is the program's, which runs it; the language has definitions and built-in functions"
-      : didYouMean(text, names);
-    notes.error(node.name, `There is no function ${text} to call${hint}`);
+    const message = `There is no function ${text} to call`;
+    if (shared.program?.function(text) !== undefined) {
+      const why = "the language has definitions and built-in functions";
+      notes.error(node.name, `${message}: it is the program's, which runs it; ${why}`);
+    } else {
+      const { definitions, builtIns } = shared;
+      const names = [...definitions.keys(), ...builtIns.functions.keys(), "sizeof"];
+      notes.unknownName(node.name, message, names);
+    }
     return errorTerm(node);
   }
 
@@ -125,14 +128,22 @@ export class CallChecker {
     return false;
   }
 
+  private typeNamed(node: Expression): Type | undefined {
+    const { shared, notes } = this.checker;
+    const name = node.kind === "name" ? node.name : undefined;
+    const found = name && shared.program?.typeNamed(name.text);
+    if (name === undefined || found === undefined) return undefined;
+    const type = cType(found);
+    notes.refer(name, { kind: "type", name: name.text, type }, type);
+    return type;
+  }
+
   /** Of a type's name of the program or of a C object. */
   private sizeof(node: CallNode, place: Place): Term {
     const { start, end } = node;
     if (!this.hasCount(node, 1)) return errorTerm(node);
     const [of] = node.arguments as [Expression];
-    const named =
-      of.kind === "name" ? this.checker.shared.program?.typeNamed(of.name.text) : undefined;
-    const type: Type = named ? { kind: "c", type: named } : this.checker.check(of, place).type;
+    const type = this.typeNamed(of) ?? this.checker.check(of, place).type;
     if (type.kind === "error") return errorTerm(node);
     const size = type.kind === "c" ? sizeOf(type.type) : undefined;
     if (size !== undefined) {

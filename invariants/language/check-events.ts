@@ -1,6 +1,5 @@
 /** Checks the events of an invariant: exits and MSRs by their names, functions of the program. */
-import type { FileNotes, Shared } from "./checker.ts";
-import { didYouMean } from "./similar.ts";
+import { type FileNotes, type Shared, whyUnknown } from "./checker.ts";
 import type { EventName, EventNode, Name } from "./syntax.ts";
 import type { CheckedInvariant } from "./term.ts";
 
@@ -20,18 +19,15 @@ const named =
   (name, shared, notes) => {
     const known = names(shared);
     if (known.has(name.text)) return notes.refer(name, { kind, name: name.text });
-    notes.error(name, `There is no ${what} ${name.text}${didYouMean(name.text, known)}`);
+    notes.unknownName(name, `There is no ${what} ${name.text}`, known);
   };
 
 const ofFunction: ArgumentChecker = (name, { program }, notes) => {
   if (program?.function(name.text) !== undefined) {
     return notes.refer(name, { kind: "symbol", name: name.text, of: "function" });
   }
-  const why =
-    program === undefined
-      ? ", and the hypervisor's own names are not known: its image has no debug information, or none is given"
-      : didYouMean(name.text, program.names());
-  notes.error(name, `There is no function ${name.text}${why}`);
+  const known = program?.names() ?? [];
+  notes.unknownName(name, `There is no function ${name.text}`, known, whyUnknown(program));
 };
 
 const ARGUMENTS: { readonly [E in EventName]?: ArgumentChecker } = {

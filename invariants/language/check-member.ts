@@ -3,7 +3,6 @@ import { stripped } from "../../symbols/types.ts";
 import { cType, findMember, memberNames, recordBehind } from "./c-types.ts";
 import type { ExpressionChecker } from "./check-expression.ts";
 import { errorTerm, type Place } from "./checker.ts";
-import { didYouMean } from "./similar.ts";
 import type { Expression } from "./syntax.ts";
 import type { Term } from "./term.ts";
 import { article, INTEGER, typeName } from "./types.ts";
@@ -20,6 +19,7 @@ export class MemberChecker {
   member(node: Of<"member">, place: Place): Term {
     const object = this.checker.check(node.object, place);
     const { type } = object;
+    this.checker.notes.members.push({ start: object.end, end: node.end, object: type });
     if (type.kind === "error" || node.name.text === "") return errorTerm(node);
     if (type.kind === "c") return this.cMember(node, object);
     const { notes, shared } = this.checker;
@@ -35,8 +35,7 @@ export class MemberChecker {
     if (node.arrow) notes.error(node, `${typeName(type)} is no pointer: write . instead of ->`);
     const field = fields.get(name.text);
     if (field === undefined) {
-      const hint = didYouMean(name.text, fields.keys());
-      notes.error(name, `${type.record} has no member ${name.text}${hint}`);
+      notes.unknownName(name, `${type.record} has no member ${name.text}`, fields.keys());
       return errorTerm(node);
     }
     notes.refer(name, { kind: "field", record: type.record, name: name.text }, field.type);
@@ -66,11 +65,10 @@ export class MemberChecker {
     const type = findMember(record, name.text)?.type;
     if (type === undefined) {
       const of = `${record.kind} ${record.name ?? "{...}"}`;
-      const hint = didYouMean(name.text, memberNames(record));
-      notes.error(name, `${of} has no member ${name.text}${hint}`);
+      notes.unknownName(name, `${of} has no member ${name.text}`, memberNames(record));
       return errorTerm(node);
     }
-    notes.refer(name, { kind: "member", of: record.name ?? "", name: name.text }, cType(type));
+    notes.refer(name, { kind: "member", record, name: name.text }, cType(type));
     const inner: Term = arrow
       ? {
           kind: "dereference",

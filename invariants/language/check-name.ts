@@ -1,7 +1,13 @@
 /** Checks names: variables, the event's function, built-ins, definitions, then the program's symbols. */
 import { cType } from "./c-types.ts";
-import { errorTerm, type FileNotes, type Place, type Scope, type Shared } from "./checker.ts";
-import { didYouMean } from "./similar.ts";
+import {
+  errorTerm,
+  type FileNotes,
+  type Place,
+  type Scope,
+  type Shared,
+  whyUnknown,
+} from "./checker.ts";
 import type { Expression, Name } from "./syntax.ts";
 import type { Term } from "./term.ts";
 import { INTEGER } from "./types.ts";
@@ -26,7 +32,7 @@ export class NameChecker {
         this.builtIn(name, place) ??
         this.symbol(name));
     if (found !== undefined) return { ...found, start: node.start, end: node.end };
-    this.notes.error(name, this.unknown(name.text, place));
+    this.complain(name, place);
     return errorTerm(node);
   }
 
@@ -51,7 +57,8 @@ export class NameChecker {
     const type = found?.parameters.get(name.text) ?? (isResult ? found?.result : undefined);
     if (type === undefined) return undefined;
     const of = found?.parameters.has(name.text) ? "parameter" : "result";
-    this.notes.refer(name, { kind: "symbol", name: name.text, of }, cType(type));
+    const referent = { kind: "argument", name: name.text, of, function: called } as const;
+    this.notes.refer(name, referent, cType(type));
     return { kind: "symbol", name: name.text, of, type: cType(type), ...span(name) };
   }
 
@@ -119,22 +126,21 @@ export class NameChecker {
     return { kind: "symbol", name: name.text, of: "global", type, ...span(name) };
   }
 
-  private unknown(name: string, place: Place): string {
+  private complain(name: Name, place: Place): void {
+    const { text } = name;
     for (let at = place.aroundOld; at !== undefined; at = at.outer) {
-      if (at.variable.name !== name) continue;
-      return `${name} has its value at this event, and old looks at an earlier one: leave it out of old`;
+      if (at.variable.name !== text) continue;
+      const why =
+        "has its value at this event, and old looks at an earlier one: leave it out of old";
+      this.notes.error(name, `${text} ${why}`);
+      return;
     }
     const { builtIns, program, definitions } = this.shared;
-    const variables: string[] = [];
-    for (let at = place.scope; at !== undefined; at = at.outer) variables.push(at.variable.name);
-    const own = [...variables, ...definitions.keys(), ...builtIns.globals.keys()];
-    const hint = didYouMean(name, [
-      ...own,
-      ...builtIns.constants.keys(),
-      ...(program?.names() ?? []),
-    ]);
-    if (hint !== "" || program !== undefined) return `There is no name ${name}${hint}`;
-    return `There is no name ${name}, and the hypervisor's own names are not known: its image has no debug information, or none is given`;
+    const known: string[] = [];
+    for (let at = place.scope; at !== undefined; at = at.outer) known.push(at.variable.name);
+    known.push(...definitions.keys(), ...builtIns.globals.keys(), ...builtIns.constants.keys());
+    known.push(...(program?.names() ?? []));
+    this.notes.unknownName(name, `There is no name ${text}`, known, whyUnknown(program));
   }
 }
 

@@ -6,6 +6,7 @@ import {
   errorTerm,
   FileNotes,
   type KnownDefinition,
+  type MemberPlace,
   MOST_DEEP,
   MOST_PARTS,
   type Reference,
@@ -15,7 +16,6 @@ import {
   type Visible,
 } from "./checker.ts";
 import type { BuiltIns, ProgramNames } from "./declarations.ts";
-import { didYouMean } from "./similar.ts";
 import type { DefineItem, Expression, InvariantItem, InvFile, MemoryItem, Name } from "./syntax.ts";
 import type {
   CheckedFile,
@@ -40,6 +40,7 @@ export interface SourceFile {
 export interface ResolvedFile extends CheckedFile {
   readonly references: readonly Reference[];
   readonly visible: readonly Visible[];
+  readonly members: readonly MemberPlace[];
 }
 
 /** The variables that a text at the offset sees, the innermost first; a hidden one is left out. */
@@ -119,8 +120,9 @@ class FilesChecker {
     }
     const all = [...diagnostics, ...notes.diagnostics].sort((a, b) => a.start - b.start);
     const sound = withoutErrors(invariants, all).filter(({ body }) => !this.usesBroken(body));
-    const { references, visible } = notes;
-    return { path, invariants: sound, definitions, memory, diagnostics: all, references, visible };
+    const { references, visible, members } = notes;
+    const found = { references, visible, members };
+    return { path, invariants: sound, definitions, memory, diagnostics: all, ...found };
   }
 
   private invariant(item: InvariantItem, path: string, notes: FileNotes): CheckedInvariant {
@@ -214,10 +216,12 @@ class FilesChecker {
   }
 
   private parameterType({ type }: DefineItem["parameters"][number], notes: FileNotes) {
-    const found = typeNamed(type.text, this.shared.builtIns);
-    if (found === undefined && type.text !== "") {
-      const hint = didYouMean(type.text, typeNames(this.shared.builtIns));
-      notes.error(type, `There is no type ${type.text}${hint}`);
+    const { builtIns } = this.shared;
+    const found = typeNamed(type.text, builtIns);
+    if (found !== undefined) {
+      notes.refer(type, { kind: "type", name: type.text, type: found }, found);
+    } else if (type.text !== "") {
+      notes.unknownName(type, `There is no type ${type.text}`, typeNames(builtIns));
     }
     return found ?? ERROR;
   }

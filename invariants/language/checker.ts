@@ -1,6 +1,8 @@
 /** What checking a set of .inv files shares: names, diagnostics, and what each name in the text refers to. */
+import type { RecordType } from "../../symbols/types.ts";
 import type { BuiltIns, ProgramNames } from "./declarations.ts";
-import type { DefineItem, EventNode, Span } from "./syntax.ts";
+import { similarName } from "./similar.ts";
+import type { DefineItem, EventNode, Name, Span } from "./syntax.ts";
 import type { Definition, Diagnostic, Term, Variable } from "./term.ts";
 import { ERROR, type Type } from "./types.ts";
 
@@ -9,7 +11,9 @@ export type Referent =
   | { readonly kind: "global" | "function" | "constant" | "exit" | "msr"; readonly name: string }
   | { readonly kind: "event"; readonly name: string }
   | { readonly kind: "field"; readonly record: string; readonly name: string }
-  | { readonly kind: "member"; readonly of: string; readonly name: string }
+  | { readonly kind: "member"; readonly record: RecordType; readonly name: string }
+  /** A built-in type, or one of the program's, by its name there. */
+  | { readonly kind: "type"; readonly name: string; readonly type: Type }
   | { readonly kind: "variable"; readonly variable: Variable; readonly declared: Span }
   | {
       readonly kind: "definition";
@@ -26,13 +30,25 @@ export type Referent =
   | {
       readonly kind: "symbol";
       readonly name: string;
-      readonly of: "global" | "parameter" | "result" | "function";
+      readonly of: "global" | "function";
+    }
+  /** Of the function of the program that the event is about. */
+  | {
+      readonly kind: "argument";
+      readonly name: string;
+      readonly of: "parameter" | "result";
+      readonly function: string;
     }
   | { readonly kind: "enumerator"; readonly name: string };
 
 export interface Reference extends Span {
   readonly referent: Referent;
   readonly type: Type | undefined;
+}
+
+/** Where the name of a member stands or is missing, and what it would be a member of. */
+export interface MemberPlace extends Span {
+  readonly object: Type;
 }
 
 /** A variable and the part of the text that sees it, for completion. */
@@ -87,14 +103,23 @@ export class FileNotes {
   readonly diagnostics: Diagnostic[] = [];
   readonly references: Reference[] = [];
   readonly visible: Visible[] = [];
+  readonly members: MemberPlace[] = [];
   private readonly said = new Set<string>();
 
-  error(span: Span, message: string, related?: Diagnostic["related"]): void {
-    this.add("error", span, message, related);
+  error({ start, end }: Span, message: string): void {
+    this.add({ severity: "error", start, end, message });
   }
 
-  warning(span: Span, message: string): void {
-    this.add("warning", span, message, undefined);
+  /** Of a name that nothing has: says which known one is meant, or else what explains it. */
+  unknownName(name: Name, message: string, known: Iterable<string>, otherwise = ""): void {
+    const suggestion = similarName(name.text, known);
+    const error = { severity: "error", start: name.start, end: name.end } as const;
+    if (suggestion === undefined) this.add({ ...error, message: message + otherwise });
+    else this.add({ ...error, message: `${message}; did you mean ${suggestion}?`, suggestion });
+  }
+
+  warning({ start, end }: Span, message: string): void {
+    this.add({ severity: "warning", start, end, message });
   }
 
   refer(span: Span, referent: Referent, type?: Type): void {
@@ -107,16 +132,11 @@ export class FileNotes {
     if (variable.name !== "") this.visible.push({ variable, start, end });
   }
 
-  private add(
-    severity: Diagnostic["severity"],
-    { start, end }: Span,
-    message: string,
-    related: Diagnostic["related"],
-  ): void {
-    const key = `${start} ${message}`;
+  private add(diagnostic: Diagnostic): void {
+    const key = `${diagnostic.start} ${diagnostic.message}`;
     if (this.said.has(key)) return;
     this.said.add(key);
-    this.diagnostics.push({ severity, start, end, message, ...(related ? { related } : {}) });
+    this.diagnostics.push(diagnostic);
   }
 }
 
@@ -128,6 +148,15 @@ export interface Place {
   /** Within old: the variables around it, which have no value at an earlier event. */
   readonly aroundOld?: Scope | undefined;
   readonly isWithinOld: boolean;
+}
+
+/** Why a name that looks like one of the hypervisor's is not known; empty where all its names are. */
+export function whyUnknown(program: ProgramNames | undefined): string {
+  const why =
+    program === undefined
+      ? "its image has no debug information, or none is given"
+      : program.problem;
+  return why === undefined ? "" : `, and the hypervisor's own names are not known: ${why}`;
 }
 
 /** A term for what could not be checked: it fits everywhere. */

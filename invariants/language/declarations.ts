@@ -39,6 +39,8 @@ export interface BuiltIns {
 
 /** The hypervisor's own names, from its debug information. */
 export interface ProgramNames {
+  /** Why names may be missing, where some are: "a.elf has no debug information: compile it with -g". */
+  readonly problem?: string | undefined;
   global(name: string): { readonly type: CType } | undefined;
   /** Parameters by name and the type of the result. */
   function(

@@ -1,5 +1,5 @@
 /** Parses expressions: operators by precedence, quantifiers and let as far to the right as they go. */
-import type { BinaryOperator, Expression, UnaryOperator } from "./syntax.ts";
+import type { BinaryOperator, Expression, Name, UnaryOperator } from "./syntax.ts";
 import type { TokenReader } from "./token-reader.ts";
 
 /** From the loosest to the tightest; all but `=>` and `?:` group to the left. */
@@ -120,7 +120,7 @@ class ExpressionParser {
       if (!this.mayLink()) return object;
       if (isMember) {
         const arrow = reader.take().text === "->";
-        const name = reader.name("a member's name");
+        const name = this.memberName();
         object = { kind: "member", object, name, arrow, start, end: reader.lastEnd };
       } else {
         reader.take();
@@ -129,6 +129,16 @@ class ExpressionParser {
         object = { kind: "index", object, index, start, end: reader.lastEnd };
       }
     }
+  }
+
+  /** Missing where the next item begins; a member may be called as the word of one. */
+  private memberName(): Name {
+    const { reader } = this;
+    const { token, following } = reader;
+    const isItem = ITEM_WORDS.has(token.text) && following.kind === "name";
+    if (!isItem || INFIX_WORDS.has(following.text)) return reader.name("a member's name");
+    reader.missing("a member's name", "");
+    return { text: "", start: reader.lastEnd, end: reader.lastEnd };
   }
 
   private primary(): Expression {
@@ -229,6 +239,9 @@ class ExpressionParser {
     return found;
   }
 }
+
+/** Words that may stand behind an operand. */
+const INFIX_WORDS: ReadonlySet<string> = new Set(["in", "if"]);
 
 /** Words that begin an item: none of them is a name. */
 export const ITEM_WORDS: ReadonlySet<string> = new Set(["invariant", "define", "memory"]);

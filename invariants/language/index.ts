@@ -1,6 +1,6 @@
 /** The invariant language: text to checked terms. */
 export { check, type ResolvedFile, type SourceFile, variablesAt } from "./check.ts";
-export type { Reference, Referent, Visible } from "./checker.ts";
+export type { MemberPlace, Reference, Referent, Visible } from "./checker.ts";
 export type * from "./declarations.ts";
 export { format } from "./format.ts";
 export { type Parsed, parse } from "./parser.ts";

@@ -36,9 +36,3 @@ function editDistance(a: string, b: string, limit: number): number {
   }
   return row[b.length] as number;
 }
-
-/** "; did you mean X?", or nothing. */
-export function didYouMean(name: string, names: Iterable<string>): string {
-  const found = similarName(name, names);
-  return found === undefined ? "" : `; did you mean ${found}?`;
-}

@@ -107,7 +107,8 @@ export interface Diagnostic extends Span {
   readonly severity: "error" | "warning";
   /** One sentence that names types and names involved. */
   readonly message: string;
-  readonly related?: readonly (Span & { readonly message: string })[];
+  /** What to write in its place: the known name that is nearest. */
+  readonly suggestion?: string;
 }
 
 export interface CheckedFile {

@@ -64,7 +64,14 @@ invariant a on vmrun:
     return `${text.slice(start, end)}@${lineColumn(text, start).line} ${referent.kind}`;
   });
   expect(named.sort()).toEqual([
-    ...["a@2 invariant", "d@1 definition", "d@3 definition", "exit@3 global", "h@3 variable"],
+    ...[
+      "Leaf@1 type",
+      "a@2 invariant",
+      "d@1 definition",
+      "d@3 definition",
+      "exit@3 global",
+      "h@3 variable",
+    ],
     ...["h@3 variable", "hpa@1 field", "info1@3 field", "leaves@3 field", "m@1 variable"],
     ...["m@1 variable", "m@3 variable", "m@3 variable", "nCR3@3 field", "npt@3 function"],
     ...["vmcb@3 global", "vmrun@2 event"],
