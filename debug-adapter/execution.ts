@@ -100,8 +100,8 @@ export class Execution {
   private readonly events: ExecutionEvents;
   private goal: Goal | undefined;
   private journey: Journey | undefined;
-  /** Where the journey began. */
-  private home: Instant | undefined;
+  /** Where the journey began, and in which future. */
+  private home: { readonly at: Instant; readonly future: number } | undefined;
   private pending: Stop | undefined;
   private resumePoint: ResumePoint | undefined;
   private cancelTimer: (() => void) | undefined;
@@ -156,7 +156,8 @@ export class Execution {
 
   /** Goes through the past; the events tell where it ends. */
   travel(journey: Journey): void {
-    this.home = this.debuggee.machine.instant;
+    const { machine, timeline } = this.debuggee;
+    this.home = { at: machine.instant, future: timeline?.future ?? 0 };
     this.pending = undefined;
     this.resumePoint = undefined;
     this.journey = journey;
@@ -267,7 +268,7 @@ export class Execution {
     journey?.return(stop);
     this.home = undefined;
     this.journey = (function* () {
-      yield* timeline.seek(home);
+      yield* timeline.seek(home.at, home.future);
       return stop;
     })();
   }

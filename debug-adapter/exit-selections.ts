@@ -50,12 +50,13 @@ const lastSelections = new WeakMap<LedgerTable, Selection>();
 
 /** Numbers of rows, from 0. */
 export function selectedRows(
-  { debuggee: { machine } }: Loaded,
+  { debuggee: { machine, timeline } }: Loaded,
   all: AllExits,
   { filter, sort = "number", descending = false }: ExitLedgerArguments,
 ): Uint32Array {
   const { icount, idleTicks, events } = machine.instant;
-  const of = JSON.stringify([filter, sort, descending, all.length, icount, idleTicks, events]);
+  const where = [timeline?.future, icount, idleTicks, events];
+  const of = JSON.stringify([filter, sort, descending, all.length, ...where]);
   const last = lastSelections.get(all.table);
   if (last?.of === of) return last.rows;
   const found = selectRows(all, conditionsOf(filter));

@@ -5,6 +5,7 @@
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import type { AddressRequests } from "./address-protocol.ts";
 import type { ExitLedgerRequests } from "./exit-protocol.ts";
+import type { FutureRequests } from "./future-protocol.ts";
 
 /** Attributes of a launch configuration, named as the command line's options. */
 export interface LaunchAttributes {
@@ -174,13 +175,15 @@ export const ERROR_IDS = {
 export const OCCURRENCES = ["first", "last", "next", "previous"] as const;
 export type Occurrence = (typeof OCCURRENCES)[number];
 
-/** Where `minvisor/seek` goes: one of `icount`, `exit`, `to`, `console` and `condition`. */
+/** Where `minvisor/seek` goes: one of `icount`, `exit`, `to`, `console`, `condition` and `future`. */
 export interface SeekArguments {
   /** Instructions retired since reset. */
   readonly icount?: number;
   /** Number of an exit, from 1. */
   readonly exit?: number;
   readonly to?: "start" | "end" | "previousExit";
+  /** Number of a future (`minvisor/futures`): to the `icount` there, or to its end. */
+  readonly future?: number;
   /** To where the last byte of a text left the port, or any port; the last time by default. */
   readonly console?: {
     readonly text: string;
@@ -252,10 +255,13 @@ export interface TimelineBody {
   /** Memory of the snapshots, in bytes, and how many there are. */
   readonly snapshotBytes: number;
   readonly snapshots: number;
+  /** Number of the future that it is in, and how many there are. */
+  readonly future: number;
+  readonly futures: number;
 }
 
 /** Custom requests by name, with arguments and body of the response. */
-export interface CustomRequests extends AddressRequests, ExitLedgerRequests {
+export interface CustomRequests extends AddressRequests, ExitLedgerRequests, FutureRequests {
   readonly "minvisor/consoleInput": { arguments: ConsoleText; body: object };
   readonly "minvisor/setEventBreakpoints": {
     arguments: { readonly breakpoints: readonly EventBreakpoint[] };
@@ -356,4 +362,5 @@ export type FilterId = (typeof EXIT_FILTERS)[number][0];
 
 export type * from "./address-protocol.ts";
 export * from "./exit-protocol.ts";
+export type * from "./future-protocol.ts";
 export type { DebugProtocol };

@@ -6,7 +6,7 @@
  * with one clear sentence; reading never throws and never changes the machine.
  */
 export type { DeviceRegisters } from "./devices/device.ts";
-export type { Changes, Input } from "./inputs.ts";
+export { type Changes, type Input, inputInWords } from "./inputs.ts";
 export { CONDITIONS } from "./instructions/context.ts";
 export type { BootImage, ImageFile, LoadOptions, ModuleFile } from "./loader/boot-image.ts";
 export { LoadError } from "./loader/load-error.ts";
@@ -104,7 +104,16 @@ export { CR4_WRITABLE, EFER_WRITABLE } from "./system/control-registers.ts";
 export { EXCEPTIONS, type ExceptionName, exceptionName, GuestFault } from "./system/exceptions.ts";
 export { PHYSICAL_ADDRESS_BITS } from "./system/mode.ts";
 export { MSRS, unknownMsrAccesses, writeMsr } from "./system/msrs.ts";
-export { type Future, type Parting, parting } from "./time/futures.ts";
+export {
+  differingFields,
+  differingMemory,
+  differingRegisters,
+  type EndState,
+  endStateOf,
+  exitsUpTo,
+  firstDifference,
+} from "./time/compare-futures.ts";
+export { type Future, parting } from "./time/futures.ts";
 export type { LoggedInput } from "./time/input-log.ts";
 export { compareInstants, type Instant, RESET } from "./time/instant.ts";
 export {

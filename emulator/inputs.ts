@@ -1,6 +1,7 @@
 /** Everything that enters a machine from outside: with the image, all that a run depends on. */
 import type { Machine } from "./machine.ts";
 import type { CpuState } from "./state/cpu-state.ts";
+import { fieldsAt } from "./state/field-bytes.ts";
 
 export type Input =
   /** Bytes for the receiver of COM1 (0) or COM2 (1). */
@@ -44,3 +45,21 @@ export const ENTER: {
   },
   cpu: (machine, { runs }) => machine.cpu.patch(runs),
 };
+
+const counted = (bytes: Uint8Array): string =>
+  bytes.length === 1 ? "1 byte" : `${bytes.length} bytes`;
+
+/** Each in a few words. */
+const WORDS: { readonly [K in Input["kind"]]: (input: Input & { kind: K }) => string } = {
+  serial: ({ port, bytes }) => `${counted(bytes)} typed to COM${port + 1}`,
+  memory: ({ address, bytes }) => `${counted(bytes)} written to hpa:0x${address.toString(16)}`,
+  cpu: ({ runs }) => {
+    const fields = runs.flatMap(({ offset, bytes }) => fieldsAt(offset, bytes.length));
+    const names = fields.map((name) => (name.startsWith("flag") ? "rflags" : name));
+    return `${[...new Set(names)].join(", ") || "no register"} set`;
+  },
+};
+
+/** "rbx set", "4 bytes written to hpa:0x5000", "1 byte typed to COM1". */
+export const inputInWords = (input: Input): string =>
+  (WORDS[input.kind] as (input: Input) => string)(input);

@@ -86,16 +86,7 @@ export class PageHistory {
 
   /** Puts RAM back; every page that differs is written through the machine's memory. */
   restore(to: PageSet): void {
-    const changed = new Set(this.written);
-    let from: PageSet | undefined = this.base;
-    let target: PageSet | undefined = to;
-    while (from !== target) {
-      const back: boolean = from !== undefined && from.depth >= (target?.depth ?? 0);
-      const step: PageSet | undefined = back ? from : target;
-      for (const page of step?.pages.keys() ?? []) changed.add(page);
-      if (back) from = from?.parent;
-      else target = target?.parent;
-    }
+    const changed = new Set([...this.written, ...pagesBetween(this.base, to)]);
     for (const [page, bytes] of pagesOf(to, changed)) {
       this.memory.poke(page * PAGE_SIZE, bytes);
       this.memory.addReason(page * PAGE_SIZE, PageReason.clean);
@@ -139,6 +130,33 @@ export class PageHistory {
 }
 
 const ZEROS = new Uint8Array(PAGE_SIZE);
+
+/** Pages that may differ between two sets: those on the ways to the one that both come from. */
+function pagesBetween(a: PageSet, b: PageSet): Set<number> {
+  const pages = new Set<number>();
+  let from: PageSet | undefined = a;
+  let target: PageSet | undefined = b;
+  while (from !== target) {
+    const back: boolean = from !== undefined && from.depth >= (target?.depth ?? 0);
+    const step: PageSet | undefined = back ? from : target;
+    for (const page of step?.pages.keys() ?? []) pages.add(page);
+    if (back) from = from?.parent;
+    else target = target?.parent;
+  }
+  return pages;
+}
+
+/** Pages whose bytes differ between two sets, ascending. */
+export function differingPages(a: PageSet, b: PageSet): number[] {
+  const candidates = pagesBetween(a, b);
+  const others = new Map(pagesOf(b, candidates));
+  const differing: number[] = [];
+  for (const [page, bytes] of pagesOf(a, candidates)) {
+    const other = others.get(page) ?? ZEROS;
+    if (bytes.some((byte, i) => byte !== other[i])) differing.push(page);
+  }
+  return differing.sort((x, y) => x - y);
+}
 
 /** Pages of RAM at the instant of a set, found on one way to the root however many sets there are. */
 function* pagesOf(set: PageSet, pages: Iterable<number>): Generator<[number, Uint8Array]> {

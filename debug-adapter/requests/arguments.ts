@@ -226,6 +226,7 @@ export const ARGUMENTS: { readonly [R in RequestName]: Entries<Requests[R]["argu
     icount: maybe(whole),
     exit: maybe(whole),
     to: maybe(oneOf("start", "end", "previousExit")),
+    future: maybe(whole),
     console: maybe(
       record({
         text,
@@ -243,6 +244,8 @@ export const ARGUMENTS: { readonly [R in RequestName]: Entries<Requests[R]["argu
   "minvisor/why": { exit: maybe(whole) },
   "minvisor/saveRecording": { path: text },
   "minvisor/timeline": {},
+  "minvisor/futures": {},
+  "minvisor/compareFutures": { a: whole, b: whole, count: maybe(whole) },
   "minvisor/allowFork": {},
   "minvisor/status": {},
 };

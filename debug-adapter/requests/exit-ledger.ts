@@ -1,8 +1,6 @@
 /** Requests about all exits of the recording. */
 import {
-  describeExitInfo,
   type ExitGroup,
-  type ExitRow,
   exitDensity,
   exitName,
   exitRow,
@@ -12,30 +10,14 @@ import {
 import { loadedIn } from "../context.ts";
 import { allExits, conditionsOf, selectedRows } from "../exit-selections.ts";
 import type { Images } from "../images.ts";
-import type { ExitGroupKey, ExitLedgerGroup, ExitLedgerRow } from "../protocol.ts";
+import { ledgerRow } from "../ledger-row.ts";
+import type { ExitGroupKey, ExitLedgerGroup } from "../protocol.ts";
 import { hex, UserError } from "../text.ts";
 import { bounded } from "./memory.ts";
 import type { Handlers } from "./types.ts";
 
 const MOST_ROWS = 10_000;
 const MOST_BUCKETS = 10_000;
-
-function rowBody(row: ExitRow, images: Images): ExitLedgerRow {
-  const { number, guest, cost, at, info1, info2, guestRip } = row;
-  const symbol = images.nameOf("guest", guestRip);
-  return {
-    number,
-    reason: exitName(row.code),
-    exitinfo1: hex(info1),
-    exitinfo2: hex(info2),
-    info: describeExitInfo({ code: BigInt(row.code), info1, info2, rcx: BigInt(row.ecx) }),
-    rip: hex(guestRip),
-    ...(symbol === undefined ? {} : { symbol }),
-    guest,
-    icount: at.icount,
-    ...(cost === undefined ? {} : { cost }),
-  };
-}
 
 const KEY_TEXTS: { readonly [K in ExitGroupKey]?: (key: bigint) => string } = {
   reason: exitName,
@@ -84,7 +66,7 @@ export const ledgerRequests: Handlers<"minvisor/exitLedger" | "minvisor/exitDens
       total: found.length,
       here: { exit, ...(index < 0 ? {} : { index }) },
       rows: Array.from(found.subarray(start, end), (row) =>
-        rowBody(exitRow(all.table, row), images),
+        ledgerRow(exitRow(all.table, row), images),
       ),
       groups: [],
       groupTotal: 0,

@@ -6,6 +6,7 @@ import { evaluateRequests } from "./evaluate.ts";
 import { exceptionRequests } from "./exception-info.ts";
 import { executionRequests } from "./execution.ts";
 import { ledgerRequests } from "./exit-ledger.ts";
+import { futureRequests } from "./futures.ts";
 import { gotoRequests } from "./goto.ts";
 import { lifecycleRequests } from "./lifecycle.ts";
 import { memoryRequests } from "./memory.ts";
@@ -28,6 +29,7 @@ export const REQUESTS: RequestTable = {
   ...memoryRequests,
   ...addressRequests,
   ...timeRequests,
+  ...futureRequests,
   ...ledgerRequests,
   ...customRequests,
 };

@@ -1,5 +1,5 @@
 /** Requests that go through the past. */
-import { recordingOf, type Timeline } from "../../emulator/index.ts";
+import { recordingOf } from "../../emulator/index.ts";
 import { findData } from "../breakpoints/data.ts";
 import { watchTarget } from "../breakpoints/watch-target.ts";
 import { type Context, checkThread, stoppedIn, THREAD } from "../context.ts";
@@ -25,6 +25,7 @@ import {
   restartGuest,
   reverseContinue,
   seekEnd,
+  seekFuture,
   seekIcount,
   seekMet,
   stepBack,
@@ -32,29 +33,14 @@ import {
 import { lastWriter } from "../time-travel/last-writer.ts";
 import { whyExit } from "../time-travel/why.ts";
 import { history } from "../time-travel/writes.ts";
+import { futureOf } from "./futures.ts";
+import { recordedIn } from "./recorded.ts";
 import { codeFrameOf, frameOf } from "./stack.ts";
 import type { Handlers } from "./types.ts";
 
 const MOST_WRITES = 10_000;
 /** More source frames than a machine frame ever has. */
 const MOST_INLINED = 100;
-
-interface Recorded {
-  readonly debuggee: Debuggee;
-  readonly timeline: Timeline;
-}
-
-/** The stopped machine with its past. Throws a UserError where it is not recorded. */
-function recordedIn(context: Context): Recorded {
-  const { debuggee } = stoppedIn(context);
-  const { timeline } = debuggee;
-  if (timeline === undefined) {
-    throw new UserError(
-      'This session does not record: set "recording" to true in the launch configuration to go back.',
-    );
-  }
-  return { debuggee, timeline };
-}
 
 function travel(context: Context, journey: Journey): undefined {
   context.afterResponse(() => context.travel(journey));
@@ -117,7 +103,11 @@ function seekCondition(
 
 function seek(context: Context, args: SeekArguments): undefined {
   const { icount, exit, to, console } = args;
+  if (icount !== undefined && icount < 0) throw new UserError(`There is no icount ${icount}.`);
   const { debuggee, timeline } = recordedIn(context);
+  if (args.future !== undefined) {
+    return travel(context, seekFuture(timeline, futureOf(timeline, args.future), icount));
+  }
   if (args.condition !== undefined) return seekCondition(context, args);
   if (console !== undefined) {
     const { text, port, occurrence = "last" } = console;
@@ -129,7 +119,6 @@ function seek(context: Context, args: SeekArguments): undefined {
     return travel(context, goTo(timeline, exitInstant(debuggee, exit), stop));
   }
   if (icount !== undefined) {
-    if (icount < 0) throw new UserError(`There is no icount ${icount}.`);
     return travel(context, seekIcount(timeline, icount));
   }
   if (to === "previousExit") return travel(context, previousExit(debuggee, timeline));
@@ -251,6 +240,8 @@ export const timeRequests: Handlers<
       exits: ledger?.table.extent ?? machine.state.exitCount,
       snapshotBytes: timeline?.snapshots.bytes ?? 0,
       snapshots: timeline?.snapshots.all.length ?? 0,
+      future: timeline?.future ?? 1,
+      futures: timeline?.futures.length ?? 1,
     };
   },
 

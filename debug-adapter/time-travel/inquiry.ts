@@ -14,19 +14,27 @@ export function inquire<T>(
   title: string,
   inquiry: Inquiry<T>,
 ): Promise<T> {
-  const home = timeline.machine.instant;
+  const { future, machine } = timeline;
+  const home = machine.instant;
   return progress.during(title, async ({ report }) => {
     let deadline = services.now() + SLICE_MS;
-    try {
+    const go = async <R>(steps: Generator<SeekProgress, R>): Promise<R> => {
       for (;;) {
-        const { done, value } = inquiry.next();
+        const { done, value } = steps.next();
         if (done) return value;
         if (services.now() < deadline) continue;
-        await report(`icount ${timeline.machine.icount.toLocaleString("en-US")}`);
+        await report(`icount ${machine.icount.toLocaleString("en-US")}`);
         deadline = services.now() + SLICE_MS;
       }
+    };
+    try {
+      const answer = await go(inquiry);
+      await go(timeline.seek(home, future));
+      return answer;
     } finally {
-      for (const _ of timeline.seek(home)) await undefined;
+      // What it observes with must not stay where the client has cancelled.
+      inquiry.return(undefined as never);
+      for (const _ of timeline.seek(home, future)) await undefined;
     }
   });
 }

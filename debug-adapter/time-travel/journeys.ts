@@ -1,6 +1,7 @@
 /** Ways through the past, each ending with the stop where it leads to. */
 import {
   exitRow,
+  type Future,
   type Instant,
   RESET,
   type SeekProgress,
@@ -135,6 +136,15 @@ export function* seekIcount(timeline: Timeline, icount: number): Journey {
   if (icount >= endOfTime.icount) yield* timeline.seek(endOfTime);
   else yield* timeline.seekIcount(icount);
   return { reason: "goto", description: `Paused at icount ${timeline.machine.icount}` };
+}
+
+/** To an icount of a future, or to its end. */
+export function* seekFuture(timeline: Timeline, future: Future, icount?: number): Journey {
+  const { number, end } = future;
+  if (icount === undefined || icount >= end.icount) yield* timeline.seek(end, number);
+  else yield* timeline.seekIcount(icount, number);
+  const where = icount === undefined ? "the end" : `icount ${timeline.machine.icount}`;
+  return { reason: "goto", description: `Paused at ${where} of future ${number}` };
 }
 
 /** To the occurrence of something in the recording; where there is none, back to where it began. */

@@ -1,12 +1,12 @@
 /** The fields of machine state as one run of bytes, in table order: for snapshots and the state hash. */
 
-import { CPU_FIELDS, type Field } from "./cpu-fields.ts";
+import { CPU_FIELDS, type Field, type FieldName } from "./cpu-fields.ts";
 
 const WIDTHS = { u8: 1, u16: 2, u32: 4, u64: 8, u128: 16, segment: 16, x87: 16 } as const;
 
-const STATE_FIELDS = (Object.values(CPU_FIELDS) as Field[])
-  .filter((field) => field.kind === "state")
-  .map((field) => ({ offset: field.offset, width: WIDTHS[field.type] }));
+const STATE_FIELDS = (Object.entries(CPU_FIELDS) as [FieldName, Field][])
+  .filter(([, field]) => field.kind === "state")
+  .map(([name, field]) => ({ name, offset: field.offset, width: WIDTHS[field.type] }));
 
 const TOTAL = STATE_FIELDS.reduce((sum, { width }) => sum + width, 0);
 
@@ -29,4 +29,15 @@ export function writeFieldBytes(memory: WebAssembly.Memory, base: number, from: 
     bytes.set(from.subarray(at, at + width), base + offset);
     at += width;
   }
+}
+
+/** The fields that so many bytes from `first` on are of. */
+export function fieldsAt(first: number, bytes: number): FieldName[] {
+  const names: FieldName[] = [];
+  let at = 0;
+  for (const { name, width } of STATE_FIELDS) {
+    if (at < first + bytes && first < at + width) names.push(name);
+    at += width;
+  }
+  return names;
 }

@@ -2,10 +2,15 @@
 import type { InputLog, LoggedInput } from "./input-log.ts";
 import { compareInstants, type Instant } from "./instant.ts";
 
-/** Where a future left another one. */
-export interface Fork {
-  readonly from: number;
+/** Where two futures are one run no longer: before this instant's input of that index. */
+export interface Parting {
   readonly at: Instant;
+  readonly inputs: number;
+}
+
+/** Where a future left another one. */
+export interface Fork extends Parting {
+  readonly from: number;
 }
 
 /** One way in which the run goes on from its reset: what entered says all of it. */
@@ -17,12 +22,6 @@ export interface Future {
   /** All that entered since reset. */
   readonly inputs: readonly LoggedInput[];
   readonly end: Instant;
-}
-
-/** Where two futures are one run no longer: before this instant's input of that index. */
-export interface Parting {
-  readonly at: Instant;
-  readonly inputs: number;
 }
 
 /** Beside the one that the machine is in. */
@@ -41,7 +40,7 @@ export class Futures {
 
   /** By number; the present one is as the machine's log and end say. */
   all(log: InputLog, end: Instant): readonly Future[] {
-    const present = { ...this.current, inputs: log.all, end };
+    const present = { ...this.current, inputs: log.all.slice(), end };
     return [...this.kept.values(), present].sort((a, b) => a.number - b.number);
   }
 
@@ -51,11 +50,12 @@ export class Futures {
     return found;
   }
 
-  /** A new future begins at an instant before the end of the present one; returns which is kept no more. */
-  fork(log: InputLog, end: Instant, at: Instant): number | undefined {
+  /** A new future begins before the end of the present one; returns which is kept no more. */
+  fork(log: InputLog, end: Instant, parting: Parting): number | undefined {
     this.keep(log, end);
+    log.cut(parting.inputs);
     this.last++;
-    this.current = { number: this.last, fork: { from: this.number, at } };
+    this.current = { number: this.last, fork: { from: this.number, ...parting } };
     if (this.kept.size <= MOST_KEPT) return undefined;
     // The run as nobody changed it stays.
     const oldest = [...this.kept.keys()].sort((a, b) => a - b).find((each) => each !== FIRST);

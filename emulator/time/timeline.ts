@@ -194,8 +194,8 @@ export class Timeline implements Changes {
     if (!this.isInPast) return;
     const { instant } = this.machine;
     const left = this.future;
-    const dropped = this.ways.fork(this.inputs, this.end, instant);
-    this.inputs.cut(this.nextInput);
+    const parted = { at: instant, inputs: this.nextInput };
+    const dropped = this.ways.fork(this.inputs, this.end, parted);
     this.snapshots.cut(instant, this.nextInput);
     this.end = instant;
     this.mayFork = false;

@@ -8,8 +8,9 @@ function normalised(text: string): string {
     .replaceAll(repository, "<repository>")
     .replace(/0x10[0-9a-f]{6}\b/g, "<minvisor>")
     .replace(/("checksum":")[0-9a-f]{64}/g, "$1<SHA-256>")
+    .replace(/("hash":")[0-9a-f]{16}/g, "$1<hash>")
     .replace(/("?icount"?(?:",)?[:=] *"?)\d+/g, "$1<icount>")
-    .replace(/(endIcount|snapshotBytes): \d+/g, "$1: <number>")
+    .replace(/("?(?:endIcount|snapshotBytes)"?: ?)\d+/g, "$1<number>")
     .replace(/^(<- ticks: )\d+/gm, "$1<ticks>")
     .replace(/^(<- bytes: )\d+/gm, "$1<number>")
     .replace(/("name":"icount",[^}]*},"value":")\d+/g, "$1<icount>");

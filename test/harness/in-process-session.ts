@@ -85,8 +85,8 @@ export class InProcessSession {
   }
 
   /** initialize and launch, up to the initialized event. */
-  async begin(attributes: object): Promise<void> {
-    await this.ask("initialize", { adapterID: "minvisor" });
+  async begin(attributes: object, client: object = {}): Promise<void> {
+    await this.ask("initialize", { adapterID: "minvisor", ...client });
     const initialized = this.next("initialized");
     await this.ask("launch", attributes);
     await initialized;

@@ -67,6 +67,8 @@ export const LEAST_ARGUMENTS: { readonly [R in RequestName]: object } = {
   "minvisor/reverse": { threadId: 1, kind: "over" },
   "minvisor/saveRecording": { path: "/dev/null" },
   "minvisor/timeline": {},
+  "minvisor/futures": {},
+  "minvisor/compareFutures": { a: 1, b: 2 },
   "minvisor/allowFork": {},
   "minvisor/status": {},
 };

@@ -51,6 +51,12 @@ test("requests that go through the past", async () => {
   await travel(transcript, "reverseContinue", thread);
   await transcript.ask("minvisor/allowFork");
   await transcript.ask("evaluate", { expression: "$rbx = 1", context: "repl" });
+  await transcript.ask("minvisor/futures");
+  await transcript.ask("minvisor/compareFutures", { a: 1, b: 2, count: 2 });
+  await transcript.ask("minvisor/compareFutures", { a: 2, b: 2 });
+  await transcript.ask("minvisor/compareFutures", { a: 1, b: 3 });
+  await travel(transcript, "minvisor/seek", { future: 1 });
+  await transcript.ask("minvisor/seek", { future: 3 });
   await expect(transcript.text).toMatchFileSnapshot("./past.golden.txt");
 });
 
@@ -68,6 +74,7 @@ test("what is refused", async () => {
   await transcript.ask("reverseContinue", thread);
   await transcript.ask("restartFrame", { frameId: 1 });
   await transcript.ask("minvisor/seek", { to: "end" });
+  await transcript.ask("minvisor/futures");
   await transcript.ask("minvisor/reverse", { ...thread, kind: "sideways" });
   await transcript.ask("minvisor/reverse", { ...thread, kind: "out" });
   await transcript.ask("minvisor/timeline");

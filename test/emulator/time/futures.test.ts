@@ -46,7 +46,7 @@ test("the future that was left is kept, with its exits, and comes again", () => 
   expect(timeline.future).toBe(2);
   expect(timeline.futures.map(({ number, fork, end }) => ({ number, fork, end }))).toEqual([
     { number: 1, fork: undefined, end: old.end },
-    { number: 2, fork: { from: 1, at: fork }, end: fork },
+    { number: 2, fork: { from: 1, at: fork, inputs: 0 }, end: fork },
   ]);
   expect(rowsOf(ledger.tableLeft(1)!)).toEqual(old.rows);
   runToExits(run, 6);

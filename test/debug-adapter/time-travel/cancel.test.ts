@@ -1,0 +1,114 @@
+// Questions to the past that the client cancels end at once, leave nothing behind, and the machine where it was.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import type { HistoryBody, TimelineBody, WhyBody } from "../../../debug-adapter/protocol.ts";
+import { buildImage, multibootSource } from "../../emulator/loader/build-image.ts";
+import { InProcessSession } from "../../harness/in-process-session.ts";
+
+/** Writes one word; counts for millions of instructions and runs a VMCB of zeros, which is refused; once more. */
+const LONG = `
+  movl $1, 0x201000
+  mov $0xc0000080, %ecx
+  rdmsr
+  or $0x1000, %eax
+  wrmsr
+  mov $0xc0010117, %ecx
+  mov $0x301000, %eax
+  xor %edx, %edx
+  wrmsr
+run:
+  mov $2000000, %ecx
+again:
+  dec %ecx
+  jnz again
+  mov $0x300000, %eax
+  .byte 0x0f, 0x01, 0xd8
+  jmp run`;
+
+let folder: string;
+let session: InProcessSession;
+/** Observers that are attached, beside those of the session's own. */
+let attached: number;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "cancel-"));
+  writeFileSync(join(folder, "long.elf"), buildImage(multibootSource(3, "", LONG)));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const machine = () => session.session.loaded!.debuggee.machine;
+
+/** Asks for something that ends in a stop. */
+async function go(command: string, args: object = {}): Promise<void> {
+  const stopped = session.next("stopped");
+  await session.ask(command, { threadId: 1, ...args });
+  await stopped;
+}
+
+beforeEach(async () => {
+  // Each look at the clock is late, so that every piece of work lets messages in.
+  let now = 0;
+  session = new InProcessSession({ now: () => (now += 30) });
+  const attributes = { kernel: join(folder, "long.elf"), memory: "8M", invariants: false };
+  await session.begin(attributes, { supportsProgressReporting: true });
+  await session.ask("setExceptionBreakpoints", { filters: ["exit:INVALID"] });
+  await go("configurationDone");
+  await go("continue");
+  const { observers } = machine();
+  const attach = observers.attach.bind(observers);
+  attached = 0;
+  observers.attach = (observer) => {
+    attached++;
+    const detach = attach(observer);
+    return () => {
+      attached--;
+      detach();
+    };
+  };
+});
+afterEach(() => session.session.close());
+
+async function cancelled(command: string, args: object): Promise<void> {
+  const before = machine().stateHash();
+  const started = session.next<{ progressId: string; title: string }>("progressStart");
+  const ended = session.next<{ progressId: string }>("progressEnd");
+  const answer = session.ask(command, args);
+  const { progressId } = await started;
+  await Promise.all([
+    expect(answer).rejects.toThrow("cancelled"),
+    session.ask("cancel", { progressId }),
+  ]);
+  expect((await ended).progressId).toBe(progressId);
+  expect(machine().stateHash()).toBe(before);
+  expect(attached).toBe(0);
+}
+
+test("the history of a value", async () => {
+  await cancelled("minvisor/history", { name: "hpa:0x201000", bytes: 4 });
+  const { writes } = await session.ask<HistoryBody>("minvisor/history", { name: "hpa:0x201000" });
+  expect(writes.map(({ old, new: now }) => `${old} -> ${now}`)).toEqual(["0x0 -> 0x1"]);
+  expect(attached).toBe(0);
+});
+
+test("why an exit happened", async () => {
+  await cancelled("minvisor/why", { exit: 1 });
+  const why = await session.ask<WhyBody>("minvisor/why", { exit: 1 });
+  expect(why.reason).toBe("INVALID");
+});
+
+test("a comparison of two futures", async () => {
+  await go("minvisor/seek", { to: "start" });
+  await session.ask("minvisor/allowFork");
+  await session.ask("evaluate", { expression: "$rdi = 1", context: "repl" });
+  for (let exits = 0; exits < 2; exits++) await go("continue");
+  await cancelled("minvisor/compareFutures", { a: 1, b: 2 });
+  expect(await session.ask<TimelineBody>("minvisor/timeline")).toMatchObject({
+    ...{ future: 2, futures: 2, isInPast: false },
+  });
+  await expect(session.ask("minvisor/compareFutures", { a: 1, b: 2 })).resolves.toMatchObject({
+    registers: [{ name: "rdi", a: "0x0", b: "0x1" }],
+    memory: { pages: 0 },
+  });
+});
