@@ -1,7 +1,7 @@
 // Which tests run, and how long one may take.
 import { defineConfig } from "vitest/config";
 
-const shared = { testTimeout: 60_000, pool: "forks" } as const;
+const shared = { testTimeout: 60_000, hookTimeout: 60_000, pool: "forks" } as const;
 
 /** An .inv file is its text, as in the bundles. */
 const invariantTexts = {
@@ -20,6 +20,7 @@ export default defineConfig({
         test: {
           ...shared,
           name: "tests",
+          globalSetup: ["test/harness/build.ts"],
           include: ["test/**/*.test.ts"],
           exclude: ["test/workbench/**"],
         },

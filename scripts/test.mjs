@@ -26,7 +26,11 @@ const project =
     const report = inRepository("cache", `${projectName}-tests.json`);
     mkdirSync(inRepository("cache"), { recursive: true });
     rmSync(report, { force: true });
-    const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+    const longRunning = inRepository("scripts", "lib", "long-running-reporter.mjs");
+    const reporters = [
+      ...["--reporter=default", `--reporter=${longRunning}`],
+      ...["--reporter=json", `--outputFile.json=${report}`],
+    ];
     const args = ["run", "--project", projectName, ...reporters, ...moreArguments];
     const status = await run(bin("vitest"), args, { limitMinutes: LIMIT_MINUTES });
     const counted = existsSync(report)

@@ -1,5 +1,6 @@
 /** Compiles checked terms to closures over a frame: a view of the machine and the variables' values. */
 import type { Term, Variable } from "../language/term.ts";
+import { freeVariables } from "../language/term-parts.ts";
 import { FUNCTIONS } from "../model/functions.ts";
 import { GLOBALS } from "../model/index.ts";
 import type { View } from "../model/view.ts";
@@ -34,6 +35,8 @@ export interface Frame {
   readonly reads: Dependency[];
   /** Elements that may still be looked at. */
   readonly budget: { left: number };
+  /** Values of closed terms: nothing changes while an evaluation looks. */
+  readonly closed: Map<Term, Result>;
 }
 
 export type Code = (frame: Frame) => Result;
@@ -46,18 +49,31 @@ const TOO_MANY = new Unknown(`it looks at over ${MOST_STEPS} elements`);
 const compiled = new WeakMap<Term, Code>();
 
 export function makeFrame(view: View, old: OldValues = new Map()): Frame {
-  return { view, variables: new Map(), old, reads: [], budget: { left: MOST_STEPS } };
+  const budget = { left: MOST_STEPS };
+  return { view, variables: new Map(), old, reads: [], budget, closed: new Map() };
 }
 
 /** The code of a term; each is made once. */
 export function compile(term: Term): Code {
   let code = compiled.get(term);
   if (code === undefined) {
-    code = make(term);
+    const isClosed = term.kind !== "constant" && freeVariables(term).size === 0;
+    code = isClosed ? once(term, make(term)) : make(term);
     compiled.set(term, code);
   }
   return code;
 }
+
+/** What depends on no variable is looked at once an evaluation, however many elements there are. */
+const once =
+  (term: Term, code: Code): Code =>
+  (frame) => {
+    const known = frame.closed.get(term);
+    if (known !== undefined) return known;
+    const value = code(frame);
+    frame.closed.set(term, value);
+    return value;
+  };
 
 /** Reads, and notes how to do it again. */
 function noted(frame: Frame, again: (view: View) => Result): Result {

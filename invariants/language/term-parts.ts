@@ -1,5 +1,5 @@
 /** The structure of terms, for whoever walks over them. */
-import type { Term } from "./term.ts";
+import type { Term, Variable } from "./term.ts";
 
 /** The terms directly below a term. */
 export function parts(term: Term): readonly Term[] {
@@ -40,4 +40,13 @@ export function parts(term: Term): readonly Term[] {
     case "old":
       return [term.body];
   }
+}
+
+/** The variables that a term uses and does not bind. */
+export function freeVariables(term: Term): Set<Variable> {
+  if (term.kind === "variable") return new Set([term.variable]);
+  const free = new Set(parts(term).flatMap((part) => [...freeVariables(part)]));
+  // What stands before the body is outside of the binding, where a variable is another one anyway.
+  if (term.kind === "quantifier" || term.kind === "let") free.delete(term.variable);
+  return free;
 }

@@ -65,6 +65,8 @@ export class Command {
     const { status, stdout, stderr, error } = spawnSync(process.execPath, [this.bundle, ...args], {
       encoding: "utf8",
       maxBuffer: 1 << 26,
+      timeout: 300_000,
+      killSignal: "SIGKILL",
     });
     if (error !== undefined) throw error;
     return { status, stdout, stderr };

@@ -12,7 +12,7 @@ import {
   readRecording,
   timelineOf,
 } from "../../emulator/index.ts";
-import { buildAll, MINVISOR_ELF, SAMPLE_GUEST } from "../../scripts/build-minvisor.mjs";
+import { MINVISOR_ELF, SAMPLE_GUEST } from "../../scripts/build-minvisor.mjs";
 import { drain, randomizer } from "../emulator/time/sample-run.ts";
 import { Command } from "./command.ts";
 
@@ -24,7 +24,6 @@ let sample = "";
 let withLedger = "";
 
 beforeAll(() => {
-  buildAll();
   command = new Command();
   sample = command.path("sample.mvrec");
   withLedger = command.path("with-ledger.mvrec");

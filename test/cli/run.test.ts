@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { buildAll, MINVISOR_ELF, SAMPLE_GUEST } from "../../scripts/build-minvisor.mjs";
+import { MINVISOR_ELF, SAMPLE_GUEST } from "../../scripts/build-minvisor.mjs";
 import { Command } from "./command.ts";
 
 const END_OF_SAMPLE = "GUEST-DONE";
@@ -10,7 +10,6 @@ const small = ["--memory", "4M"];
 
 let command: Command;
 beforeAll(() => {
-  buildAll();
   command = new Command();
 }, 120_000);
 afterAll(() => command.dispose());

@@ -1,8 +1,8 @@
 // A hypervisor unlike MinVisor (32-bit PAE host in its upper half, DWARF 4, -O2) in the debugger.
 import { readFileSync } from "node:fs";
-import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import type { LaunchAttributes } from "../../debug-adapter/protocol.ts";
-import { buildAll, PAE_HYPERVISOR, PAE_WARD, PAE_WARD_ELF } from "../../scripts/build-minvisor.mjs";
+import { PAE_HYPERVISOR, PAE_WARD, PAE_WARD_ELF } from "../../scripts/build-minvisor.mjs";
 import { bootOnQemu } from "../../scripts/qemu-boot.mjs";
 import {
   type AdapterClient,
@@ -40,10 +40,6 @@ async function breakAt(client: AdapterClient, file: string, ...texts: string[]) 
   const source = sourceOf(file);
   return (await client.setBreakpointsRequest({ source, breakpoints })).body.breakpoints;
 }
-
-beforeAll(() => {
-  buildAll();
-}, 120_000);
 
 let client: AdapterClient;
 beforeEach(async () => {

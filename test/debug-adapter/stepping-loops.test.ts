@@ -7,7 +7,7 @@ import type { Stop } from "../../debug-adapter/execution.ts";
 import type { StepPolicy } from "../../debug-adapter/protocol.ts";
 import { worldFrames } from "../../debug-adapter/stack.ts";
 import { Stepper, type StepRequest } from "../../debug-adapter/stepping/stepper.ts";
-import { buildAll, LOOPS_GUEST, LOOPS_GUEST_ELF } from "../../scripts/build-minvisor.mjs";
+import { LOOPS_GUEST, LOOPS_GUEST_ELF } from "../../scripts/build-minvisor.mjs";
 import { inRepository, SAMPLE } from "../harness/dap-adapter.ts";
 import { disassembler, loadSample, Runner } from "../harness/loaded-debuggee.ts";
 
@@ -23,7 +23,6 @@ interface Loaded {
 }
 
 async function load(): Promise<Loaded> {
-  buildAll();
   const debuggee = await loadSample(LOOPS);
   const loaded = { debuggee, runner: new Runner(debuggee), runs: 0 };
   const { machine } = debuggee;

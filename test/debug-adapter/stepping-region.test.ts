@@ -1,12 +1,11 @@
 // What is foreseen of a region of code is what the machine does in it: where each instruction leads,
 // and where the stack pointer then stands.
-import { beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { Debuggee } from "../../debug-adapter/debuggee.ts";
 import type { LaunchAttributes } from "../../debug-adapter/protocol.ts";
 import type { DecodedInstruction } from "../../debug-adapter/services.ts";
 import { type StepRegion, stepRegion } from "../../debug-adapter/stepping/step-region.ts";
 import {
-  buildAll,
   LOOPS_GUEST,
   LOOPS_GUEST_ELF,
   PAE_HYPERVISOR,
@@ -101,10 +100,6 @@ const WARDEN = {
   symbols: [PAE_WARD_ELF],
   memory: "64M",
 };
-
-beforeAll(() => {
-  buildAll();
-}, 120_000);
 
 const RUNS: readonly { name: string; attributes: LaunchAttributes; apart: number }[] = [
   { name: "MinVisor and its sample guest", attributes: SAMPLE, apart: 10_000 },

@@ -1,14 +1,11 @@
 // Launch configurations: the sample's files are there, an empty one becomes the sample.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { completeConfiguration } from "../../extension/complete-configuration.ts";
 import { sampleConfiguration } from "../../extension/sample-configurations.ts";
 import { terminalText } from "../../extension/terminal-text.ts";
-import { buildAll } from "../../scripts/build-minvisor.mjs";
 import { readSource, repository } from "../tidy/sources.ts";
-
-beforeAll(() => void buildAll(), 120_000);
 
 interface Configuration {
   readonly request: "launch" | "attach";

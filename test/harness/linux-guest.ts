@@ -8,7 +8,7 @@ import {
   type MachineOptions,
   type RunResult,
 } from "../../emulator/index.ts";
-import { buildAll, MINVISOR_ELF } from "../../scripts/build-minvisor.mjs";
+import { MINVISOR_ELF } from "../../scripts/build-minvisor.mjs";
 import {
   DONE_LINE,
   INITRD_PATH,
@@ -29,9 +29,8 @@ export const RESULTS = [
   DONE_LINE,
 ].join("\n");
 
-/** Builds and fetches what is missing; throws with the reason where it cannot. */
+/** Fetches what is missing of Linux; throws with the reason where it cannot. */
 export function makeGuests(): void {
-  buildAll();
   makeLinuxGuest();
 }
 

@@ -6,7 +6,6 @@ import { fileURLToPath } from "node:url";
 import { type BootImage, loadKernel, Machine, type ModuleFile } from "../../emulator/index.ts";
 import { Program } from "../../invariants/program.ts";
 import {
-  buildAll,
   MINVISOR_ELF,
   PAE_HYPERVISOR,
   PAE_WARD,
@@ -24,8 +23,6 @@ export const REGION = { first: 0x1000_0000, bytes: 0x40_0000 };
 
 export const read = (path: string): Uint8Array =>
   new Uint8Array(readFileSync(join(repository, path)));
-
-buildAll();
 
 export const elfOf = (bug?: SeededBug): string =>
   bug === undefined ? MINVISOR_ELF : seededBugElf(bug);

@@ -2,19 +2,13 @@
 
 import { execFileSync } from "node:child_process";
 import { beforeAll, expect, test } from "vitest";
-import {
-  buildAll,
-  LONG_MODE_GUEST,
-  MINVISOR_ELF,
-  SAMPLE_GUEST,
-} from "../../scripts/build-minvisor.mjs";
+import { LONG_MODE_GUEST, MINVISOR_ELF, SAMPLE_GUEST } from "../../scripts/build-minvisor.mjs";
 import { makeLinuxGuest } from "../../scripts/guest-linux.mjs";
 import { linuxModules } from "../../scripts/qemu-boot.mjs";
 import { Lockstep, type LockstepOptions, type LockstepResult } from "./lockstep.ts";
 import { differing } from "./register-file.ts";
 
 beforeAll(() => {
-  buildAll();
   makeLinuxGuest();
 }, 300_000);
 

@@ -4,12 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  buildAll,
-  LONG_MODE_GUEST,
-  SEEDED_BUGS,
-  seededBugElf,
-} from "../../scripts/build-minvisor.mjs";
+import { LONG_MODE_GUEST, SEEDED_BUGS, seededBugElf } from "../../scripts/build-minvisor.mjs";
 import {
   cpioArchive,
   DONE_LINE,
@@ -29,7 +24,6 @@ import {
 const folder = mkdtempSync(join(tmpdir(), "minvisor-qemu-"));
 
 beforeAll(() => {
-  buildAll();
   makeLinuxGuest();
 }, 300_000);
 

@@ -57,7 +57,10 @@ export function gdbLines(
   const { stdout, stderr } = spawnSync(
     "gdb",
     ["-batch", "-nx", ...commands.flatMap((each) => ["-ex", each]), built.path],
-    { encoding: "utf8", maxBuffer: 1 << 28, stdio: ["ignore", "pipe", "pipe"] },
+    {
+      ...{ encoding: "utf8", maxBuffer: 1 << 28, stdio: ["ignore", "pipe", "pipe"] },
+      ...{ timeout: 120_000, killSignal: "SIGKILL" },
+    },
   );
   const lines = (stdout ?? "").split("\n").filter((line) => line.startsWith("RESULT "));
   if (lines.length === 0) throw new Error(`gdb could not run ${built.name}: ${stderr}`);

@@ -2,12 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import {
-  buildAll,
-  MINVISOR_ELF,
-  PAE_HYPERVISOR,
-  PAE_WARD_ELF,
-} from "../../scripts/build-minvisor.mjs";
+import { MINVISOR_ELF, PAE_HYPERVISOR, PAE_WARD_ELF } from "../../scripts/build-minvisor.mjs";
 import { type FrameState, fromBytes } from "../../symbols/location.ts";
 import { ProgramSymbols } from "../../symbols/program.ts";
 import { sizeOf, stripped, type Type, typeName } from "../../symbols/types.ts";
@@ -34,10 +29,6 @@ def record(name):
   t = gdb.lookup_type(name)
   return [t.sizeof, fields(t)]
 `;
-
-beforeAll(() => {
-  buildAll();
-}, 120_000);
 
 describe.each([MINVISOR_ELF, PAE_HYPERVISOR, PAE_WARD_ELF])("%s", (file) => {
   const path = join(repository, file);

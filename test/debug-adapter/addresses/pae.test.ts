@@ -1,17 +1,11 @@
 // Addresses under another hypervisor: a 32-bit PAE host and PAE nested tables.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ReverseTranslateBody, TranslateBody } from "../../../debug-adapter/protocol.ts";
-import {
-  buildAll,
-  PAE_HYPERVISOR,
-  PAE_WARD,
-  PAE_WARD_ELF,
-} from "../../../scripts/build-minvisor.mjs";
+import { PAE_HYPERVISOR, PAE_WARD, PAE_WARD_ELF } from "../../../scripts/build-minvisor.mjs";
 import { type AdapterClient, repository, startClient } from "../../harness/dap-adapter.ts";
 
 let client: AdapterClient;
 beforeAll(async () => {
-  buildAll();
   client = await startClient();
   await client.runTo(
     { filters: ["exit"] },

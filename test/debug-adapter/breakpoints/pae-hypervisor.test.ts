@@ -1,12 +1,7 @@
 /** Data breakpoints where the hypervisor has tables of another format and changes them. */
 import type { DebugProtocol as DP } from "@vscode/debugprotocol";
-import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import {
-  buildAll,
-  PAE_HYPERVISOR,
-  PAE_WARD,
-  PAE_WARD_ELF,
-} from "../../../scripts/build-minvisor.mjs";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { PAE_HYPERVISOR, PAE_WARD, PAE_WARD_ELF } from "../../../scripts/build-minvisor.mjs";
 import { type AdapterClient, repository, startClient } from "../../harness/dap-adapter.ts";
 
 const WARDEN = {
@@ -20,10 +15,6 @@ const WARDEN = {
 };
 /** Absent from the nested tables until the guest touches it: see layout.h. */
 const LATE_PAGE = "0x3ff000";
-
-beforeAll(() => {
-  buildAll();
-}, 120_000);
 
 let client: AdapterClient;
 beforeEach(async () => {

@@ -1,17 +1,9 @@
 // Expressions in a 32-bit PAE host: word size, static names that several files have, registers.
-import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import {
-  buildAll,
-  PAE_HYPERVISOR,
-  PAE_WARD,
-  PAE_WARD_ELF,
-} from "../../../scripts/build-minvisor.mjs";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { PAE_HYPERVISOR, PAE_WARD, PAE_WARD_ELF } from "../../../scripts/build-minvisor.mjs";
 import { type AdapterClient, repository, startClient } from "../../harness/dap-adapter.ts";
 
 let client: AdapterClient;
-beforeAll(() => {
-  buildAll();
-}, 120_000);
 beforeEach(async () => {
   client = await startClient();
   await client.begin({

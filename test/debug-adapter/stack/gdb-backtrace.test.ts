@@ -38,7 +38,7 @@ function gdbFrames(cores: readonly string[]): string[][] {
         ]);
       }),
     ],
-    { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] },
+    { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], timeout: 120_000 },
   );
   return [...output.matchAll(/^STACK$(.*?)^END$/gms)].map(([, text = ""]) =>
     [...text.matchAll(/^#\d+ +(?:0x\w+ in )?(\S+) \(.*?\) at (\S+):(\d+)$/gm)].map(

@@ -6,7 +6,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest
 import { deflate } from "../../../debug-adapter/node/deflate.ts";
 import type { ExitLedgerBody, TimelineBody } from "../../../debug-adapter/protocol.ts";
 import { type Recording, readRecording } from "../../../emulator/index.ts";
-import { buildAll } from "../../../scripts/build-minvisor.mjs";
 import { type RecordedRun, recordSample } from "../../emulator/time/recorded-run.ts";
 import { inRepository } from "../../harness/dap-adapter.ts";
 import { InProcessSession } from "../../harness/in-process-session.ts";
@@ -18,7 +17,6 @@ let recording: Recording;
 let session: InProcessSession;
 
 beforeAll(() => {
-  buildAll();
   run = recordSample(7);
   recording = readRecording(run.file, deflate);
   writeFileSync(file, run.file);

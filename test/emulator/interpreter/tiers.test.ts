@@ -1,17 +1,12 @@
 // The compiled interpreter against the evaluator: the same images and random programs, the same state
 // hash at many instants.
 import { readFileSync } from "node:fs";
-import { beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Tier } from "../../../emulator/engine.ts";
 import { loadKernel } from "../../../emulator/loader/load-kernel.ts";
 import { Machine } from "../../../emulator/machine.ts";
 import { GENERAL_REGISTERS } from "../../../emulator/state/cpu-fields.ts";
-import {
-  buildAll,
-  LONG_MODE_GUEST,
-  MINVISOR_ELF,
-  SAMPLE_GUEST,
-} from "../../../scripts/build-minvisor.mjs";
+import { LONG_MODE_GUEST, MINVISOR_ELF, SAMPLE_GUEST } from "../../../scripts/build-minvisor.mjs";
 import { Random } from "../../harness/host-oracle/random.ts";
 import { bytesOf, shapesOf } from "../decode/row-bytes.ts";
 import { CODE, type Mode, Rig, WINDOW } from "../machine/rig.ts";
@@ -55,8 +50,6 @@ function compare([a, b]: [Machine, Machine], instructions: number, step: number)
 }
 
 describe("images", () => {
-  beforeAll(() => buildAll());
-
   test("the long-mode guest", () => {
     const machines = pair(LONG_MODE_GUEST, []);
     compare(machines, 200_000, 2_003);

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { LoadError } from "../../../emulator/loader/load-error.ts";
 import { loadKernel } from "../../../emulator/loader/load-kernel.ts";
-import { buildAll, MINVISOR_ELF, PAE_HYPERVISOR } from "../../../scripts/build-minvisor.mjs";
+import { MINVISOR_ELF, PAE_HYPERVISOR } from "../../../scripts/build-minvisor.mjs";
 import { KERNEL_PATH, makeLinuxGuest } from "../../../scripts/guest-linux.mjs";
 import { generator, MUTATIONS } from "../../symbols/mutations.ts";
 
@@ -20,7 +20,6 @@ const SYSTEM_SIZE = 0x1f4;
 const MAX_CPU_MS = 250;
 
 beforeAll(() => {
-  buildAll();
   makeLinuxGuest();
 }, 300_000);
 

@@ -1,14 +1,11 @@
 // Changes of the past fork the run: every future comes again with the same states and exits, whatever was between.
-import { beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Guests } from "../../../emulator/index.ts";
 import { compareInstants, type Instant, RESET } from "../../../emulator/time/instant.ts";
 import { ExitLedger, exitRow } from "../../../emulator/time/ledger.ts";
 import type { LedgerTable } from "../../../emulator/time/ledger-columns.ts";
 import { DivergedError, Timeline } from "../../../emulator/time/timeline.ts";
-import { buildAll } from "../../../scripts/build-minvisor.mjs";
 import { drain, randomizer, sampleMachine } from "./sample-run.ts";
-
-beforeAll(buildAll, 300_000);
 
 function recorded(interval = 40_000, budgetBytes = 64 * 2 ** 20) {
   const machine = sampleMachine();

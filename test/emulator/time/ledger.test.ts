@@ -1,5 +1,5 @@
 // The exit ledger against what other observers saw of the same run, and against itself in the past.
-import { beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import {
   Guests,
   type Instant,
@@ -11,11 +11,8 @@ import {
   VmcbView,
 } from "../../../emulator/index.ts";
 import { ExitLedger, type ExitRow, exitRow } from "../../../emulator/time/ledger.ts";
-import { buildAll } from "../../../scripts/build-minvisor.mjs";
 import { buildImage, multibootSource } from "../loader/build-image.ts";
 import { drain, randomizer, sampleMachine } from "./sample-run.ts";
-
-beforeAll(buildAll, 300_000);
 
 const FIELDS = Object.keys(VMCB_FIELDS) as VmcbFieldName[];
 

@@ -10,7 +10,6 @@ import {
   replayChecked,
   timelineOf,
 } from "../../../emulator/index.ts";
-import { buildAll } from "../../../scripts/build-minvisor.mjs";
 import { joined, type RecordedRun, recordSample } from "./recorded-run.ts";
 import { drain, randomizer } from "./sample-run.ts";
 
@@ -19,7 +18,6 @@ let run: RecordedRun;
 let whole: Recording;
 
 beforeAll(() => {
-  buildAll();
   run = recordSample(seed);
   whole = readRecording(run.file, deflate);
 }, 300_000);

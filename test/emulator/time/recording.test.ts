@@ -15,7 +15,6 @@ import {
 } from "../../../emulator/index.ts";
 import { ContainerWriter } from "../../../emulator/time/recording-container.ts";
 import { crc32 } from "../../../emulator/time/recording-hash.ts";
-import { buildAll } from "../../../scripts/build-minvisor.mjs";
 import { joined, type RecordedRun, recordSample } from "./recorded-run.ts";
 import { drain, randomizer, sampleFiles, sampleMachine } from "./sample-run.ts";
 
@@ -24,7 +23,6 @@ let run: RecordedRun;
 let recording: Recording;
 
 beforeAll(() => {
-  buildAll();
   run = recordSample(seed);
   recording = readRecording(run.file, deflate);
 }, 300_000);

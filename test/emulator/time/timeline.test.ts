@@ -1,15 +1,12 @@
 // Going back: every instant of a run is had again with the same state, whatever way it is come to.
 import { readFileSync } from "node:fs";
-import { beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { loadKernel, Machine } from "../../../emulator/index.ts";
 import { compareInstants, type Instant, RESET } from "../../../emulator/time/instant.ts";
 import { Timeline, type TimelineOptions } from "../../../emulator/time/timeline.ts";
-import { buildAll } from "../../../scripts/build-minvisor.mjs";
 import { inRepository } from "../../harness/dap-adapter.ts";
 
 const file = (name: string) => ({ name, bytes: new Uint8Array(readFileSync(inRepository(name))) });
-
-beforeAll(buildAll, 300_000);
 
 /** MinVisor with the sample guest: exits, interrupts, HLT, paging switched on, port I/O. */
 function sample(options: TimelineOptions = {}): Timeline {

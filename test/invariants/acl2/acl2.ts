@@ -45,6 +45,8 @@ export class Acl2 {
       input: `${forms}\n(good-bye 0)\n`,
       encoding: "utf8",
       maxBuffer: 1 << 28,
+      timeout: 180_000,
+      killSignal: "SIGKILL",
       env: { ...process.env, ACL2_SYSTEM_BOOKS: join(this.folder, "books") },
     });
     if (error !== undefined) throw error;
