@@ -1,18 +1,15 @@
 /** What `minvisor check` found, as text, SARIF 2.1.0 and JUnit XML. */
-import type { CheckedInvariant, InvariantStatus, Violation } from "../invariants/index.ts";
-
-export interface Line {
-  readonly path: string;
-  readonly line: number;
-}
+import type {
+  Blame,
+  CheckedInvariant,
+  InvariantStatus,
+  Line,
+  Violation,
+} from "../invariants/index.ts";
 
 /** A violation with the line that last wrote what made it false, if there is one. */
-export interface Finding {
+export interface Finding extends Blame {
   readonly violation: Violation;
-  readonly culprit: Line | undefined;
-  readonly vmrun: Line | undefined;
-  /** Why there is no culprit. */
-  readonly remark: string | undefined;
 }
 
 export interface CheckResult {
@@ -50,7 +47,7 @@ export function textReport(result: CheckResult): string {
       `  actual   ${actual}`,
     );
     if (vmrun !== undefined) lines.push(`  found at ${place(vmrun)}`);
-    if (remark !== undefined) lines.push(`  ${remark}`);
+    if (remark !== undefined) lines.push(`  ${remark}.`);
   }
   return `${[...lines, "", HONEST].join("\n")}\n`;
 }
@@ -62,7 +59,7 @@ const location = ({ path, line }: Line) => ({
 function sarifResult({ violation, culprit, vmrun, remark }: Finding) {
   const { invariant, message, expected, actual, icount, exitNumber } = violation;
   const at = culprit ?? vmrun;
-  const text = `${message}. Expected: ${expected}. Actual: ${actual}.${remark === undefined ? "" : ` ${remark}`}`;
+  const text = `${message}. Expected: ${expected}. Actual: ${actual}.${remark === undefined ? "" : ` ${remark}.`}`;
   return {
     ruleId: invariant,
     level: "error",

@@ -12,9 +12,11 @@ import {
 } from "../emulator/index.ts";
 import {
   attachInvariants,
+  blame,
   type CheckedInvariant,
   type Culprit,
   findCulprit,
+  type LineAt,
   lineColumn,
   Program,
   readInvariants,
@@ -28,7 +30,6 @@ import {
   type Finding,
   failures,
   junitReport,
-  type Line,
   sarifReport,
   textReport,
 } from "./check-report.ts";
@@ -135,23 +136,9 @@ function explain(violation: Violation, subject: Subject, program: Program | unde
     const { done, value } = search.next();
     if (done) culprit = value;
   }
-  const lineAt = (rip: bigint | undefined): Line | undefined => {
-    const found = rip === undefined ? undefined : program?.symbols.sourceAt(rip);
-    return found && { path: found.path, line: found.line };
-  };
-  const remark =
-    culprit.kind === "neverSet"
-      ? "Never set: nothing has written it since reset."
-      : culprit.kind === "diverged"
-        ? `Its writer was not found: ${culprit.reason}.`
-        : undefined;
-  const isHosts = culprit.kind === "write" && culprit.world === "host";
-  return {
-    violation,
-    culprit: isHosts && culprit.kind === "write" ? lineAt(culprit.rip) : undefined,
-    vmrun: lineAt(violation.vmrunRip),
-    remark,
-  };
+  const lineAt: LineAt = (world, rip) =>
+    world === "host" ? program?.symbols.sourceAt(rip) : undefined;
+  return { violation, ...blame(violation, culprit, lineAt) };
 }
 
 function checkSubject(subject: Subject, options: CheckOptions): CheckResult {

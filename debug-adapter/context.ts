@@ -3,15 +3,9 @@ import type { BootPlan } from "./boot.ts";
 import type { Breakpoints } from "./breakpoints.ts";
 import type { Debuggee } from "./debuggee.ts";
 import type { Execution, Goal, Journey, Stop } from "./execution.ts";
+import type { InvariantWatch } from "./invariant-watch.ts";
 import type { Progress } from "./progress.ts";
-import type {
-  CustomEvents,
-  DebugProtocol,
-  InvariantProblem,
-  InvariantStatus,
-  NumberFormat,
-  StepPolicy,
-} from "./protocol.ts";
+import type { CustomEvents, DebugProtocol, NumberFormat, StepPolicy } from "./protocol.ts";
 import type { Services } from "./services.ts";
 import type { SessionAddresses } from "./session-addresses.ts";
 import type { CallStack } from "./stack.ts";
@@ -50,11 +44,7 @@ export interface Loaded {
   readonly plan: BootPlan;
   readonly debuggee: Debuggee;
   readonly execution: Execution;
-  readonly invariants: () => readonly InvariantStatus[];
-  /** Checks these files from now on, each for the one of its path; returns what is wrong in them. */
-  readonly setInvariants: (
-    files: readonly { readonly path: string; readonly text: string }[],
-  ) => readonly InvariantProblem[];
+  readonly invariants: InvariantWatch;
   readonly opcodes: UndefinedOpcodes;
 }
 

@@ -58,6 +58,8 @@ export interface ExecutePlace {
 export type Journey = Generator<SeekProgress, Stop>;
 
 export interface ExecutionEvents {
+  /** Between two slices of a run. */
+  runs(): void;
   stopped(stop: Stop): void;
   /** The machine has ended by itself. */
   ended(result: RunResult): void;
@@ -227,6 +229,7 @@ export class Execution {
     this.cancelTimer = undefined;
     try {
       const sleep = this.journey === undefined ? this.runSlice() : this.travelOn(this.journey);
+      if (this.goal !== undefined) this.events.runs();
       if (this.isRunning) this.schedule(sleep);
     } catch (caught) {
       this.goal = undefined;

@@ -2,9 +2,8 @@
 import {
   type AttachedInvariants,
   attachInvariants,
+  blame,
   type CheckedInvariant,
-  type Culprit,
-  findCulprit,
   type InvariantText,
   lineColumn,
   Program,
@@ -13,23 +12,38 @@ import {
   SHIPPED_INVARIANTS,
   type Violation,
 } from "../invariants/index.ts";
-import { type BootPlan, bootMachine } from "./boot.ts";
+import type { BootPlan } from "./boot.ts";
+import { CulpritSearches } from "./culprit-searches.ts";
 import type { Debuggee } from "./debuggee.ts";
 import type { Stop } from "./execution.ts";
-import type { InvariantProblem, InvariantStatus, SourceLine, ViolationBody } from "./protocol.ts";
+import type {
+  InvariantPolicies,
+  InvariantPolicy,
+  InvariantProblem,
+  InvariantStatus,
+  SourceLine,
+  ViolationBody,
+} from "./protocol.ts";
 import type { Services } from "./services.ts";
-import { messageOf, UserError } from "./text.ts";
+import { hex, UserError } from "./text.ts";
+import { type SeenViolation, ViolationHistory } from "./violation-history.ts";
 
 export interface InvariantEvents {
   /** Within an instruction: the machine stops behind it. */
   violated(stop: Stop): void;
+  /** A violation that does not stop, one sentence. */
+  logged(text: string): void;
   /** The search for the culprit has ended. */
   explained(body: ViolationBody): void;
   /** Something about the files, one sentence. */
   told(text: string): void;
+  changed(statuses: InvariantStatus[]): void;
   /** The past is searched for stops. */
   readonly isSearching: boolean;
 }
+
+/** Between two `changed` events of a machine that runs. */
+const PACE_MS = 500;
 
 export class InvariantWatch {
   private readonly services: Services;
@@ -37,9 +51,19 @@ export class InvariantWatch {
   private readonly debuggee: Debuggee;
   private readonly events: InvariantEvents;
   private readonly program: Program | undefined;
+  private readonly searches: CulpritSearches;
+  private readonly history = new ViolationHistory();
   private texts: readonly InvariantText[];
+  private policies: InvariantPolicies;
+  /** Those of the session, whatever their policy. */
+  private invariants: readonly CheckedInvariant[] = [];
   private attached: AttachedInvariants | undefined;
-  private readonly searches = new Set<() => void>();
+  /** What each says, by its name. */
+  private readonly identities = new Map<string, string>();
+  /** Grows with what changes statuses beside the attached ones, and what was told last. */
+  private revision = 0;
+  private told = "";
+  private toldAt = Number.NEGATIVE_INFINITY;
 
   /** Throws a UserError for an unknown invariant or a range that means nothing. */
   constructor(services: Services, plan: BootPlan, debuggee: Debuggee, events: InvariantEvents) {
@@ -48,83 +72,119 @@ export class InvariantWatch {
     this.debuggee = debuggee;
     this.events = events;
     this.texts = plan.invariantTexts;
+    this.policies = plan.configuration.invariantPolicy;
+    this.searches = new CulpritSearches(services, plan, debuggee, (seen) => this.explain(seen));
     const host = debuggee.images.all.find(({ world }) => world === "host");
     const { kernelElf } = plan;
     if (host !== undefined && kernelElf !== undefined) {
       this.program = Program.of(host.symbols, host.path, kernelElf);
     }
+    if (plan.configuration.invariants === false) return;
     for (const { path, diagnostics } of this.attach()) {
       for (const each of this.problemsOf(path, diagnostics)) {
         if (each.severity === "error")
-          this.events.told(`${path}:${each.line}:${each.column}: ${each.message}.`);
+          events.told(`${path}:${each.line}:${each.column}: ${each.message}.`);
       }
     }
+    const unknown = this.unknownNames(this.policies);
+    if (unknown.length > 0)
+      events.told(`Launch attribute "invariantPolicy": ${noInvariant(unknown, this.invariants)}.`);
+    debuggee.timeline?.follow("invariants", {
+      save: () => this.attached?.save(),
+      restore: (saved) => this.attached?.restore(saved),
+      forked: (left) => this.history.forked(left, debuggee.machine.icount),
+      switched: (left, next) => this.history.switched(left, next),
+      dropped: (future) => this.history.dropped(future),
+    });
   }
 
   status(): InvariantStatus[] {
-    return (this.attached?.status() ?? []).map((each) => {
-      const { name, doc, source, state, checked, lastExit, reason } = each;
+    const attached = new Map((this.attached?.status() ?? []).map((each) => [each.name, each]));
+    return this.invariants.map(({ name, doc, source, file, span }) => {
+      const { state, checked, lastExit, reason } = attached.get(name) ?? UNCHECKED;
+      const seen = this.history.last(name);
       return {
         ...{ name, verdict: state, checks: checked, doc },
         ...(source === undefined ? {} : { source }),
         ...(lastExit === undefined ? {} : { lastExit }),
         ...(reason === undefined ? {} : { reason }),
-        at: this.placeOf(each.file, each.span.start),
+        at: this.placeOf(file, span.start),
+        policy: this.policyOf(name),
+        ...(seen === undefined ? {} : { violation: this.bodyOf(seen) }),
       };
     });
   }
 
-  /** Checks these files too from now on, each for the one of its path: verdicts begin anew. */
+  /** Tells the statuses, if they have changed since they were told last. */
+  tell(): void {
+    const now = `${this.revision} ${this.attached?.revision}`;
+    if (now === this.told || this.invariants.length === 0) return;
+    this.told = now;
+    this.toldAt = this.services.now();
+    this.events.changed(this.status());
+  }
+
+  /** The same, but not more often than a view can be drawn. */
+  tellSometimes(): void {
+    if (this.services.now() - this.toldAt >= PACE_MS) this.tell();
+  }
+
+  /** Checks these files too from now on, each for the one of its path: what says the same goes on. */
   replace(texts: readonly InvariantText[]): InvariantProblem[] {
+    if (this.plan.configuration.invariants === false) return [];
     const kept = this.texts.filter(({ path }) => !texts.some((each) => each.path === path));
-    this.texts = [...kept, ...texts];
-    this.detach();
-    const files = this.attach();
-    this.attached?.recheck();
+    const files = this.attach([...kept, ...texts]);
+    this.attached?.checkNew();
     return files.flatMap(({ path, diagnostics }) => this.problemsOf(path, diagnostics));
   }
 
-  dispose(): void {
-    for (const cancel of this.searches) cancel();
-    this.searches.clear();
-    this.detach();
+  /** With "*" all are set anew, without it those named. Throws a UserError for an unknown invariant. */
+  setPolicies(policies: InvariantPolicies): void {
+    const unknown = this.unknownNames(policies);
+    if (unknown.length > 0) throw new UserError(`${noInvariant(unknown, this.invariants)}.`);
+    this.policies = "*" in policies ? policies : { ...this.policies, ...policies };
+    if (this.invariants.length > 0) this.attach();
   }
 
-  private detach(): void {
+  dispose(): void {
+    this.searches.dispose();
     this.debuggee.timeline?.unfollow("invariants");
     this.attached?.detach();
     this.attached = undefined;
   }
 
-  private attach(): ResolvedFile[] {
-    const { plan, debuggee, program } = this;
-    const { invariants: wanted } = plan.configuration;
-    if (wanted === false) return [];
-    const files = readInvariants(this.texts, program);
-    const memory = [
-      ...plan.configuration.hypervisorMemory.map(({ start, end }) => ({
-        first: start,
-        bytes: end - start,
-      })),
-      ...files
-        .flatMap((file) => file.memory)
-        .map(({ first, end }) => ({ first: Number(first), bytes: Number(end - first) })),
-    ];
-    const all = files.flatMap(({ invariants }) => invariants);
-    try {
-      this.attached = attachInvariants(debuggee.machine, {
-        invariants: wanted === true ? all : wanted.map((name) => named(name, all)),
-        program,
-        guests: debuggee.spaces.guests,
-        ...(memory.length === 0 ? {} : { hypervisorMemory: memory }),
-        stopOnViolation: () => true,
-        onViolation: (violation) => this.violated(violation),
-      });
-    } catch (caught) {
-      if (!(caught instanceof RangeError)) throw caught;
-      throw new UserError(`Launch attribute "invariants": ${caught.message}.`);
+  private policyOf(name: string): InvariantPolicy {
+    return this.policies[name] ?? this.policies["*"] ?? "stop";
+  }
+
+  private unknownNames(policies: InvariantPolicies): string[] {
+    const names = new Set(this.invariants.map(({ name }) => name));
+    return Object.keys(policies).filter((each) => each !== "*" && !names.has(each));
+  }
+
+  /** In the place of what is attached, which stays where this throws. */
+  private attach(texts = this.texts): ResolvedFile[] {
+    const { plan, debuggee, program, attached: before } = this;
+    const files = readInvariants(texts, program);
+    const invariants = wanted(files, plan.configuration.invariants);
+    const attached = attachedTo(debuggee.machine, {
+      invariants: invariants.filter(({ name }) => this.policyOf(name) !== "off"),
+      program,
+      guests: debuggee.spaces.guests,
+      ...declaredMemory(plan, files),
+      ...(before === undefined ? {} : { continues: before.save() }),
+      stopOnViolation: () => true,
+      onViolation: (violation) => this.violated(violation),
+    });
+    before?.detach();
+    this.attached = attached;
+    this.invariants = invariants;
+    this.texts = texts;
+    for (const { name, identity } of attached.status()) {
+      this.identities.set(name, identity);
+      this.history.keepIfSame(name, identity);
     }
-    debuggee.timeline?.follow("invariants", this.attached);
+    this.revision++;
     return files;
   }
 
@@ -146,69 +206,118 @@ export class InvariantWatch {
     const { timeline } = this.debuggee;
     const { isSearching } = this.events;
     if (timeline?.isReplaying && !isSearching) return;
-    const { invariant, message, expected, actual } = violation;
-    this.events.violated({
-      reason: "exception",
-      description: `Paused on violation of ${invariant}`,
-      text: `${message}. Expected: ${expected}. Actual: ${actual}.`,
-      exception: { id: "invariant", details: `${invariant}: ${message}` },
-    });
-    if (!isSearching) this.search(violation);
+    const { invariant } = violation;
+    const stops = this.policyOf(invariant) === "stop";
+    if (isSearching) {
+      if (stops) this.events.violated(stopOf(violation));
+      return;
+    }
+    const isKnown = this.history.first(invariant) !== undefined;
+    const seen = this.history.note(violation, this.identities.get(invariant) ?? "");
+    this.revision++;
+    if (stops) this.events.violated(stopOf(violation));
+    else this.events.logged(logLine(violation, this.bodyOf(seen).vmrun));
+    // What is broken and mended all the time is explained once, where it does not stop.
+    if (stops || !isKnown) this.searches.start(seen);
   }
 
-  /** Replays from reset beside the session, a slice at a time. */
-  private search(violation: Violation): void {
-    let steps: ReturnType<typeof findCulprit> | undefined;
-    let cancel = () => {};
-    const inputs = [...(this.debuggee.timeline?.inputs.all ?? [])];
-    const stop = () => cancel();
-    const finish = (culprit: Culprit) => {
-      this.searches.delete(stop);
-      this.explain(violation, culprit);
-    };
-    const advance = () => {
-      try {
-        steps ??= findCulprit(() => bootMachine(this.plan), violation, inputs);
-        const { done, value } = steps.next();
-        if (done) finish(value);
-        else cancel = this.services.schedule(advance, 0);
-      } catch (caught) {
-        finish({ kind: "diverged", reason: messageOf(caught) });
-      }
-    };
-    this.searches.add(stop);
-    cancel = this.services.schedule(advance, 0);
+  private explain(seen: SeenViolation): void {
+    this.revision++;
+    this.events.explained(this.bodyOf(seen));
+    this.tellSometimes();
   }
 
-  private explain(violation: Violation, culprit: Culprit): void {
+  private bodyOf({ violation, culprit: found }: SeenViolation): ViolationBody {
     const { images } = this.debuggee;
-    const { invariant, expected, actual, icount, vmrunRip, exitNumber: exit } = violation;
-    const line = (world: "host" | "guest", rip: bigint): SourceLine | undefined => {
-      const found = images.sourceAt(world, rip);
-      return found && { path: found.path, line: found.line };
-    };
-    const status = this.attached?.status().find(({ name }) => name === invariant);
-    this.events.explained({
+    const { invariant, message, expected, actual, icount, exitNumber: exit, lastGood } = violation;
+    const {
+      remark,
+      lastGood: lastGoodAt,
+      ...lines
+    } = blame(violation, found, (world, rip) => images.sourceAt(world, rip));
+    const written = this.invariants.find(({ name }) => name === invariant);
+    return {
       ...{ invariant, expected, actual, icount, exit },
-      message: violation.message + REMARKS[culprit.kind](culprit),
-      culprit: culprit.kind === "write" ? line(culprit.world, culprit.rip) : undefined,
-      vmrun: vmrunRip === undefined ? undefined : line("host", vmrunRip),
-      invariantAt: status && this.placeOf(status.file, status.span.start),
-    });
+      message: remark === undefined ? message : `${message}. ${remark}`,
+      ...lines,
+      invariantAt: written && this.placeOf(written.file, written.span.start),
+      ...(lastGood === undefined
+        ? {}
+        : {
+            lastGoodCheck: {
+              icount: lastGood.icount,
+              exit: lastGood.exitNumber,
+              at: lastGoodAt,
+            },
+          }),
+    };
   }
 }
 
-const REMARKS: { readonly [K in Culprit["kind"]]: (culprit: Culprit) => string } = {
-  write: () => "",
-  neverSet: () => ". Never set: nothing has written it since reset",
-  registers: () => "",
-  diverged: (culprit) =>
-    culprit.kind === "diverged" ? `. Its writer was not found: ${culprit.reason}` : "",
-};
+/** Throws a UserError for a range that means nothing. */
+function attachedTo(...given: Parameters<typeof attachInvariants>): AttachedInvariants {
+  try {
+    return attachInvariants(...given);
+  } catch (caught) {
+    if (!(caught instanceof RangeError)) throw caught;
+    throw new UserError(`${caught.message}.`);
+  }
+}
 
-function named(name: string, all: readonly CheckedInvariant[]): CheckedInvariant {
-  const found = all.find((invariant) => invariant.name === name);
-  if (found !== undefined) return found;
-  const names = all.map((invariant) => invariant.name).join(", ");
-  throw new RangeError(`There is no invariant "${name}"; there are ${names}`);
+const UNCHECKED = {
+  ...{ state: "never checked", checked: 0, lastExit: undefined, reason: undefined },
+} as const;
+
+/** What was violated, as a session stops there. */
+function stopOf({ invariant, message, expected, actual }: Violation): Stop {
+  return {
+    reason: "exception",
+    description: `Paused on violation of ${invariant}`,
+    text: `${message}. Expected: ${expected}. Actual: ${actual}.`,
+    exception: { id: "invariant", details: `${invariant}: ${message}` },
+  };
+}
+
+function logLine(violation: Violation, vmrun: SourceLine | undefined): string {
+  const { invariant, message, expected, actual, icount, exitNumber, witness } = violation;
+  const at = vmrun === undefined ? "" : ` at ${vmrun.path}:${vmrun.line}`;
+  const bytes =
+    witness === undefined
+      ? ""
+      : ` Witness: hpa:${hex(BigInt(witness.first))}, ${witness.bytes} bytes, ${hex(witness.value)}.`;
+  return `${invariant} is violated${at}, icount ${icount}, exit ${exitNumber}: ${message}. Expected: ${expected}. Actual: ${actual}.${bytes}`;
+}
+
+/** What the launch attributes and the files declare hv.memory to be. */
+function declaredMemory({ configuration }: BootPlan, files: readonly ResolvedFile[]) {
+  const memory = [
+    ...configuration.hypervisorMemory.map(({ start, end }) => ({
+      first: start,
+      bytes: end - start,
+    })),
+    ...files
+      .flatMap((file) => file.memory)
+      .map(({ first, end }) => ({ first: Number(first), bytes: Number(end - first) })),
+  ];
+  return memory.length === 0 ? {} : { hypervisorMemory: memory };
+}
+
+/** Those that the launch attribute asks for. Throws a UserError for a name that there is not. */
+function wanted(
+  files: readonly ResolvedFile[],
+  which: boolean | readonly string[],
+): CheckedInvariant[] {
+  const all = files.flatMap(({ invariants }) => invariants);
+  if (typeof which === "boolean") return which ? all : [];
+  const unknown = which.filter((name) => !all.some((each) => each.name === name));
+  if (unknown.length > 0)
+    throw new UserError(`Launch attribute "invariants": ${noInvariant(unknown, all)}.`);
+  return all.filter(({ name }) => which.includes(name));
+}
+
+function noInvariant(names: readonly string[], all: readonly CheckedInvariant[]): string {
+  const quoted = names.map((each) => `"${each}"`).join(", ");
+  const known =
+    all.length === 0 ? "none is checked" : `there are ${all.map(({ name }) => name).join(", ")}`;
+  return `There is no invariant ${quoted}; ${known}`;
 }

@@ -3,6 +3,8 @@ import * as v from "valibot";
 import type { RecordingConfiguration } from "../emulator/index.ts";
 import {
   type AttachAttributes,
+  INVARIANT_POLICIES,
+  type InvariantPolicies,
   RECORDING_ATTRIBUTES,
   STEP_POLICIES,
   type StepPolicy,
@@ -24,6 +26,7 @@ export interface LaunchConfiguration {
   readonly invariants: boolean | readonly string[];
   /** Paths of .inv files beside those shipped. */
   readonly invariantFiles: readonly string[];
+  readonly invariantPolicy: InvariantPolicies;
   readonly hypervisorMemory: readonly { readonly start: number; readonly end: number }[];
   readonly sourceMap: ReadonlyMap<string, string>;
   readonly symbols: readonly { readonly path: string; readonly world: "host" | "guest" }[];
@@ -57,6 +60,10 @@ const ATTRIBUTES = {
     "true, false or an array of names",
   ],
   invariantFiles: [v.optional(v.array(v.string())), "an array of paths of .inv files"],
+  invariantPolicy: [
+    v.optional(v.record(v.string(), v.picklist(INVARIANT_POLICIES))),
+    `an object of name: ${INVARIANT_POLICIES.join(" or ")}`,
+  ],
   hypervisorMemory: [
     v.optional(v.array(v.string())),
     'an array of ranges such as "0x10000000-0x10400000"',
@@ -146,6 +153,7 @@ function configuration(given: Checked): LaunchConfiguration {
     stopOnEntry: given.stopOnEntry ?? false,
     invariants: given.invariants ?? true,
     invariantFiles: given.invariantFiles ?? [],
+    invariantPolicy: given.invariantPolicy ?? {},
     hypervisorMemory: (given.hypervisorMemory ?? []).map(memoryRange),
     sourceMap: new Map(Object.entries(given.sourceMap ?? {})),
     symbols: (given.symbols ?? []).map((each) =>

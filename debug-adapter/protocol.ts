@@ -25,6 +25,8 @@ export interface LaunchAttributes {
   readonly invariants?: boolean | readonly string[];
   /** Paths of .inv files with invariants of one's own, beside those that the debugger ships. */
   readonly invariantFiles?: readonly string[];
+  /** What a violation does, by the invariant's name or "*" for all others; default "stop". */
+  readonly invariantPolicy?: InvariantPolicies;
   /** Host-physical ranges of the hypervisor, e.g. "0x10000000-0x10400000" (end not included). */
   readonly hypervisorMemory?: readonly string[];
   /** Directories of debug information, by the directories they are in here. */
@@ -43,6 +45,13 @@ export interface LaunchAttributes {
   readonly recordingMemory?: string | number;
   /** Whether steps stay in their world (default) or follow the CPU across VMRUN and #VMEXIT. */
   readonly stepPolicy?: StepPolicy;
+}
+
+/** What a violation does: stop the session, or write one line to the console; or no check at all. */
+export const INVARIANT_POLICIES = ["stop", "log", "off"] as const;
+export type InvariantPolicy = (typeof INVARIANT_POLICIES)[number];
+export interface InvariantPolicies {
+  readonly [nameOrStar: string]: InvariantPolicy;
 }
 
 /**
@@ -83,6 +92,7 @@ export const RECORDING_ATTRIBUTES = [
   "stepPolicy",
   "invariants",
   "invariantFiles",
+  "invariantPolicy",
   "hypervisorMemory",
   "recordingMemory",
 ] as const satisfies readonly (keyof LaunchAttributes)[];
@@ -116,6 +126,13 @@ export interface ViolationBody {
   readonly invariantAt: SourceLine | undefined;
   /** Number of the last exit before it. */
   readonly exit: number;
+  /** The last check before that found it to hold; missing where there was none. */
+  readonly lastGoodCheck?: {
+    readonly icount: number;
+    readonly exit: number;
+    /** The VMRUN, or the function for its call and return. */
+    readonly at: SourceLine | undefined;
+  };
 }
 
 /** Counts of exits by reason since the start. */
@@ -152,6 +169,9 @@ export interface InvariantStatus {
   readonly reason?: string;
   /** Where it is written; missing for those that the debugger ships. */
   readonly at: SourceLine | undefined;
+  readonly policy: InvariantPolicy;
+  /** The last time in this run that it was seen to turn false; its culprit, once that was looked for. */
+  readonly violation?: ViolationBody;
 }
 
 /** Something wrong in an .inv file. */
@@ -276,6 +296,15 @@ export interface CustomRequests extends AddressRequests, ExitLedgerRequests, Fut
       readonly invariants: readonly InvariantStatus[];
     };
   };
+  readonly "minvisor/setInvariantPolicy": {
+    /** With "*" all policies are set anew, without it those named. */
+    arguments: { readonly policies: InvariantPolicies };
+    body: { readonly invariants: readonly InvariantStatus[] };
+  };
+  readonly "minvisor/invariants": {
+    arguments: object;
+    body: { readonly invariants: readonly InvariantStatus[] };
+  };
   readonly "minvisor/setNumberFormat": {
     arguments: { readonly format: NumberFormat };
     body: { readonly format: NumberFormat };
@@ -319,6 +348,8 @@ export interface CustomRequests extends AddressRequests, ExitLedgerRequests, Fut
 export interface CustomEvents {
   readonly "minvisor/console": ConsoleText;
   readonly "minvisor/violation": ViolationBody;
+  /** At a stop, and twice a second at most while the machine runs, if something has changed. */
+  readonly "minvisor/invariants": { readonly invariants: readonly InvariantStatus[] };
 }
 
 /** A breakpoint on events of the machine, as "vmexit:NPF", "io:0x3f8:w" or "guest:exception:PF". */

@@ -64,7 +64,6 @@ export class DebugSession implements Context {
   stepPolicy: StepPolicy = "sameWorld";
   private readonly transport: MessageTransport;
   private console: ConsoleOutput | undefined;
-  private watch: InvariantWatch | undefined;
   private callStack: CallStack | undefined;
   private shownThread: string | undefined;
   private sequence = 1;
@@ -182,6 +181,7 @@ export class DebugSession implements Context {
       sinks,
     );
     const execution = new Execution(this.services, debuggee, this.breakpoints, {
+      runs: () => this.loaded?.invariants.tellSometimes(),
       stopped: (stop) => this.stopped(stop),
       ended: (result) => this.ended(result),
       failed: (caught) => this.failed(caught),
@@ -189,26 +189,12 @@ export class DebugSession implements Context {
     const opcodes = new UndefinedOpcodes(debuggee, (text) =>
       this.emit("output", { category: "important", output: `${text}\n` }),
     );
-    const { breakpoints } = this;
-    const watch = new InvariantWatch(this.services, plan, debuggee, {
-      violated: (stop) => {
-        const wanted = this.breakpoints.onViolation(stop);
-        if (wanted) execution.stopWith(wanted);
-        else this.emit("output", { category: "important", output: `${stop.text}\n` });
-      },
-      explained: (body) => this.emit("minvisor/violation", body),
-      told: (text) => this.emit("output", { category: "important", output: `${text}\n` }),
-      get isSearching() {
-        return breakpoints.isSearching;
-      },
-    });
-    this.watch = watch;
+    const invariants = this.watchInvariants(plan, debuggee, execution);
     this.loaded = {
       plan,
       debuggee,
       execution,
-      invariants: () => watch.status(),
-      setInvariants: (files) => watch.replace(files),
+      invariants,
       opcodes,
     };
     this.hasTerminated = false;
@@ -222,6 +208,28 @@ export class DebugSession implements Context {
     this.stopListening = debuggee.images.onChanged((change) => {
       tellImageChange(this, change);
       this.breakpoints.imageChanged(change.image);
+    });
+  }
+
+  private watchInvariants(
+    plan: BootPlan,
+    debuggee: Debuggee,
+    execution: Execution,
+  ): InvariantWatch {
+    const { breakpoints } = this;
+    return new InvariantWatch(this.services, plan, debuggee, {
+      violated: (stop) => {
+        const wanted = this.breakpoints.onViolation(stop);
+        if (wanted) execution.stopWith(wanted);
+        else this.emit("output", { category: "important", output: `${stop.text}\n` });
+      },
+      logged: (text) => this.logOutput.add(text),
+      explained: (body) => this.emit("minvisor/violation", body),
+      told: (text) => this.emit("output", { category: "important", output: `${text}\n` }),
+      changed: (statuses) => this.emit("minvisor/invariants", { invariants: statuses }),
+      get isSearching() {
+        return breakpoints.isSearching;
+      },
     });
   }
 
@@ -247,10 +255,10 @@ export class DebugSession implements Context {
   private unload(): void {
     this.loaded?.execution.dispose();
     this.loaded?.opcodes.dispose();
+    this.loaded?.invariants.dispose();
     this.breakpoints.detach();
     this.stopListening();
     this.console?.dispose();
-    this.watch?.dispose();
     this.loaded = undefined;
     this.forget();
   }
@@ -287,6 +295,7 @@ export class DebugSession implements Context {
       ...(hitBreakpointIds === undefined ? {} : { hitBreakpointIds: [...hitBreakpointIds] }),
     });
     this.renameThread();
+    this.loaded?.invariants.tell();
     if (!this.client.supportsMemoryEvent) return;
     for (const read of this.addresses.takeReads()) this.emit("memory", read);
   }
@@ -344,6 +353,7 @@ export class DebugSession implements Context {
       });
       return;
     }
+    this.loaded?.invariants.tell();
     const [text, exitCode] = endOf(result);
     this.emit("output", { category: "console", output: `${text}\n` });
     this.emit("exited", { exitCode });

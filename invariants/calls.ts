@@ -1,16 +1,16 @@
 /** Notices calls and returns of the hypervisor's functions, and keeps which return ends which call. */
 import type { Machine } from "../emulator/index.ts";
-import type { OldValues } from "./evaluate/compile.ts";
 import type { View } from "./model/view.ts";
 import { isInRax, type Program, stateIn } from "./program.ts";
-import type { Tracked } from "./tracked.ts";
+import type { OldResults, Tracked } from "./tracked.ts";
 
 interface OpenCall {
   readonly function: string;
   readonly returnsTo: bigint;
   /** The stack pointer behind the return. */
   readonly stack: bigint;
-  readonly old: ReadonlyMap<Tracked, OldValues>;
+  /** By the identity of the invariant. */
+  readonly old: ReadonlyMap<string, OldResults>;
 }
 
 export interface CallEvents {
@@ -70,7 +70,7 @@ export class Calls {
     if (waiting.length > 0) {
       const unwound = program.symbols.unwind(pc, stateIn(view, program.symbols));
       if (unwound.kind === "caller") {
-        const old = new Map(waiting.map((each) => [each, each.oldValues(view)]));
+        const old = new Map(waiting.map((each) => [each.identity, each.oldResults(view)]));
         const call = { function: name, returnsTo: unwound.pc, stack: unwound.cfa, old };
         this.setOpen([...this.open, call]);
       }
@@ -90,11 +90,12 @@ export class Calls {
     const { program, events } = this;
     const type = program.function(call.function)?.result;
     const result = type !== undefined && isInRax(type) ? state.rax : 0n;
-    for (const [tracked, values] of call.old) tracked.giveOld("call", values);
+    const waiting = events.tracked("return", call.function);
+    for (const each of waiting) each.giveOld("call", call.old.get(each.identity));
     program.judge({ pc: linear, result, type });
     const verdict = events.check("return", call.function);
     program.judge(undefined);
-    for (const tracked of call.old.keys()) tracked.giveOld("call", undefined);
+    for (const each of waiting) each.giveOld("call", undefined);
     return verdict;
   }
 

@@ -16,6 +16,7 @@ import type { InvariantStatus, Violation } from "./violation.ts";
 
 export { exportBook, invariantForms } from "./acl2/export.ts";
 export type { AddressRange } from "./address-range.ts";
+export { type Blame, blame, type Line, type LineAt } from "./blame.ts";
 export { type Culprit, findCulprit, type SearchProgress } from "./culprit.ts";
 export type {
   CheckedFile,
@@ -52,6 +53,8 @@ export interface AttachOptions {
   readonly guests: Guests;
   /** hv.memory; by default it is derived at each VMRUN. */
   readonly hypervisorMemory?: readonly AddressRange[];
+  /** What save() of others on this machine gave: those that say the same keep verdicts and counts. */
+  readonly continues?: unknown;
   /** Which make the machine stop (reason "observer", observer "invariants") at a violation. */
   readonly stopOnViolation?: (invariant: CheckedInvariant) => boolean;
   /** Called when an invariant turns false, within the instruction; it must not change the machine. */
@@ -64,8 +67,10 @@ export interface AttachedInvariants {
   status(): InvariantStatus[];
   /** Work done, in deterministic counts: evaluations (not just found unchanged), tables read. */
   counters(): { readonly evaluations: number; readonly tableScans: number };
-  /** Judges the invariants about states as the machine stands. */
-  recheck(): void;
+  /** Judges those about states that have no verdict yet, as the machine stands. */
+  checkNew(): void;
+  /** Another number whenever a status may have changed. */
+  readonly revision: number;
   save(): unknown;
   restore(saved: unknown): void;
   detach(): void;
@@ -82,6 +87,7 @@ export function attachInvariants(machine: Machine, options: AttachOptions): Atta
   const monitor = new Monitor(machine, invariants, {
     ...{ guests, program, declared, stopOnViolation, onViolation },
   });
+  if (options.continues !== undefined) monitor.continue(options.continues);
   const stopObserving = machine.observe(monitor.observer);
   return {
     status: () => monitor.status(),
@@ -89,7 +95,10 @@ export function attachInvariants(machine: Machine, options: AttachOptions): Atta
       evaluations: monitor.evaluations,
       tableScans: monitor.views.cache.scans,
     }),
-    recheck: () => monitor.recheck(),
+    checkNew: () => monitor.checkNew(),
+    get revision() {
+      return monitor.revision;
+    },
     save: () => monitor.save(),
     restore: (saved) => monitor.restore(saved),
     detach: () => {

@@ -11,6 +11,7 @@ export function makeViolation(
   explanation: Explanation,
   view: View,
   vmrunRip: bigint | undefined,
+  lastGood: Violation["lastGood"],
 ): Violation {
   const { machine } = view;
   const { witness, expected, actual, elements } = explanation;
@@ -26,6 +27,7 @@ export function makeViolation(
     icount: machine.icount,
     vmrunRip,
     exitNumber: machine.state.exitCount,
+    lastGood,
     witness: witness && {
       ...witness,
       value: bytesValue(machine.memory.peek(witness.first, witness.bytes)),

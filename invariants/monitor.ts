@@ -8,7 +8,6 @@ import {
   type ObserverEvents,
 } from "../emulator/index.ts";
 import { Calls } from "./calls.ts";
-import type { OldValues } from "./evaluate/compile.ts";
 import { EventViews, type ViewState } from "./event-view.ts";
 import type { HypervisorMemory } from "./hypervisor-memory.ts";
 import type { EventName, EventNode } from "./language/syntax.ts";
@@ -17,7 +16,7 @@ import { makeViolation } from "./make-violation.ts";
 import { MSR_NUMBERS } from "./model/constants.ts";
 import type { View, WriteFacts } from "./model/view.ts";
 import type { Program } from "./program.ts";
-import { Tracked, type TrackState } from "./tracked.ts";
+import { type CheckPlace, NEVER_CHECKED, Tracked, type TrackState } from "./tracked.ts";
 import type { InvariantStatus, Violation } from "./violation.ts";
 import { WriteWatch } from "./write-watch.ts";
 
@@ -30,6 +29,7 @@ export interface MonitorOptions {
 }
 
 interface Saved {
+  /** By the identity of the invariant. */
   readonly tracks: ReadonlyMap<string, TrackState>;
   readonly views: ViewState;
   readonly calls: ReturnType<Calls["save"]> | undefined;
@@ -53,22 +53,23 @@ export class Monitor implements Follower {
   private lastExit: number | undefined;
   /** A host has written a nested table since the last VMRUN. */
   private tablesChanged = false;
+  /** Grows with whatever may change a status. */
+  revision = 0;
 
   constructor(machine: Machine, invariants: readonly CheckedInvariant[], options: MonitorOptions) {
     this.machine = machine;
     this.options = options;
     const { guests, program, declared } = options;
     this.views = new EventViews(machine, guests, program, declared);
-    this.tracks = invariants.map((each) => new Tracked(each));
+    this.tracks = invariants.map((each) => new Tracked(each, declared));
     const text = this.wants("text_write") ? (program?.text ?? []) : [];
     this.watch = new WriteWatch(machine, text, this.wants("vmcb_write"));
     const functions = new Set(this.eventsOf("call", "return").map(functionOf));
     if (program !== undefined && functions.size > 0) {
       this.calls = new Calls(machine, program, functions, {
         view: (event) => this.views.view(event),
-        check: (event, name) =>
-          this.checkAt(this.views.view(event), (node) => functionOf(node) === name),
-        tracked: (event, name) => this.listening(event, (node) => functionOf(node) === name),
+        check: (event, name) => this.checkAt(this.views.view(event), isOf(name)),
+        tracked: (event, name) => this.listening([event], isOf(name)),
       });
     }
     this.observer = { name: "invariants", on: this.handlers() };
@@ -86,7 +87,7 @@ export class Monitor implements Follower {
 
   status(): InvariantStatus[] {
     const { memorySource } = this.views;
-    return this.tracks.map(({ invariant, verdict, checked }) => {
+    return this.tracks.map(({ invariant, identity, verdict, checked }) => {
       const { name, doc, source, file, span } = invariant;
       const reason =
         verdict?.kind === "unknown"
@@ -95,7 +96,7 @@ export class Monitor implements Follower {
             ? verdict.explanation.actual
             : undefined;
       return {
-        ...{ name, doc, source, file, span, checked },
+        ...{ name, identity, doc, source, file, span, checked },
         state: verdict?.kind ?? "never checked",
         ...(this.lastExit === undefined ? {} : { lastExit: this.lastExit }),
         ...(reason === undefined ? {} : { reason }),
@@ -104,15 +105,17 @@ export class Monitor implements Follower {
     });
   }
 
-  /** Judges the invariants that are about states, as the machine stands; those armed only. */
-  recheck(): void {
-    this.checkAt(this.views.view("always"), () => true, ["always", "vmrun", "npt_write"]);
+  /** Judges those without a verdict that are about states, as the machine stands; those armed only. */
+  checkNew(): void {
+    const listening = this.listening(["always", "vmrun", "npt_write"]);
+    const unjudged = listening.filter(({ verdict }) => verdict === undefined);
+    this.judge(this.views.view("always"), unjudged);
   }
 
   save(): Saved {
     const { lastExit, tablesChanged } = this;
     return {
-      tracks: new Map(this.tracks.map((each) => [each.invariant.name, each.save()])),
+      tracks: new Map(this.tracks.map((each) => [each.identity, each.save()])),
       views: this.views.save(),
       calls: this.calls?.save(),
       ...{ lastExit, tablesChanged },
@@ -121,16 +124,20 @@ export class Monitor implements Follower {
 
   restore(saved: unknown): void {
     const { tracks, views, calls, lastExit, tablesChanged } = saved as Saved;
-    for (const each of this.tracks) {
-      const state = tracks.get(each.invariant.name);
-      each.restore(
-        state ?? { verdict: undefined, checked: 0, old: new Map<EventName, OldValues>() },
-      );
-    }
+    for (const each of this.tracks) each.restore(tracks.get(each.identity) ?? NEVER_CHECKED);
     this.views.restore(views);
+    if (views.vmcb !== undefined) this.watch.watchVmcb(views.vmcb);
     this.calls?.restore(calls ?? []);
     this.lastExit = lastExit;
     this.tablesChanged = tablesChanged;
+    this.revision++;
+  }
+
+  /** Goes on where others were: those that say the same keep verdicts and counts. */
+  continue(saved: unknown): void {
+    this.restore(saved);
+    // What was written to tables that only the others had read is not known here.
+    this.tablesChanged = this.views.hasRun;
   }
 
   private handlers(): Observer["on"] {
@@ -214,19 +221,33 @@ export class Monitor implements Follower {
     isMeant: (node: EventNode) => boolean = () => true,
     names: readonly EventName[] = [view.event],
   ): "stop" | undefined {
+    return this.judge(view, this.listening(names, isMeant));
+  }
+
+  private judge(view: View, tracks: readonly Tracked[]): "stop" | undefined {
+    const { hasRun } = this.views;
+    const armed = tracks.filter(({ invariant: { phase } }) => hasRun || phase === "reset");
+    if (armed.length === 0) return undefined;
     const { stopOnViolation, onViolation } = this.options;
+    const place = this.placeOf(view);
+    this.lastExit = place.exitNumber;
+    this.revision++;
     let stop: "stop" | undefined;
-    for (const tracked of this.tracks) {
-      const { invariant } = tracked;
-      if (invariant.phase === "firstVmrun" && !this.views.hasRun) continue;
-      if (!invariant.events.some((node) => names.includes(node.name) && isMeant(node))) continue;
-      const isNew = tracked.check(view);
-      this.lastExit = this.machine.state.exitCount;
-      if (!isNew || tracked.verdict?.kind !== "violated") continue;
-      onViolation(makeViolation(invariant, tracked.verdict.explanation, view, this.views.vmrunRip));
+    for (const tracked of armed) {
+      const { invariant, lastGood } = tracked;
+      if (!tracked.check(view, place) || tracked.verdict?.kind !== "violated") continue;
+      const { explanation } = tracked.verdict;
+      onViolation(makeViolation(invariant, explanation, view, this.views.vmrunRip, lastGood));
       if (stopOnViolation(invariant)) stop = "stop";
     }
     return stop;
+  }
+
+  private placeOf({ event }: View): CheckPlace {
+    const { icount, state } = this.machine;
+    const isFunctions = event === "call" || event === "return";
+    const rip = isFunctions ? state.rip : this.views.vmrunRip;
+    return { icount, exitNumber: state.exitCount, rip };
   }
 
   private wants(event: EventName): boolean {
@@ -238,14 +259,22 @@ export class Monitor implements Follower {
     return all.filter(({ name }) => names.includes(name));
   }
 
-  private listening(event: EventName, isMeant: (node: EventNode) => boolean): readonly Tracked[] {
+  /** Those that one of the events is for. */
+  private listening(
+    names: readonly EventName[],
+    isMeant: (node: EventNode) => boolean = () => true,
+  ): readonly Tracked[] {
     return this.tracks.filter(({ invariant: { events } }) =>
-      events.some((node) => node.name === event && isMeant(node)),
+      events.some((node) => names.includes(node.name) && isMeant(node)),
     );
   }
 }
 
 const functionOf = ({ arguments: [name] }: EventNode): string => name?.text ?? "";
+const isOf =
+  (name: string) =>
+  (node: EventNode): boolean =>
+    functionOf(node) === name;
 
 function isAbout({ arguments: names }: EventNode, exit: string): boolean {
   return names.length === 0 || names.some(({ text }) => text === exit);

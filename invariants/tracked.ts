@@ -9,6 +9,8 @@ import {
 } from "./evaluate/compile.ts";
 import { type Explanation, explain } from "./evaluate/explain.ts";
 import { isUnknown, type Result, sameResult } from "./evaluate/value.ts";
+import type { HypervisorMemory } from "./hypervisor-memory.ts";
+import { identityOf } from "./identity.ts";
 import type { EventName } from "./language/syntax.ts";
 import type { CheckedInvariant, Term } from "./language/term.ts";
 import { parts } from "./language/term-parts.ts";
@@ -29,66 +31,94 @@ export function earlierEvent(event: EventName): EventName {
   return event === "return" ? "call" : event;
 }
 
-/** What goes back in time with the machine. */
+/** A check, as it is told later. */
+export interface CheckPlace {
+  readonly icount: number;
+  /** Number of the last #VMEXIT; 0 before the first. */
+  readonly exitNumber: number;
+  /** Host rip to show for it: the VMRUN's, or the function's for its call and return. */
+  readonly rip: bigint | undefined;
+}
+
+/** Of the old(...) terms of an invariant, in their order. */
+export type OldResults = readonly Result[];
+
+/** What goes back in time with the machine, and on to an invariant that says the same. */
 export interface TrackState {
   readonly verdict: Verdict | undefined;
   readonly checked: number;
-  readonly old: ReadonlyMap<EventName, OldValues>;
+  readonly lastGood: CheckPlace | undefined;
+  readonly old: ReadonlyMap<EventName, OldResults>;
 }
+
+export const NEVER_CHECKED: TrackState = {
+  verdict: undefined,
+  checked: 0,
+  lastGood: undefined,
+  old: new Map(),
+};
 
 export class Tracked {
   readonly invariant: CheckedInvariant;
+  readonly identity: string;
   readonly oldTerms: readonly Term[];
   verdict: Verdict | undefined;
   /** Times that it was found to hold or not; what was unknown does not count. */
   checked = 0;
+  /** Where it was last found to hold. */
+  lastGood: CheckPlace | undefined;
   /** Times that it was evaluated, not merely found unchanged. */
   evaluations = 0;
-  private old = new Map<EventName, OldValues>();
+  private old = new Map<EventName, OldResults>();
   private last: { readonly verdict: Verdict; readonly reads: readonly Dependency[] } | undefined;
 
-  constructor(invariant: CheckedInvariant) {
+  constructor(invariant: CheckedInvariant, declared?: HypervisorMemory) {
     this.invariant = invariant;
+    this.identity = identityOf(invariant, declared);
     this.oldTerms = oldTermsOf(invariant.body);
   }
 
   /** Judges it in the view; true if it turned false now. */
-  check(view: View): boolean {
+  check(view: View, place: CheckPlace): boolean {
     const before = this.verdict?.kind;
     const verdict = this.judge(view);
     this.verdict = verdict;
     if (verdict.kind !== "unknown") this.checked++;
+    if (verdict.kind === "holds") this.lastGood = place;
     return verdict.kind === "violated" && before !== "violated";
   }
 
-  /** Keeps what old(...) will stand for at an event to come. `given` are values kept elsewhere. */
+  /** Keeps what old(...) will stand for at an event to come. */
   keepOld(view: View): void {
-    if (this.oldTerms.length > 0) this.old.set(view.event, this.oldValues(view));
+    if (this.oldTerms.length > 0) this.old.set(view.event, this.oldResults(view));
   }
 
   /** What old(...) stands for at an event. */
   oldAt(event: EventName): OldValues | undefined {
-    return this.old.get(earlierEvent(event));
+    const results = this.old.get(earlierEvent(event));
+    return results && new Map(this.oldTerms.map((term, i) => [term, results[i] as Result]));
   }
 
-  oldValues(view: View): OldValues {
+  oldResults(view: View): OldResults {
     const frame = makeFrame(view);
-    return new Map(this.oldTerms.map((term) => [term, oldValue(term, frame)]));
+    return this.oldTerms.map((term) => oldValue(term, frame));
   }
 
   /** For return: the values of its own call, however calls nest. */
-  giveOld(event: EventName, values: OldValues | undefined): void {
-    if (values === undefined) this.old.delete(event);
-    else this.old.set(event, values);
+  giveOld(event: EventName, results: OldResults | undefined): void {
+    if (results === undefined) this.old.delete(event);
+    else this.old.set(event, results);
   }
 
   save(): TrackState {
-    return { verdict: this.verdict, checked: this.checked, old: new Map(this.old) };
+    const { verdict, checked, lastGood } = this;
+    return { verdict, checked, lastGood, old: new Map(this.old) };
   }
 
-  restore({ verdict, checked, old }: TrackState): void {
+  restore({ verdict, checked, lastGood, old }: TrackState): void {
     this.verdict = verdict;
     this.checked = checked;
+    this.lastGood = lastGood;
     this.old = new Map(old);
     this.last = undefined;
   }

@@ -3,6 +3,7 @@
 import type { AddressRange } from "./address-range.ts";
 import type { Bytes } from "./evaluate/value.ts";
 import type { CheckedInvariant } from "./language/term.ts";
+import type { CheckPlace } from "./tracked.ts";
 
 export interface Violation {
   readonly invariant: string;
@@ -16,6 +17,8 @@ export interface Violation {
   readonly vmrunRip: bigint | undefined;
   /** Number of the last #VMEXIT; 0 before the first. */
   readonly exitNumber: number;
+  /** The last check before that found it to hold; undefined where there was none. */
+  readonly lastGood: CheckPlace | undefined;
   /** The bytes that make it false, and what they were (little-endian); undefined where registers do. */
   readonly witness: (Bytes & { readonly value: bigint }) | undefined;
   readonly hypervisorMemory: {
@@ -26,6 +29,8 @@ export interface Violation {
 
 export interface InvariantStatus {
   readonly name: string;
+  /** The same of two that say the same. */
+  readonly identity: string;
   readonly doc: string;
   readonly source: string | undefined;
   /** Where it is written: the path of its file, and offsets there. */

@@ -1,6 +1,12 @@
 /** What each request takes: checked before its handler, so that handlers can trust the types. */
 import * as v from "valibot";
-import { EXIT_GROUPS, EXIT_SORTS, OCCURRENCES, STEP_POLICIES } from "../protocol.ts";
+import {
+  EXIT_GROUPS,
+  EXIT_SORTS,
+  INVARIANT_POLICIES,
+  OCCURRENCES,
+  STEP_POLICIES,
+} from "../protocol.ts";
 import { UserError } from "../text.ts";
 import type { RequestName, Requests } from "./types.ts";
 
@@ -205,6 +211,10 @@ export const ARGUMENTS: { readonly [R in RequestName]: Entries<Requests[R]["argu
   "minvisor/setEventBreakpoints": { breakpoints: list(record({ event: text, ...logging })) },
   "minvisor/exitCodes": {},
   "minvisor/setInvariants": { files: list(record({ path: text, text })) },
+  "minvisor/setInvariantPolicy": {
+    policies: v.record(v.string(), oneOf(...INVARIANT_POLICIES), "an object"),
+  },
+  "minvisor/invariants": {},
   "minvisor/exits": {},
   "minvisor/exitLedger": {
     filter: maybe(text),

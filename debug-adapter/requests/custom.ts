@@ -1,10 +1,9 @@
 /** The debugger's own requests (protocol.ts). */
-import { loadedIn, stoppedIn } from "../context.ts";
+import { loadedIn } from "../context.ts";
 import type { Handlers } from "./types.ts";
 
 export const customRequests: Handlers<
-  | ("minvisor/consoleInput" | "minvisor/exits" | "minvisor/setInvariants")
-  | ("minvisor/setNumberFormat" | "minvisor/status")
+  "minvisor/consoleInput" | "minvisor/exits" | "minvisor/setNumberFormat" | "minvisor/status"
 > = {
   "minvisor/consoleInput": (context, args) => {
     const { debuggee, execution } = loadedIn(context);
@@ -18,12 +17,6 @@ export const customRequests: Handlers<
   "minvisor/exits": (context) => {
     const { exits } = loadedIn(context).debuggee;
     return { total: exits.total, byReason: Object.fromEntries(exits.counts) };
-  },
-
-  "minvisor/setInvariants": (context, { files }) => {
-    const { setInvariants, invariants } = stoppedIn(context);
-    const problems = setInvariants(files);
-    return { problems, invariants: invariants() };
   },
 
   "minvisor/setNumberFormat": (context, { format }) => {
@@ -43,7 +36,7 @@ export const customRequests: Handlers<
       ticks,
       world,
       running: execution.isRunning,
-      invariants: invariants(),
+      invariants: invariants.status(),
       undefinedOpcodes: Object.fromEntries(opcodes.counts),
     };
   },

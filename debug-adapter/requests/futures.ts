@@ -50,7 +50,7 @@ export const futureRequests: Handlers<"minvisor/futures" | "minvisor/compareFutu
 
   "minvisor/compareFutures": (context, args) => {
     const { debuggee, timeline } = recordedIn(context);
-    const { invariants } = stoppedIn(context);
+    const invariants = () => stoppedIn(context).invariants.status();
     const [a, b] = [futureOf(timeline, args.a), futureOf(timeline, args.b)];
     if (a.number === b.number) {
       throw new UserError(`Future ${a.number} cannot be compared with itself: name two.`);

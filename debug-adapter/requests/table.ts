@@ -8,6 +8,7 @@ import { executionRequests } from "./execution.ts";
 import { ledgerRequests } from "./exit-ledger.ts";
 import { futureRequests } from "./futures.ts";
 import { gotoRequests } from "./goto.ts";
+import { invariantRequests } from "./invariants.ts";
 import { lifecycleRequests } from "./lifecycle.ts";
 import { memoryRequests } from "./memory.ts";
 import { sourceRequests } from "./sources.ts";
@@ -31,6 +32,7 @@ export const REQUESTS: RequestTable = {
   ...timeRequests,
   ...futureRequests,
   ...ledgerRequests,
+  ...invariantRequests,
   ...customRequests,
 };
 

@@ -61,7 +61,8 @@ function named(children: Children, name: string, show: ShowNumber): VariableNode
 
 export const variableRequests: Handlers<"scopes" | "variables" | "setVariable" | "locations"> = {
   scopes: (context, args) => {
-    const { debuggee, invariants } = stoppedIn(context);
+    const { debuggee, invariants: watch } = stoppedIn(context);
+    const invariants = () => watch.status();
     const { disassembler } = context.services;
     const frame = frameOf(context, args.frameId);
     return {

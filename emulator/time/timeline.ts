@@ -199,7 +199,7 @@ export class Timeline implements Changes {
     this.snapshots.cut(instant, this.nextInput);
     this.end = instant;
     this.mayFork = false;
-    for (const follower of this.followers) {
+    for (const follower of this.allFollowers) {
       follower.forked?.(left);
       if (dropped !== undefined) follower.dropped?.(dropped);
     }
@@ -221,14 +221,18 @@ export class Timeline implements Changes {
     const parted = parting(this.inputs.all, next.inputs);
     this.ways.switchTo(next, this.inputs, this.endOfTime);
     this.end = next.end;
-    for (const follower of this.followers) follower.switched?.(left, next.number);
+    for (const follower of this.allFollowers) follower.switched?.(left, next.number);
     this.snapshots.cut(parted.at, parted.inputs);
     this.goBack(this.snapshots.upTo(parted.at));
   }
 
   /** Takes a snapshot here. */
   keep(): void {
-    this.snapshots.take(this.nextInput, [...this.followers, ...this.lateFollowers.values()]);
+    this.snapshots.take(this.nextInput, this.allFollowers);
+  }
+
+  private get allFollowers(): readonly Follower[] {
+    return [...this.followers, ...this.lateFollowers.values()];
   }
 
   /**
@@ -435,11 +439,8 @@ export class Timeline implements Changes {
   private goBack(to: StoredSnapshot): void {
     this.machine.restore(to.snapshot);
     this.nextInput = to.inputs;
-    this.followers.forEach((follower, i) => {
+    this.allFollowers.forEach((follower, i) => {
       follower.restore(to.followers[i]);
-    });
-    [...this.lateFollowers.values()].forEach((follower, i) => {
-      follower.restore(to.followers[this.followers.length + i]);
     });
     this.onWentBack();
   }
@@ -451,6 +452,9 @@ function withBeginning(follower: Follower): Follower {
   return {
     save: () => follower.save(),
     restore: (saved) => follower.restore(saved ?? beginning),
+    forked: (left) => follower.forked?.(left),
+    switched: (left, to) => follower.switched?.(left, to),
+    dropped: (future) => follower.dropped?.(future),
   };
 }
 

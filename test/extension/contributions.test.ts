@@ -2,7 +2,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { RECORDING_ATTRIBUTES, STEP_POLICIES } from "../../debug-adapter/protocol.ts";
+import {
+  INVARIANT_POLICIES,
+  RECORDING_ATTRIBUTES,
+  STEP_POLICIES,
+} from "../../debug-adapter/protocol.ts";
 import {
   ASSEMBLY_LANGUAGE,
   COMMANDS,
@@ -170,6 +174,14 @@ describe("the debugger", () => {
   test("offers the step policies that the adapter has", () => {
     const { stepPolicy } = contributedDebugger!.configurationAttributes.launch.properties;
     expect(stepPolicy).toMatchObject({ enum: [...STEP_POLICIES] });
+  });
+
+  test("offers the policies of invariants that the adapter has", () => {
+    for (const { properties } of Object.values(contributedDebugger!.configurationAttributes)) {
+      expect(properties.invariantPolicy).toMatchObject({
+        additionalProperties: { enum: [...INVARIANT_POLICIES] },
+      });
+    }
   });
 
   test("has snippets that use attributes of the schema", () => {

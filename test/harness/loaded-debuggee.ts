@@ -51,6 +51,7 @@ export class Runner {
         beforeStop: nothing,
       },
       {
+        runs: nothing,
         stopped: (stop) => {
           this.stop = stop;
         },

@@ -34,7 +34,7 @@ interface Wanted {
 function violationOf({ icount, value, ...witness }: Wanted): Violation {
   return {
     ...{ invariant: "test", message: "", expected: "", actual: "" },
-    ...{ icount, vmrunRip: 0n, exitNumber: 0 },
+    ...{ icount, vmrunRip: 0n, exitNumber: 0, lastGood: undefined },
     witness: { first: DATA, bytes: 2, statusBits: 0n, ...witness, value },
     hypervisorMemory: { source: "declared", ranges: [] },
   };

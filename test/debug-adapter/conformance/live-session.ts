@@ -55,6 +55,8 @@ export const LEAST_ARGUMENTS: { readonly [R in RequestName]: object } = {
   "minvisor/setEventBreakpoints": { breakpoints: [{ event: "vmexit:CPUID" }] },
   "minvisor/exitCodes": {},
   "minvisor/setInvariants": { files: [] },
+  "minvisor/setInvariantPolicy": { policies: { "*": "log" } },
+  "minvisor/invariants": {},
   "minvisor/exits": {},
   "minvisor/exitLedger": {},
   "minvisor/exitDensity": { buckets: 1 },

@@ -142,6 +142,7 @@ test("sources, programs, and what is asked about the whole machine", async () =>
   const ask = (command: string, args?: object) => transcript.ask(command, args);
   for (const command of ["loadedSources", "modules", "minvisor/exits", "minvisor/status"])
     await ask(command);
+  await ask("minvisor/invariants");
   await ask("minvisor/consoleInput", { port: "com1", text: "x" });
   await client.runTo({ filters: ["exit:CPUID"] });
   await ask("source", { source: CPUID_C, sourceReference: 0 });
@@ -157,6 +158,9 @@ test("sources, programs, and what is asked about the whole machine", async () =>
   await ask("minvisor/setInvariants", { files: [{ path: "/own.inv", text: own }] });
   await ask("minvisor/setInvariants", { files: [{ path: "/own.inv", text: "invariant low on" }] });
   await ask("minvisor/setInvariants", { files: "own.inv" });
+  await ask("minvisor/setInvariantPolicy", { policies: { "*": "log" } });
+  await ask("minvisor/setInvariantPolicy", { policies: { low: "log" } });
+  await ask("minvisor/invariants");
   await ask("minvisor/consoleInput", { port: "lpt1", text: "x" });
   await ask("minvisor/consoleInput", { port: "com1", text: "x" });
   await ask("minvisor/status");

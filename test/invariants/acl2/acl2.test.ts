@@ -68,7 +68,7 @@ function judgeAll(machine: Machine, into: Judged[]): void {
       const name = `|${invariant.name}|`;
       const bad = `|${invariant.name}-FIRST-BAD-ELEMENT|`;
       const states = `'${stateForm(invariant, frame)}`;
-      tracked.check(view);
+      tracked.check(view, { icount: 0, exitNumber: 0, rip: undefined });
       into.push({
         invariant: invariant.name,
         form: `(list (${name} ${states}) (${bad} ${states}))`,

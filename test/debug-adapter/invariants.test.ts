@@ -1,0 +1,160 @@
+// Invariants in a session: what is told of them, what a violation does, and what an edit leaves as it was.
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { InvariantStatus, ViolationBody } from "../../debug-adapter/protocol.ts";
+import { inRepository, SAMPLE } from "../harness/dap-adapter.ts";
+import { InProcessSession } from "../harness/in-process-session.ts";
+import { culpritLine } from "../invariants/boot.ts";
+
+const BUG = "wrong-region-size";
+const PATH = `test/seeded-bugs/${BUG}/nested_pages.c`;
+const CULPRIT = { path: inRepository(PATH), line: culpritLine(PATH) };
+const BROKEN = "npt_protects_hypervisor";
+const CLEAN = { ...SAMPLE, invariants: true };
+const SEEDED = { ...CLEAN, kernel: inRepository(`test/seeded-bugs/build/${BUG}.elf`) };
+
+let session: InProcessSession;
+let time: number;
+beforeEach(() => {
+  time = 0;
+  session = new InProcessSession({ now: () => time });
+});
+afterEach(() => session.session.close());
+
+interface Statuses {
+  readonly invariants: readonly InvariantStatus[];
+}
+
+const statuses = async (): Promise<Map<string, InvariantStatus>> => {
+  const { invariants } = await session.ask<Statuses>("minvisor/invariants");
+  return new Map(invariants.map((each) => [each.name, each]));
+};
+
+/** All events of that name from now on. */
+function collect<T>(event: string): T[] {
+  const all: T[] = [];
+  const listen = () =>
+    void session.next<T>(event).then((body) => {
+      all.push(body);
+      listen();
+    });
+  listen();
+  return all;
+}
+
+/** Launches, and runs to the first stop or the end. */
+async function run(attributes: object, filters: readonly string[] = ["invariant"]) {
+  await session.begin(attributes);
+  await session.ask("setExceptionBreakpoints", { filters });
+  const ended = Promise.race([session.next("stopped"), session.next("terminated")]);
+  await session.ask("configurationDone");
+  return ended;
+}
+
+test("a stop is followed by what the invariants say, and by the culprit once it was found", async () => {
+  const explained = session.next<ViolationBody>("minvisor/violation");
+  await session.begin(SEEDED);
+  await session.ask("setExceptionBreakpoints", { filters: ["invariant"] });
+  const told = collect<Statuses>("minvisor/invariants");
+  const stopped = session.next("stopped");
+  await session.ask("configurationDone");
+  await stopped;
+  const of = (all: Statuses | undefined) => all?.invariants.find(({ name }) => name === BROKEN);
+  expect(of(told[0])).toMatchObject({ verdict: "never checked", policy: "stop" });
+  await statuses();
+  const first = of(told.at(-1));
+  expect(first).toMatchObject({ verdict: "violated", policy: "stop", checks: 1 });
+  expect(first?.violation).toMatchObject({ invariant: BROKEN, culprit: undefined, exit: 0 });
+  const body = await explained;
+  const status = (await statuses()).get(body.invariant);
+  expect(status?.violation).toEqual(body);
+  expect(body.culprit).toEqual(CULPRIT);
+});
+
+test("what is only logged goes on, and what is off is not checked", async () => {
+  const output = collect<{ output: string }>("output");
+  const invariantPolicy = { "*": "log", npt_entries_well_formed: "off", [BROKEN]: "log" };
+  const end = await run({ ...SEEDED, invariantPolicy });
+  expect(end).toBeUndefined();
+  const all = await statuses();
+  expect(all.get(BROKEN)).toMatchObject({ verdict: "violated", policy: "log" });
+  expect(all.get(BROKEN)!.checks).toBeGreaterThan(1);
+  const off = { verdict: "never checked", checks: 0, policy: "off" };
+  expect(all.get("npt_entries_well_formed")).toMatchObject(off);
+  const console = output.map((body) => body.output).join("");
+  const lines = console.split("\n").filter((line) => line.startsWith(`${BROKEN} is violated`));
+  expect(lines).toEqual([
+    expect.stringMatching(
+      /^\w+ is violated at .*vmrun\.S:\d+, icount \d+, exit 0: .*Expected: .* Actual: .* Witness: hpa:0x[0-9a-f]+, \d bytes, 0x/,
+    ),
+  ]);
+});
+
+test("a policy can be changed at a stop", async () => {
+  await run(CLEAN, ["exit:VMMCALL"]);
+  const before = await statuses();
+  const ask = (policies: object) => session.ask("minvisor/setInvariantPolicy", { policies });
+  await expect(ask({ nonesuch: "log" })).rejects.toThrow(
+    /^There is no invariant "nonesuch"; there are /,
+  );
+  await ask({ [BROKEN]: "off" });
+  const off = await statuses();
+  expect(off.get(BROKEN)).toMatchObject({ policy: "off", checks: 0, verdict: "never checked" });
+  off.delete(BROKEN);
+  for (const [name, status] of off) expect(status).toEqual(before.get(name));
+  await ask({ "*": "log" });
+  expect((await statuses()).get(BROKEN)).toMatchObject({ policy: "log" });
+});
+
+test("an edit begins anew what it changes, and leaves the others their counts", async () => {
+  const file = (limit: string, doc: string, more = "") => ({
+    path: "/own.inv",
+    text: `define low(at: integer) = at < ${limit};
+      invariant first on vmrun, exit "${doc}" : low(vmcb.nCR3);
+      invariant second on exit "RIP of the guest" : exit.number > old(exit.number);${more}`,
+  });
+  await session.begin(CLEAN);
+  await session.ask("setExceptionBreakpoints", { filters: ["exit:VMMCALL"] });
+  const set = async (...given: Parameters<typeof file>) => {
+    const { problems } = await session.ask<{ problems: object[] }>("minvisor/setInvariants", {
+      files: [file(...given)],
+    });
+    expect(problems).toEqual([]);
+  };
+  const go = async (command: string) => {
+    const stopped = session.next("stopped");
+    await session.ask(command, { threadId: 1 });
+    return stopped;
+  };
+  await session.ask("configurationDone");
+  await session.next("stopped");
+  const fresh = await statuses();
+  await set("4G", "Low");
+  expect((await statuses()).get("first")).toMatchObject({ checks: 1, verdict: "holds" });
+  await session.ask("setExceptionBreakpoints", { filters: ["exit"] });
+  for (let i = 0; i < 3; i++) await go("continue");
+  const before = await statuses();
+  expect(before.get("first")!.checks).toBeGreaterThan(3);
+  expect(before.get(BROKEN)!.checks).toBeGreaterThan(fresh.get(BROKEN)!.checks);
+  await set("4G", "Said otherwise", "\n// and with a comment");
+  const same = await statuses();
+  for (const [name, { checks, verdict }] of before) {
+    expect(same.get(name)).toMatchObject({ checks, verdict });
+  }
+  await set("1", "Another bound");
+  const other = await statuses();
+  expect(other.get("first")).toMatchObject({ checks: 1, verdict: "violated" });
+  expect(other.get(BROKEN)!.checks).toBe(before.get(BROKEN)!.checks);
+  await set("4G", "Mended");
+  expect((await statuses()).get("first")).toMatchObject({ checks: 1, verdict: "holds" });
+});
+
+test("while it runs the machine tells twice a second at most, and only news", async () => {
+  await session.begin({ ...CLEAN, pacing: false });
+  await session.ask("setExceptionBreakpoints", { filters: [] });
+  const told = collect("minvisor/invariants");
+  const ended = session.next("terminated");
+  await session.ask("configurationDone");
+  await ended;
+  // The clock stands still: once when it begins, and once at the end.
+  expect(told).toHaveLength(2);
+});
