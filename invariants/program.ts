@@ -52,14 +52,24 @@ export class Program implements ProgramNames, ProgramView {
   }
 
   function(name: string) {
-    const [place] = this.symbols.functionsNamed(name).filter(({ isInlined }) => !isInlined);
-    if (place === undefined) return undefined;
-    const frame = this.symbols.framesAt(place.body).at(-1);
-    const parameters = (frame?.variables ?? []).filter(({ kind }) => kind === "parameter");
+    const parameters = this.parametersOf(name);
+    if (parameters === undefined) return undefined;
     return {
       parameters: new Map(parameters.map((each) => [each.name, each.type])),
       result: this.symbols.returnTypeOf?.(name),
     };
+  }
+
+  /** A parameter of a function with code of its own. */
+  parameterOf(owner: string, name: string): Variable | undefined {
+    return this.parametersOf(owner)?.find((each) => each.name === name);
+  }
+
+  private parametersOf(name: string): Variable[] | undefined {
+    const place = this.symbols.functionsNamed(name).find(({ isInlined }) => !isInlined);
+    if (place === undefined) return undefined;
+    const variables = this.symbols.framesAt(place.body).at(-1)?.variables ?? [];
+    return variables.filter(({ kind }) => kind === "parameter");
   }
 
   enumerator(name: string): bigint | undefined {
@@ -76,11 +86,26 @@ export class Program implements ProgramNames, ProgramView {
     return symbols.problems[0];
   }
 
+  /** Where the code of a function, or a global in memory, begins as the program was linked. */
+  addressOf(name: string): bigint | undefined {
+    const { symbols } = this;
+    const nothing = { register: () => undefined, readMemory: () => undefined };
+    const location = symbols.globalsNamed(name)[0]?.locate(nothing);
+    if (location !== undefined) return location.kind === "memory" ? location.address : undefined;
+    return symbols.functionsNamed(name).find(({ isInlined }) => !isInlined)?.address;
+  }
+
+  *functionNames(): Generator<string> {
+    const { symbols } = this.symbols;
+    for (const name of symbols.names()) {
+      if (symbols.named(name).some(({ kind }) => kind !== "object")) yield name;
+    }
+  }
+
   *names(): Generator<string> {
     const { symbols } = this;
     yield* symbols.globalNames?.() ?? [];
     yield* symbols.enumeratorNames?.() ?? [];
-    yield* symbols.symbols.names();
   }
 
   /** Parameters and the result are those of this call until it is ended with undefined. */

@@ -135,6 +135,11 @@ export function typeName(type: Type): string {
   return declaration(type, "", 0);
 }
 
+/** What declares `name` to be of the type, e.g. "char *(*table)[4]". */
+export function declarationText(type: Type, name: string): string {
+  return declaration(type, name, 0);
+}
+
 /** C declarators read inside out: `inner` is what the type so far applies to. */
 function declaration(type: Type, inner: string, depth: number): string {
   if (depth > MAX_DEPTH) return `...${inner}`;

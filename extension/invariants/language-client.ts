@@ -1,40 +1,145 @@
 /** Starts the language server of .inv files when the first of them is opened. */
-import { type Disposable, type ExtensionContext, type TextDocument, Uri, workspace } from "vscode";
+import {
+  Disposable,
+  debug,
+  type ExtensionContext,
+  RelativePattern,
+  type TextDocument,
+  Uri,
+  workspace,
+} from "vscode";
 import { LanguageClient, TransportKind } from "vscode-languageclient/node";
+import {
+  ACL2_FORM,
+  type Acl2Form,
+  type Acl2FormParams,
+  type InitializationOptions,
+  SET_PROGRAM,
+  SHIPPED_SCHEME,
+  SHIPPED_TEXT,
+  type ShippedText,
+} from "../../invariants/server/protocol.ts";
 import { INVARIANT_LANGUAGE } from "../contributions.ts";
+import { hypervisorProgram, type Launch } from "./hypervisor-program.ts";
 
-export function registerInvariantLanguage({ extensionUri }: ExtensionContext): Disposable {
+export interface InvariantLanguage extends Disposable {
+  /** Rejects with the reason where the invariant has none. */
+  acl2Form(params: Acl2FormParams): Promise<Acl2Form>;
+}
+
+export function registerInvariantLanguage(context: ExtensionContext): InvariantLanguage {
+  const files = workspace.createFileSystemWatcher("**/*.inv");
+  const client = makeClient(context, files);
+  const program = new ProgramWatch((options) => {
+    if (client.isRunning()) void client.sendNotification(SET_PROGRAM, options);
+  });
+  const start = ({ languageId }: TextDocument): void => {
+    if (languageId === INVARIANT_LANGUAGE) void client.start();
+  };
+  workspace.textDocuments.forEach(start);
+  const all = Disposable.from(
+    files,
+    program,
+    workspace.onDidOpenTextDocument(start),
+    registerShipped(client),
+    { dispose: () => void client.dispose().catch(() => {}) },
+  );
+  return {
+    acl2Form: (params) => ask(client, ACL2_FORM, params),
+    dispose: () => all.dispose(),
+  };
+}
+
+function makeClient(
+  { extensionUri }: ExtensionContext,
+  fileEvents: ReturnType<typeof workspace.createFileSystemWatcher>,
+): LanguageClient {
   const module = Uri.joinPath(extensionUri, "dist", "invariants-server.cjs").fsPath;
   const run = { module, transport: TransportKind.ipc };
-  const program = workspace.getConfiguration("minvisor").get<string>("invariants.program", "");
-  const client = new LanguageClient(
+  return new LanguageClient(
     "minvisor.invariants",
     "Invariants",
     { run, debug: run },
     {
       documentSelector: [{ language: INVARIANT_LANGUAGE }],
-      initializationOptions: { program: program === "" ? undefined : absolute(program) },
+      initializationOptions: currentProgram,
+      synchronize: { fileEvents },
     },
   );
-  let isStarted = false;
-  const start = ({ languageId }: TextDocument): void => {
-    if (languageId !== INVARIANT_LANGUAGE || isStarted) return;
-    isStarted = true;
-    void client.start();
-  };
-  workspace.textDocuments.forEach(start);
-  const opened = workspace.onDidOpenTextDocument(start);
-  return {
-    dispose: () => {
-      opened.dispose();
-      if (isStarted) void client.stop();
-    },
-  };
 }
 
-/** From the first workspace folder, where it is relative. */
-function absolute(path: string): string {
-  const folder = workspace.workspaceFolders?.[0]?.uri;
-  if (path.startsWith("/") || /^[A-Za-z]:/.test(path) || folder === undefined) return path;
-  return Uri.joinPath(folder, path).fsPath;
+async function ask<T>(client: LanguageClient, method: string, params: object): Promise<T> {
+  await client.start();
+  return client.sendRequest<T>(method, params);
+}
+
+/** What the language server has of files that are shipped, as documents that are only read. */
+function registerShipped(client: LanguageClient): Disposable {
+  return workspace.registerTextDocumentContentProvider(SHIPPED_SCHEME, {
+    provideTextDocumentContent: async (uri) => {
+      const found = await ask<ShippedText | null>(client, SHIPPED_TEXT, { uri: uri.toString() });
+      return found?.text ?? "";
+    },
+  });
+}
+
+/** Of the present session, else of the launch configurations in their order. */
+function currentProgram(): InitializationOptions {
+  const setting = workspace.getConfiguration("minvisor").get<string>("invariants.program", "");
+  const launches = workspace.getConfiguration("launch").get<Launch[]>("configurations", []);
+  const session = debug.activeDebugSession?.configuration;
+  const folders = (workspace.workspaceFolders ?? []).map(({ name, uri }) => {
+    return { name, path: uri.fsPath };
+  });
+  const all = session === undefined ? launches : [session, ...launches];
+  const program = hypervisorProgram(setting, all, folders);
+  return program === undefined ? {} : { program };
+}
+
+/** Tells when the hypervisor's program is another one, and when its file has changed. */
+class ProgramWatch implements Disposable {
+  private readonly changed: (options: InitializationOptions) => void;
+  private readonly subscriptions: Disposable;
+  private program: string | undefined;
+  private watcher: Disposable | undefined;
+
+  constructor(changed: (options: InitializationOptions) => void) {
+    this.changed = changed;
+    this.program = currentProgram().program;
+    this.watch();
+    const look = () => this.look();
+    this.subscriptions = Disposable.from(
+      workspace.onDidChangeConfiguration(look),
+      debug.onDidChangeActiveDebugSession(look),
+    );
+  }
+
+  dispose(): void {
+    this.subscriptions.dispose();
+    this.watcher?.dispose();
+  }
+
+  private look(): void {
+    const options = currentProgram();
+    if (options.program === this.program) return;
+    this.program = options.program;
+    this.watch();
+    this.changed(options);
+  }
+
+  private watch(): void {
+    this.watcher?.dispose();
+    this.watcher = undefined;
+    const { program } = this;
+    if (program === undefined) return;
+    const [, folder = "", name = ""] = /^(.*)[\\/](.*)$/.exec(program) ?? [];
+    const watcher = workspace.createFileSystemWatcher(new RelativePattern(Uri.file(folder), name));
+    const tell = () => this.changed({ program });
+    this.watcher = Disposable.from(
+      watcher,
+      watcher.onDidChange(tell),
+      watcher.onDidCreate(tell),
+      watcher.onDidDelete(tell),
+    );
+  }
 }

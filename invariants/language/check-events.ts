@@ -26,7 +26,7 @@ const ofFunction: ArgumentChecker = (name, { program }, notes) => {
   if (program?.function(name.text) !== undefined) {
     return notes.refer(name, { kind: "symbol", name: name.text, of: "function" });
   }
-  const known = program?.names() ?? [];
+  const known = program?.functionNames() ?? [];
   notes.unknownName(name, `There is no function ${name.text}`, known, whyUnknown(program));
 };
 

@@ -19,7 +19,12 @@ export class MemberChecker {
   member(node: Of<"member">, place: Place): Term {
     const object = this.checker.check(node.object, place);
     const { type } = object;
-    this.checker.notes.members.push({ start: object.end, end: node.end, object: type });
+    this.checker.notes.members.push({
+      start: object.end,
+      end: node.end,
+      object: type,
+      from: node.start,
+    });
     if (type.kind === "error" || node.name.text === "") return errorTerm(node);
     if (type.kind === "c") return this.cMember(node, object);
     const { notes, shared } = this.checker;

@@ -2,14 +2,14 @@
 import type { RecordType } from "../../symbols/types.ts";
 import type { BuiltIns, ProgramNames } from "./declarations.ts";
 import { similarName } from "./similar.ts";
-import type { DefineItem, EventNode, Name, Span } from "./syntax.ts";
+import type { DefineItem, EventName, EventNode, Name, Span } from "./syntax.ts";
 import type { Definition, Diagnostic, Term, Variable } from "./term.ts";
 import { ERROR, type Type } from "./types.ts";
 
 /** What a name in the text stands for. */
 export type Referent =
   | { readonly kind: "global" | "function" | "constant" | "exit" | "msr"; readonly name: string }
-  | { readonly kind: "event"; readonly name: string }
+  | { readonly kind: "event"; readonly name: EventName }
   | { readonly kind: "field"; readonly record: string; readonly name: string }
   | { readonly kind: "member"; readonly record: RecordType; readonly name: string }
   /** A built-in type, or one of the program's, by its name there. */
@@ -46,9 +46,11 @@ export interface Reference extends Span {
   readonly type: Type | undefined;
 }
 
-/** Where the name of a member stands or is missing, and what it would be a member of. */
+/** From the end of an object to that of its member's name, which may be missing. */
 export interface MemberPlace extends Span {
   readonly object: Type;
+  /** Where the object begins. */
+  readonly from: number;
 }
 
 /** A variable and the part of the text that sees it, for completion. */

@@ -50,6 +50,8 @@ export interface ProgramNames {
     | undefined;
   enumerator(name: string): bigint | undefined;
   typeNamed(name: string): CType | undefined;
-  /** For completion and "did you mean". */
+  /** What expressions may name, for completion and "did you mean". */
   names(): Iterable<string>;
+  /** What events may name. */
+  functionNames(): Iterable<string>;
 }

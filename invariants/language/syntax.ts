@@ -69,6 +69,12 @@ export interface EventNode extends Span {
   readonly arguments: readonly Name[];
 }
 
+/** Words that have a meaning in items and expressions. */
+export const WORDS = [
+  ...["invariant", "define", "memory", "on", "after", "from", "source"],
+  ...["forall", "exists", "count", "let", "old", "in", "if", "true", "false", "sizeof"],
+] as const;
+
 export type BinaryOperator =
   | ("=>" | "<=>" | "||" | "&&" | "|" | "^" | "&" | "==" | "!=")
   | ("<" | "<=" | ">" | ">=" | "<<" | ">>" | "+" | "-" | "*" | "/" | "%");

@@ -1,5 +1,17 @@
 /** What the language server of .inv files adds to the Language Server Protocol. */
 
+/** Of documents with what is shipped, as "minvisor-invariants:/svm.inv"; the client gets them by SHIPPED_TEXT. */
+export const SHIPPED_SCHEME = "minvisor-invariants";
+
+/** In the request "initialize". */
+export interface InitializationOptions {
+  /** Path of the hypervisor's ELF file. */
+  readonly program?: string;
+}
+
+/** Notification of InitializationOptions: the hypervisor's ELF file is this from now on, or has changed. */
+export const SET_PROGRAM = "minvisor/setProgram";
+
 /** Request of an Acl2FormParams, answered with an Acl2Form; an invariant that has none is an error of one sentence. */
 export const ACL2_FORM = "minvisor/acl2Form";
 
@@ -13,4 +25,25 @@ export interface Acl2FormParams {
 export interface Acl2Form {
   /** A book, with what ACL2 certifies of it and what is only tested in its first lines. */
   readonly text: string;
+}
+
+/** Request of a ShippedTextParams, answered with a ShippedText; null where nothing of that name is shipped. */
+export const SHIPPED_TEXT = "minvisor/shippedText";
+
+export interface ShippedTextParams {
+  readonly uri: string;
+}
+
+export interface ShippedText {
+  readonly text: string;
+}
+
+/**
+ * Request of TextDocumentPositionParams, answered with an ExpressionAt, or null: the expression that
+ * ends in the name there, where it has a value whenever the machine stands still.
+ */
+export const EXPRESSION_AT = "minvisor/expressionAt";
+
+export interface ExpressionAt {
+  readonly expression: string;
 }

@@ -1,211 +1,171 @@
-/** The language server of .inv files: the Language Server Protocol over the workspace. */
+/** The language server of .inv files: what it can do, its documents and the hypervisor's program. */
 import {
-  CompletionItemKind,
+  CodeActionKind,
   type Connection,
-  DiagnosticSeverity,
-  DocumentSymbol,
-  type Hover,
   type InitializeResult,
-  type Location,
   LSPErrorCodes,
   ResponseError,
-  SymbolKind,
   TextDocumentSyncKind,
   TextDocuments,
-  type TextEdit,
 } from "vscode-languageserver";
 import { TextDocument } from "vscode-languageserver-textdocument";
-import { format, type ProgramNames, parse } from "../language/index.ts";
-import { acl2Text } from "./acl2-form.ts";
-import { type Candidate, candidatesAt } from "./complete.ts";
-import { describeReference } from "./describe.ts";
-import { ACL2_FORM, type Acl2Form, type Acl2FormParams } from "./protocol.ts";
-import { InvWorkspace, type Place } from "./workspace.ts";
-
-const KINDS: { readonly [K in Candidate["kind"]]: CompletionItemKind } = {
-  field: CompletionItemKind.Field,
-  variable: CompletionItemKind.Variable,
-  function: CompletionItemKind.Function,
-  constant: CompletionItemKind.Constant,
-  keyword: CompletionItemKind.Keyword,
-  symbol: CompletionItemKind.Value,
-};
-
-export interface ServerOptions {
-  /** Reads the hypervisor's image that the client names; undefined where it has no debug information. */
-  readonly readProgram: (path: string) => ProgramNames | undefined;
-}
+import { SHIPPED_INVARIANTS } from "../shipped.ts";
+import { Answers, Refusal } from "./answers.ts";
+import type { Files } from "./files.ts";
+import {
+  ACL2_FORM,
+  type Acl2Form,
+  type Acl2FormParams,
+  EXPRESSION_AT,
+  type InitializationOptions,
+  SET_PROGRAM,
+  SHIPPED_TEXT,
+  type ShippedText,
+  type ShippedTextParams,
+} from "./protocol.ts";
+import { LEGEND } from "./semantic-tokens.ts";
+import { sourceFinder } from "./source-files.ts";
+import { pathOf, uriOf } from "./uri.ts";
+import { InvWorkspace } from "./workspace.ts";
 
 const CAPABILITIES: InitializeResult = {
   capabilities: {
     textDocumentSync: TextDocumentSyncKind.Incremental,
     hoverProvider: true,
-    completionProvider: { triggerCharacters: [".", ">"] },
+    completionProvider: { triggerCharacters: [".", ">", "$"], resolveProvider: true },
     definitionProvider: true,
     referencesProvider: true,
-    renameProvider: true,
+    renameProvider: { prepareProvider: true },
     documentSymbolProvider: true,
     documentFormattingProvider: true,
+    codeActionProvider: { codeActionKinds: [CodeActionKind.QuickFix] },
+    semanticTokensProvider: { legend: LEGEND, full: true, range: true },
   },
 };
 
 /** Serves the connection until it closes. */
-export function serve(connection: Connection, options: ServerOptions): void {
-  const server = new InvServer(connection, options);
-  server.listen();
+export function serve(connection: Connection, files: Files): void {
+  new InvServer(connection, files).listen();
 }
 
 class InvServer {
   private readonly connection: Connection;
-  private readonly options: ServerOptions;
+  private readonly files: Files;
   private readonly documents = new TextDocuments(TextDocument);
-  private readonly workspace = new InvWorkspace();
-  private program: ProgramNames | undefined;
+  private readonly workspace: InvWorkspace;
+  private readonly answers: Answers;
+  private program: string | undefined;
+  private roots: readonly string[] = [];
+  /** Paths whose diagnostics the client has. */
+  private told: ReadonlySet<string> = new Set();
 
-  constructor(connection: Connection, options: ServerOptions) {
+  constructor(connection: Connection, files: Files) {
     this.connection = connection;
-    this.options = options;
+    this.files = files;
+    this.workspace = new InvWorkspace(files);
+    const find = sourceFinder(files, () => [
+      ...this.roots,
+      ...(this.program ? [this.program] : []),
+    ]);
+    this.answers = new Answers(this.workspace, find);
   }
 
   listen(): void {
-    const { connection, documents } = this;
-    connection.onInitialize(({ initializationOptions }) => {
-      const { program } = (initializationOptions ?? {}) as { program?: string };
-      if (program !== undefined && program !== "") {
-        this.program = this.options.readProgram(program);
-        this.workspace.setProgram(this.program);
-      }
+    const { connection, documents, workspace } = this;
+    connection.onInitialize(({ initializationOptions, workspaceFolders, rootUri }) => {
+      const uris = workspaceFolders?.map(({ uri }) => uri) ?? (rootUri === null ? [] : [rootUri]);
+      this.roots = uris.map(pathOf);
+      this.setProgram((initializationOptions ?? {}) as InitializationOptions);
       return CAPABILITIES;
     });
+    connection.onNotification(SET_PROGRAM, (options: InitializationOptions) => {
+      this.setProgram(options);
+      this.tellAll();
+    });
+    connection.onDidChangeWatchedFiles(() => {
+      workspace.diskChanged();
+      this.tellAll();
+    });
     documents.onDidChangeContent(({ document }) => {
-      this.workspace.set(document.uri, document.getText());
+      workspace.set(pathOf(document.uri), document.getText());
       this.tellAll();
     });
     documents.onDidClose(({ document }) => {
-      this.workspace.remove(document.uri);
-      void connection.sendDiagnostics({ uri: document.uri, diagnostics: [] });
+      workspace.remove(pathOf(document.uri));
       this.tellAll();
     });
-    this.answer();
+    this.answerStandard();
+    this.answerOwn();
     documents.listen(connection);
     connection.listen();
   }
 
-  private answer(): void {
-    const { connection, workspace } = this;
-    connection.onHover(({ textDocument: { uri }, position }): Hover | null => {
-      const reference = workspace.referenceAt(uri, this.offset(uri, position));
-      const value = reference && describeReference(reference);
-      return value === undefined ? null : { contents: { kind: "markdown", value } };
-    });
+  private answerStandard(): void {
+    const { connection, answers } = this;
+    connection.onHover(({ textDocument: { uri }, position }) =>
+      answers.hover(pathOf(uri), position),
+    );
     connection.onCompletion(({ textDocument: { uri }, position }) =>
-      candidatesAt(workspace, this.program, uri, this.offset(uri, position)).map(
-        ({ name, kind, doc }) => ({
-          label: name,
-          kind: KINDS[kind],
-          ...(doc === undefined ? {} : { documentation: doc }),
-        }),
-      ),
+      answers.completion(pathOf(uri), position),
     );
-    connection.onDefinition(({ textDocument: { uri }, position }) => {
-      const reference = workspace.referenceAt(uri, this.offset(uri, position));
-      const place = reference && workspace.declarationOf(reference.referent, uri);
-      return place === undefined ? null : this.location(place);
-    });
-    connection.onReferences(({ textDocument: { uri }, position }) => {
-      const reference = workspace.referenceAt(uri, this.offset(uri, position));
-      if (reference === undefined) return [];
-      return workspace.placesOf(reference.referent, uri).map((place) => this.location(place));
-    });
+    connection.onCompletionResolve((item) => answers.resolved(item));
+    connection.onDefinition(({ textDocument: { uri }, position }) =>
+      answers.definition(pathOf(uri), position),
+    );
+    connection.onReferences(({ textDocument: { uri }, position }) =>
+      answers.references(pathOf(uri), position),
+    );
+    connection.onPrepareRename(({ textDocument: { uri }, position }) =>
+      answers.prepareRename(pathOf(uri), position),
+    );
     connection.onRenameRequest(({ textDocument: { uri }, position, newName }) =>
-      this.rename(uri, this.offset(uri, position), newName),
+      orError(() => answers.rename(pathOf(uri), position, newName)),
     );
-    connection.onDocumentSymbol(({ textDocument: { uri } }) => this.symbols(uri));
-    connection.onDocumentFormatting(({ textDocument: { uri } }) => this.formatting(uri));
-    connection.onRequest(ACL2_FORM, (params: Acl2FormParams) => this.acl2Form(params));
+    connection.onDocumentSymbol(({ textDocument: { uri } }) => answers.symbols(pathOf(uri)));
+    connection.onDocumentFormatting(({ textDocument: { uri } }) => answers.formatting(pathOf(uri)));
+    connection.onCodeAction(({ textDocument: { uri }, range }) =>
+      answers.codeActions(pathOf(uri), range),
+    );
+    const { semanticTokens } = connection.languages;
+    semanticTokens.on(({ textDocument: { uri } }) => answers.semanticTokens(pathOf(uri)));
+    semanticTokens.onRange(({ textDocument: { uri }, range }) =>
+      answers.semanticTokens(pathOf(uri), range),
+    );
   }
 
-  private document(uri: string): TextDocument {
-    const known = this.documents.get(uri);
-    return known ?? TextDocument.create(uri, "inv", 0, this.workspace.text(uri));
+  private answerOwn(): void {
+    const { connection, answers } = this;
+    connection.onRequest(ACL2_FORM, ({ uri, name }: Acl2FormParams) =>
+      orError((): Acl2Form => ({ text: answers.acl2Form(pathOf(uri), name) })),
+    );
+    connection.onRequest(EXPRESSION_AT, ({ textDocument: { uri }, position }) =>
+      answers.expressionAt(pathOf(uri), position),
+    );
+    connection.onRequest(SHIPPED_TEXT, ({ uri }: ShippedTextParams): ShippedText | null => {
+      return SHIPPED_INVARIANTS.find(({ path }) => path === pathOf(uri)) ?? null;
+    });
   }
 
-  private offset(uri: string, position: { line: number; character: number }): number {
-    return this.document(uri).offsetAt(position);
-  }
-
-  private range(uri: string, { start, end }: { start: number; end: number }) {
-    const document = this.document(uri);
-    return { start: document.positionAt(start), end: document.positionAt(end) };
-  }
-
-  private location({ path, start, end }: Place): Location {
-    return { uri: path, range: this.range(path, { start, end }) };
+  private setProgram({ program }: InitializationOptions): void {
+    this.program = program;
+    this.workspace.program = program === undefined ? undefined : this.files.readProgram(program);
   }
 
   private tellAll(): void {
-    for (const uri of this.workspace.paths) {
-      const diagnostics = (this.workspace.file(uri)?.diagnostics ?? []).map((each) => ({
-        range: this.range(uri, each),
-        message: `${each.message}.`,
-        severity: each.severity === "error" ? DiagnosticSeverity.Error : DiagnosticSeverity.Warning,
-        source: "invariants",
-      }));
-      void this.connection.sendDiagnostics({ uri, diagnostics });
+    const paths = new Set(this.workspace.paths);
+    for (const path of new Set([...this.told, ...paths])) {
+      const diagnostics = paths.has(path) ? this.answers.diagnostics(path) : [];
+      void this.connection.sendDiagnostics({ uri: uriOf(path), diagnostics });
     }
+    this.told = paths;
   }
+}
 
-  private rename(uri: string, offset: number, newName: string) {
-    const reference = this.workspace.referenceAt(uri, offset);
-    const kind = reference?.referent.kind;
-    if (
-      reference === undefined ||
-      (kind !== "variable" && kind !== "definition" && kind !== "invariant")
-    ) {
-      return null;
-    }
-    if (!/^[A-Za-z_]\w*$/.test(newName)) return null;
-    const changes: Record<string, TextEdit[]> = {};
-    for (const place of this.workspace.placesOf(reference.referent, uri)) {
-      const edits = changes[place.path] ?? [];
-      edits.push({ range: this.range(place.path, place), newText: newName });
-      changes[place.path] = edits;
-    }
-    return { changes };
-  }
-
-  private symbols(uri: string): DocumentSymbol[] {
-    return parse(this.workspace.text(uri)).file.items.flatMap((item) => {
-      if (item.kind === "memory" || item.name.text === "") return [];
-      const kind = item.kind === "invariant" ? SymbolKind.Property : SymbolKind.Function;
-      const range = this.range(uri, item);
-      return [
-        DocumentSymbol.create(
-          item.name.text,
-          item.doc?.text,
-          kind,
-          range,
-          this.range(uri, item.name),
-        ),
-      ];
-    });
-  }
-
-  private acl2Form({ uri, name }: Acl2FormParams): Acl2Form | ResponseError {
-    const file = this.workspace.file(uri);
-    const invariant = file?.invariants.find((each) => each.name === name);
-    if (invariant !== undefined) return { text: acl2Text(invariant) };
-    const why =
-      file === undefined
-        ? `${uri} is not open: open it first`
-        : `it is not in ${uri}, or an error stands in it: correct that first`;
-    return new ResponseError(LSPErrorCodes.RequestFailed, `${name} has no ACL2 form: ${why}.`);
-  }
-
-  /** Nothing where the file has errors: what is not understood is not moved. */
-  private formatting(uri: string): TextEdit[] {
-    const text = this.workspace.text(uri);
-    if (parse(text).diagnostics.length > 0) return [];
-    return [{ range: this.range(uri, { start: 0, end: text.length }), newText: format(text) }];
+function orError<T>(answer: () => T): T | ResponseError {
+  try {
+    return answer();
+  } catch (caught) {
+    if (!(caught instanceof Refusal)) throw caught;
+    return new ResponseError(LSPErrorCodes.RequestFailed, caught.message);
   }
 }

@@ -1,66 +1,88 @@
-/** The .inv files that are open, parsed and checked together whenever one of them changes. */
+/** The .inv files that belong together, parsed and checked whenever one of them changes. */
 import {
   check,
+  type Item,
   type ProgramNames,
   parse,
   type Reference,
   type Referent,
   type ResolvedFile,
+  type Span,
 } from "../language/index.ts";
 import { BUILT_INS } from "../model/index.ts";
 import { SHIPPED_INVARIANTS } from "../shipped.ts";
 
-export interface Place {
-  readonly path: string;
-  readonly start: number;
-  readonly end: number;
+/** The files that are not open. Paths are absolute, with "/" between their parts. */
+export interface Disk {
+  /** Paths of the .inv files in a folder. */
+  invariantFiles(folder: string): readonly string[];
+  /** Undefined where it cannot be read. */
+  read(path: string): string | undefined;
 }
 
-export class InvWorkspace {
-  private readonly texts = new Map<string, string>();
-  private program: ProgramNames | undefined;
-  private checked: ReadonlyMap<string, ResolvedFile> | undefined;
+export interface Place extends Span {
+  readonly path: string;
+}
 
-  set(path: string, text: string): void {
-    this.texts.set(path, text);
-    this.checked = undefined;
+/** Files of one folder, and what is shipped. */
+interface Group {
+  readonly texts: ReadonlyMap<string, string>;
+  readonly files: ReadonlyMap<string, ResolvedFile>;
+}
+
+/**
+ * The files of a folder belong together, open or not, and with them what is shipped, unless a file of
+ * the folder has its name. A file without a folder, as one that is not saved yet, stands alone.
+ */
+export class InvWorkspace {
+  private readonly disk: Disk;
+  private readonly open = new Map<string, string>();
+  private readonly groups = new Map<string, Group>();
+  private names: ProgramNames | undefined;
+
+  constructor(disk: Disk) {
+    this.disk = disk;
   }
 
+  /** Its text is this from now on, whatever the disk has. */
+  set(path: string, text: string): void {
+    this.open.set(path, text);
+    this.groups.delete(folderOf(path));
+  }
+
+  /** The disk has its text again. */
   remove(path: string): void {
-    this.texts.delete(path);
-    this.checked = undefined;
+    this.open.delete(path);
+    this.groups.delete(folderOf(path));
+  }
+
+  diskChanged(): void {
+    this.groups.clear();
   }
 
   /** The names of the hypervisor's image. */
-  setProgram(program: ProgramNames | undefined): void {
-    this.program = program;
-    this.checked = undefined;
+  get program(): ProgramNames | undefined {
+    return this.names;
   }
 
+  set program(names: ProgramNames | undefined) {
+    this.names = names;
+    this.groups.clear();
+  }
+
+  /** Files that are open and those that belong to them; what is shipped only where it is open. */
   get paths(): readonly string[] {
-    return [...this.texts.keys()];
+    const all = [...this.open.keys()].flatMap((path) => [...this.group(path).texts.keys()]);
+    return [...new Set(all)].filter((path) => !isShipped(path) || this.open.has(path));
   }
 
   text(path: string): string {
-    return this.texts.get(path) ?? "";
+    return this.open.get(path) ?? this.group(path).texts.get(path) ?? "";
   }
 
-  /** What is shipped counts unless the file itself is open: its definitions and names are there. */
+  /** Undefined for a file that is not there. */
   file(path: string): ResolvedFile | undefined {
-    if (this.checked === undefined) {
-      const open = [...this.texts].map(([name, text]) => ({ path: name, text }));
-      const shipped = SHIPPED_INVARIANTS.filter(
-        ({ text }) => !open.some((each) => each.text === text),
-      );
-      const isOpen = (name: string) => open.some((each) => each.path.endsWith(`/${name}`));
-      const sources = [...shipped.filter((each) => !isOpen(each.path)), ...open].map((each) => ({
-        path: each.path,
-        ...parse(each.text),
-      }));
-      const files = check(sources, BUILT_INS, this.program);
-      this.checked = new Map(files.map((each) => [each.path, each]));
-    }
-    return this.checked.get(path);
+    return this.group(path).files.get(path);
   }
 
   /** The name at an offset, and what it refers to. */
@@ -68,35 +90,100 @@ export class InvWorkspace {
     return this.file(path)?.references.find(({ start, end }) => start <= offset && offset <= end);
   }
 
-  /** Where a referent is declared in an open file. */
+  /** Where a referent is declared in .inv files. */
   declarationOf(referent: Referent, path: string): Place | undefined {
     switch (referent.kind) {
       case "variable":
         return { path, start: referent.declared.start, end: referent.declared.end };
       case "definition":
       case "invariant":
-        if (!this.texts.has(referent.path)) return undefined;
         return { path: referent.path, start: referent.declared.start, end: referent.declared.end };
       default:
         return undefined;
     }
   }
 
-  /** Every place that refers to the same, in all open files; a variable's in its own. */
+  /** The definition or invariant that a name stands for, as it is written. */
+  itemOf(referent: Referent, path: string): Exclude<Item, { kind: "memory" }> | undefined {
+    if (referent.kind !== "definition" && referent.kind !== "invariant") return undefined;
+    const text = this.group(path).texts.get(referent.path) ?? "";
+    const { start } = referent.declared;
+    for (const item of parse(text).file.items) {
+      if (item.kind !== "memory" && item.name.start === start) return item;
+    }
+    return undefined;
+  }
+
+  /** Every place that refers to the same, in all files that belong together; a variable's in its own. */
   placesOf(referent: Referent, path: string): Place[] {
-    const paths = referent.kind === "variable" ? [path] : this.paths;
+    const { files } = this.group(path);
+    const paths = referent.kind === "variable" ? [path] : [...files.keys()];
     return paths.flatMap((name) =>
-      (this.file(name)?.references ?? [])
+      (files.get(name)?.references ?? [])
         .filter((each) => isSame(each.referent, referent))
         .map(({ start, end }) => ({ path: name, start, end })),
     );
   }
+
+  /** What the files of a group would say with other texts for some of them. */
+  checkedWith(path: string, changed: ReadonlyMap<string, string>): readonly ResolvedFile[] {
+    return this.check(new Map([...this.group(path).texts, ...changed]));
+  }
+
+  /** As they are, in the same order. */
+  checked(path: string): readonly ResolvedFile[] {
+    return [...this.group(path).files.values()];
+  }
+
+  private group(path: string): Group {
+    const folder = folderOf(path);
+    const known = this.groups.get(folder);
+    if (known !== undefined) return known;
+    const texts = this.textsOf(folder);
+    const files = new Map(this.check(texts).map((each) => [each.path, each]));
+    const group = { texts, files };
+    this.groups.set(folder, group);
+    return group;
+  }
+
+  private textsOf(folder: string): Map<string, string> {
+    const own = new Map<string, string>();
+    const paths = folder.startsWith("/") ? this.disk.invariantFiles(folder) : [];
+    const here = [...this.open.keys()].filter((path) => folderOf(path) === folder);
+    for (const path of [...new Set([...paths, ...here])].sort()) {
+      const text = this.open.get(path) ?? this.disk.read(path);
+      if (text !== undefined) own.set(path, text);
+    }
+    const isHere = (name: string) => own.has(name) || own.has(`${folder}/${name}`);
+    const shipped = SHIPPED_INVARIANTS.filter((each) => !isHere(each.path));
+    return new Map([...shipped.map(({ path, text }) => [path, text] as const), ...own]);
+  }
+
+  private check(texts: ReadonlyMap<string, string>): ResolvedFile[] {
+    const sources = [...texts].map(([path, text]) => ({ path, ...parse(text) }));
+    return check(sources, BUILT_INS, this.names);
+  }
 }
 
+export const isShipped = (path: string): boolean =>
+  SHIPPED_INVARIANTS.some((each) => each.path === path);
+
+/** All that is shipped has one folder; a path without one is its own. */
+function folderOf(path: string): string {
+  if (isShipped(path)) return "";
+  return path.startsWith("/") ? path.slice(0, path.lastIndexOf("/")) : path;
+}
+
+/** Whether both stand for one thing: of the program's records, those of one name are one. */
 function isSame(a: Referent, b: Referent): boolean {
   if (a.kind === "variable" || b.kind === "variable") {
     return a.kind === "variable" && b.kind === "variable" && a.variable === b.variable;
   }
   if (a.kind === "field" && b.kind === "field") return a.record === b.record && a.name === b.name;
+  if (a.kind === "member" && b.kind === "member") {
+    const isOne = a.record === b.record || (a.record.name ?? "a") === (b.record.name ?? "b");
+    return isOne && a.name === b.name;
+  }
+  if (a.kind === "argument" && b.kind === "argument" && a.function !== b.function) return false;
   return a.kind === b.kind && a.name === b.name;
 }

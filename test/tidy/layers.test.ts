@@ -9,7 +9,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly RegExp[]>> = {
   "invariants/": [/^invariants\//, /^symbols\//, /^emulator\//],
   "invariants/server/": [
     ...[/^invariants\//, /^symbols\//, /^emulator\//],
-    ...[/^vscode-languageserver/, /^node:fs$/],
+    ...[/^vscode-languageserver/, /^node:(?:fs|url)$/],
   ],
   "debug-adapter/": [
     /^debug-adapter\/(?!node\/)/,

@@ -1,0 +1,14 @@
+/** When an invariant is judged that names an event, a sentence each. */
+import type { EventName } from "../language/syntax.ts";
+
+export const EVENT_DOCS: { readonly [E in EventName]: string } = {
+  vmrun: "Before VMRUN loads anything.",
+  exit: "After #VMEXIT; of the kinds in brackets, as exit(NPF, CPUID).",
+  npt_write: "An entry of a nested table changed: a host's write is judged at the next VMRUN.",
+  vmcb_write: "The VMCB changed.",
+  msr_write: "An MSR changed; one of those in brackets, as msr_write(EFER).",
+  text_write: "A store to the image's executable or read-only segments.",
+  call: "The hypervisor's function begins.",
+  return: "The hypervisor's function has returned.",
+  always: "At each vmrun, each exit and wherever the machine stops.",
+};
