@@ -1,4 +1,5 @@
 /** Searches for culprits, which replay a second machine a slice at a time beside the session's. */
+import type { SeekProgress } from "../emulator/index.ts";
 import {
   type Culprit,
   findCulprit,
@@ -13,17 +14,15 @@ import type { SeenViolation } from "./violation-history.ts";
 
 type Steps = Generator<SearchProgress, Culprit, undefined>;
 
-interface Search {
-  readonly steps: Steps;
-  cancel(): void;
-}
-
+/** One at a time: each has a machine of its own. */
 export class CulpritSearches {
   private readonly services: Services;
   private readonly plan: BootPlan;
   private readonly debuggee: Debuggee;
   private readonly found: (seen: SeenViolation) => void;
-  private readonly running = new Map<SeenViolation, Search>();
+  /** In their order; the first one runs. */
+  private readonly waiting = new Map<SeenViolation, Steps>();
+  private cancel: (() => void) | undefined;
 
   constructor(
     services: Services,
@@ -39,46 +38,42 @@ export class CulpritSearches {
 
   /** Looks for it between messages, unless it is known; `found` is called when it is. */
   start(seen: SeenViolation): void {
-    if (seen.culprit !== undefined || this.running.has(seen)) return;
-    const steps = this.search(seen.violation);
-    let cancel = () => {};
-    const advance = () => {
-      const { done, value } = steps.next();
-      if (done) this.end(seen, value);
-      else cancel = this.services.schedule(advance, 0);
-    };
-    this.running.set(seen, { steps, cancel: () => cancel() });
-    cancel = this.services.schedule(advance, 0);
+    if (seen.culprit !== undefined || this.waiting.has(seen)) return;
+    this.waiting.set(seen, this.search(seen.violation));
+    this.cancel ??= this.services.schedule(() => this.advance(), 0);
   }
 
-  /** Looks for it as fast as it is asked, where one that runs has come to. */
-  *finish(seen: SeenViolation): Generator<{ done: number; total: number }, Culprit> {
-    if (seen.culprit !== undefined) return seen.culprit;
-    this.start(seen);
-    const search = this.running.get(seen) as Search;
-    search.cancel();
-    for (;;) {
-      const { done, value } = search.steps.next();
-      if (done) {
-        this.end(seen, value);
-        return value;
-      }
-      yield { done: value.icount, total: value.end };
+  /** Looks for it as fast as it is asked, from where it has come to. */
+  *finish(seen: SeenViolation): Generator<SeekProgress, Culprit> {
+    while (seen.culprit === undefined) {
+      this.start(seen);
+      yield this.step(seen);
     }
+    return seen.culprit;
   }
 
   dispose(): void {
-    for (const { steps, cancel } of this.running.values()) {
-      cancel();
-      steps.return({ kind: "registers" });
-    }
-    this.running.clear();
+    this.cancel?.();
+    for (const steps of this.waiting.values()) steps.return({ kind: "registers" });
+    this.waiting.clear();
   }
 
-  private end(seen: SeenViolation, culprit: Culprit): void {
-    this.running.delete(seen);
-    seen.culprit = culprit;
+  private advance(): void {
+    this.cancel = undefined;
+    const [next] = this.waiting.keys();
+    if (next === undefined) return;
+    this.step(next);
+    this.cancel = this.services.schedule(() => this.advance(), 0);
+  }
+
+  private step(seen: SeenViolation): SeekProgress {
+    const { icount } = seen.violation;
+    const { done, value } = (this.waiting.get(seen) as Steps).next();
+    if (!done) return { done: value.icount, total: value.end };
+    this.waiting.delete(seen);
+    seen.culprit = value;
     this.found(seen);
+    return { done: icount, total: icount };
   }
 
   private *search(violation: Violation): Steps {

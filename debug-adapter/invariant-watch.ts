@@ -1,4 +1,5 @@
 /** Checks invariants on the running machine, stops at a violation and looks for its culprit. */
+import { compareInstants, RESET } from "../emulator/index.ts";
 import {
   type AttachedInvariants,
   attachInvariants,
@@ -60,6 +61,10 @@ export class InvariantWatch {
   private attached: AttachedInvariants | undefined;
   /** What each says, by its name. */
   private readonly identities = new Map<string, string>();
+  /** Those that were checked from reset on: where they were violated first is known. */
+  private checkedAlways: ReadonlySet<string> = new Set();
+  /** While the past is searched for violations. */
+  private meet: ((violation: Violation) => void) | undefined;
   /** Grows with what changes statuses beside the attached ones, and what was told last. */
   private revision = 0;
   private told = "";
@@ -146,11 +151,58 @@ export class InvariantWatch {
     if (this.invariants.length > 0) this.attach();
   }
 
+  /**
+   * Where one of the invariants, or any, was violated first: the icount, "none", or undefined where
+   * that is not known. Throws a UserError for an unknown invariant.
+   */
+  firstSeen(invariant: string | undefined): number | "none" | undefined {
+    const names = invariant === undefined ? this.activeNames() : [this.checkedName(invariant)];
+    if (names.some((name) => !this.checkedAlways.has(name))) return undefined;
+    const seen = names.flatMap((name) => this.history.first(name) ?? []);
+    return seen.length === 0 ? "none" : Math.min(...seen.map(({ violation }) => violation.icount));
+  }
+
+  /** Where it turned false last, as far as that was seen. Throws a UserError for an unknown invariant. */
+  lastSeen(invariant: string): SeenViolation | undefined {
+    return this.history.last(this.checkedName(invariant));
+  }
+
+  /** Tells `meet` of violations of one of the invariants, or of any, until it is released. */
+  meetWith(meet: (violation: Violation) => void, invariant: string | undefined): () => void {
+    this.meet = (violation) => {
+      if (invariant === undefined || violation.invariant === invariant) meet(violation);
+    };
+    return () => {
+      this.meet = undefined;
+    };
+  }
+
+  /** A search has led to a violation: it counts as seen, and its culprit is looked for. */
+  met(violation: Violation): void {
+    this.searches.start(this.note(violation));
+  }
+
+  culpritOf(seen: SeenViolation): ReturnType<CulpritSearches["finish"]> {
+    return this.searches.finish(seen);
+  }
+
   dispose(): void {
     this.searches.dispose();
     this.debuggee.timeline?.unfollow("invariants");
     this.attached?.detach();
     this.attached = undefined;
+  }
+
+  private activeNames(): string[] {
+    return this.invariants.map(({ name }) => name).filter((name) => this.policyOf(name) !== "off");
+  }
+
+  /** Throws a UserError for one that is not checked. */
+  private checkedName(name: string): string {
+    if (this.unknownNames({ [name]: "stop" }).length > 0)
+      throw new UserError(`${noInvariant([name], this.invariants)}.`);
+    if (this.policyOf(name) === "off") throw new UserError(`${name} is off, and not checked.`);
+    return name;
   }
 
   private policyOf(name: string): InvariantPolicy {
@@ -167,6 +219,9 @@ export class InvariantWatch {
     const { plan, debuggee, program, attached: before } = this;
     const files = readInvariants(texts, program);
     const invariants = wanted(files, plan.configuration.invariants);
+    const isRecorded = plan.recorded !== undefined;
+    const isAtReset =
+      before === undefined && !isRecorded && compareInstants(debuggee.machine.instant, RESET) === 0;
     const attached = attachedTo(debuggee.machine, {
       invariants: invariants.filter(({ name }) => this.policyOf(name) !== "off"),
       program,
@@ -180,10 +235,14 @@ export class InvariantWatch {
     this.attached = attached;
     this.invariants = invariants;
     this.texts = texts;
+    const always = new Set<string>();
     for (const { name, identity } of attached.status()) {
+      const isSame = this.identities.get(name) === identity;
+      if (isAtReset || (isSame && this.checkedAlways.has(name))) always.add(name);
       this.identities.set(name, identity);
       this.history.keepIfSame(name, identity);
     }
+    this.checkedAlways = always;
     this.revision++;
     return files;
   }
@@ -205,20 +264,25 @@ export class InvariantWatch {
   private violated(violation: Violation): void {
     const { timeline } = this.debuggee;
     const { isSearching } = this.events;
+    this.meet?.(violation);
     if (timeline?.isReplaying && !isSearching) return;
     const { invariant } = violation;
     const stops = this.policyOf(invariant) === "stop";
     if (isSearching) {
-      if (stops) this.events.violated(stopOf(violation));
+      if (stops) this.events.violated(stopAtViolation(violation));
       return;
     }
     const isKnown = this.history.first(invariant) !== undefined;
-    const seen = this.history.note(violation, this.identities.get(invariant) ?? "");
-    this.revision++;
-    if (stops) this.events.violated(stopOf(violation));
+    const seen = this.note(violation);
+    if (stops) this.events.violated(stopAtViolation(violation));
     else this.events.logged(logLine(violation, this.bodyOf(seen).vmrun));
     // What is broken and mended all the time is explained once, where it does not stop.
     if (stops || !isKnown) this.searches.start(seen);
+  }
+
+  private note(violation: Violation): SeenViolation {
+    this.revision++;
+    return this.history.note(violation, this.identities.get(violation.invariant) ?? "");
   }
 
   private explain(seen: SeenViolation): void {
@@ -269,7 +333,7 @@ const UNCHECKED = {
 } as const;
 
 /** What was violated, as a session stops there. */
-function stopOf({ invariant, message, expected, actual }: Violation): Stop {
+export function stopAtViolation({ invariant, message, expected, actual }: Violation): Stop {
   return {
     reason: "exception",
     description: `Paused on violation of ${invariant}`,

@@ -195,7 +195,10 @@ export const ERROR_IDS = {
 export const OCCURRENCES = ["first", "last", "next", "previous"] as const;
 export type Occurrence = (typeof OCCURRENCES)[number];
 
-/** Where `minvisor/seek` goes: one of `icount`, `exit`, `to`, `console`, `condition` and `future`. */
+/**
+ * Where `minvisor/seek` goes: one of `icount`, `exit`, `to`, `console`, `condition`, `violation`,
+ * `culprit` and `future`.
+ */
 export interface SeekArguments {
   /** Instructions retired since reset. */
   readonly icount?: number;
@@ -215,6 +218,11 @@ export interface SeekArguments {
   /** Of the condition: which time it holds (the last by default), and at what it is asked. */
   readonly occurrence?: Occurrence;
   readonly at?: string;
+  /** To the first violation of the recording, of one `invariant` or of any. */
+  readonly violation?: "first";
+  readonly invariant?: string;
+  /** To the instruction that broke the invariant of this name the last time. */
+  readonly culprit?: string;
 }
 
 /** Which values of a place: what `dataBreakpointInfo` takes, and how many to give (100), leaving out the newest `start`. */

@@ -31,6 +31,7 @@ import {
   stepBack,
 } from "../time-travel/journeys.ts";
 import { lastWriter } from "../time-travel/last-writer.ts";
+import { firstViolation, toCulprit } from "../time-travel/violations.ts";
 import { whyExit } from "../time-travel/why.ts";
 import { history } from "../time-travel/writes.ts";
 import { futureOf } from "./futures.ts";
@@ -109,6 +110,14 @@ function seek(context: Context, args: SeekArguments): undefined {
     return travel(context, seekFuture(timeline, futureOf(timeline, args.future), icount));
   }
   if (args.condition !== undefined) return seekCondition(context, args);
+  if (args.violation !== undefined) {
+    const { invariants } = stoppedIn(context);
+    return travel(context, firstViolation(timeline, invariants, args.invariant));
+  }
+  if (args.culprit !== undefined) {
+    const { invariants } = stoppedIn(context);
+    return travel(context, toCulprit(debuggee, timeline, invariants, args.culprit));
+  }
   if (console !== undefined) {
     const { text, port, occurrence = "last" } = console;
     const name = `${JSON.stringify(text)} on ${port ?? "a console"}`;

@@ -72,10 +72,13 @@ test("a stop is followed by what the invariants say, and by the culprit once it 
 
 test("what is only logged goes on, and what is off is not checked", async () => {
   const output = collect<{ output: string }>("output");
+  const told = collect("minvisor/invariants");
   const invariantPolicy = { "*": "log", npt_entries_well_formed: "off", [BROKEN]: "log" };
   const end = await run({ ...SEEDED, invariantPolicy });
   expect(end).toBeUndefined();
   const all = await statuses();
+  // Twice a second at most, and the clock stands still: when it begins, and at the end.
+  expect(told).toHaveLength(2);
   expect(all.get(BROKEN)).toMatchObject({ verdict: "violated", policy: "log" });
   expect(all.get(BROKEN)!.checks).toBeGreaterThan(1);
   const off = { verdict: "never checked", checks: 0, policy: "off" };
@@ -148,13 +151,75 @@ test("an edit begins anew what it changes, and leaves the others their counts", 
   expect((await statuses()).get("first")).toMatchObject({ checks: 1, verdict: "holds" });
 });
 
-test("while it runs the machine tells twice a second at most, and only news", async () => {
-  await session.begin({ ...CLEAN, pacing: false });
-  await session.ask("setExceptionBreakpoints", { filters: [] });
-  const told = collect("minvisor/invariants");
-  const ended = session.next("terminated");
-  await session.ask("configurationDone");
-  await ended;
-  // The clock stands still: once when it begins, and once at the end.
-  expect(told).toHaveLength(2);
+/** Goes there, and gives the stop. */
+async function seek(args: object): Promise<{ description: string; text: string; reason: string }> {
+  const stopped = session.next<{ description: string; text: string; reason: string }>("stopped");
+  await session.ask("minvisor/seek", args);
+  return stopped;
+}
+
+const here = () => {
+  const { machine, images, world } = session.session.loaded!.debuggee;
+  const { icount, state } = machine;
+  return { icount, exit: state.exitCount, line: images.sourceAt(world, state.rip)?.line };
+};
+
+test("to the first violation from the end, and back to the instruction that made it", async () => {
+  const invariantPolicy = { "*": "log" };
+  await run({ ...SEEDED, invariantPolicy }, ["exit:VMMCALL"]);
+  const home = here();
+  const violation = (await statuses()).get(BROKEN)!.violation!;
+  expect(violation.icount).toBeLessThan(home.icount);
+  const explained = session.next<ViolationBody>("minvisor/violation");
+  expect(await seek({ violation: "first", invariant: BROKEN })).toMatchObject({
+    reason: "exception",
+    description: `Paused on violation of ${BROKEN}`,
+  });
+  expect(here()).toMatchObject({ exit: violation.exit });
+  expect(here().icount - violation.icount).toBeLessThanOrEqual(1);
+  expect((await statuses()).get(BROKEN)).toMatchObject({ verdict: "violated", checks: 1 });
+  const { culprit } = (await statuses()).get(BROKEN)!.violation ?? (await explained);
+  expect(culprit === undefined || culprit.line === CULPRIT.line).toBe(true);
+  const stop = await seek({ culprit: BROKEN });
+  expect(stop).toMatchObject({ reason: "goto", description: `Paused on the culprit of ${BROKEN}` });
+  expect(here().line).toBe(CULPRIT.line);
+  expect((await statuses()).get(BROKEN)).toMatchObject({ verdict: "never checked" });
+  // Before it executes: what it writes is not there yet.
+  const { machine } = session.session.loaded!.debuggee;
+  const { icount } = machine;
+  const stepped = session.next("stopped");
+  await session.ask("stepIn", { threadId: 1, granularity: "instruction" });
+  await stepped;
+  expect(machine.icount).toBe(icount + 1);
+  await seek({ to: "end" });
+  expect(here()).toEqual(home);
+});
+
+test("the first violation of what an edit has added is found by going through the whole run", async () => {
+  await run(CLEAN, ["exit:VMMCALL"]);
+  const home = here();
+  expect(await seek({ violation: "first" })).toMatchObject({
+    reason: "goto",
+    description: "The recording does not have a violation of an invariant",
+  });
+  expect(here()).toEqual(home);
+  await expect(session.ask("minvisor/seek", { culprit: BROKEN })).rejects.toThrow(
+    /was not seen to be violated in this run/,
+  );
+  await expect(
+    session.ask("minvisor/seek", { violation: "first", invariant: "nonesuch" }),
+  ).rejects.toThrow(/^There is no invariant "nonesuch"; there are /);
+  const text = 'invariant few on exit "Few exits" : exit.number < 5;';
+  await session.ask("minvisor/setInvariants", { files: [{ path: "/few.inv", text }] });
+  expect((await statuses()).get("few")).toMatchObject({ verdict: "never checked" });
+  expect((await seek({ violation: "first" })).description).toBe("Paused on violation of few");
+  expect(here().exit).toBe(5);
+  expect(await seek({ culprit: "few" })).toMatchObject({
+    description: "No instruction is the culprit of few",
+    text: "Registers make it false, and no byte of memory.",
+  });
+  expect(here().exit).toBe(5);
+  await seek({ to: "end" });
+  expect(here()).toEqual(home);
+  expect((await statuses()).get("few")).toMatchObject({ verdict: "violated" });
 });

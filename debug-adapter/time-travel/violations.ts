@@ -1,0 +1,110 @@
+/** Ways to where an invariant turned false first in the run, and back to the instruction that made it so. */
+import { type Instant, RESET, type SeekProgress, type Timeline } from "../../emulator/index.ts";
+import type { Culprit, Violation } from "../../invariants/index.ts";
+import type { Debuggee } from "../debuggee.ts";
+import type { Journey } from "../execution.ts";
+import { type InvariantWatch, stopAtViolation } from "../invariant-watch.ts";
+import { UserError } from "../text.ts";
+import type { SeenViolation } from "../violation-history.ts";
+import { firstMet } from "./search.ts";
+
+/** Of one invariant or of any. Throws a UserError for an unknown invariant. */
+export function firstViolation(
+  timeline: Timeline,
+  watch: InvariantWatch,
+  invariant: string | undefined,
+): Journey {
+  return firstJourney(timeline, watch, invariant, watch.firstSeen(invariant));
+}
+
+/** What was seen since reset need not be looked for all over again. */
+function* firstJourney(
+  timeline: Timeline,
+  watch: InvariantWatch,
+  invariant: string | undefined,
+  known: number | "none" | undefined,
+): Journey {
+  const home = timeline.machine.instant;
+  const arm = (meet: (violation: Violation) => void) => watch.meetWith(meet, invariant);
+  const found =
+    known === "none"
+      ? undefined
+      : yield* firstMet(timeline, before(known), timeline.endOfTime, arm);
+  if (found !== undefined) {
+    watch.met(found.what);
+    return stopAtViolation(found.what);
+  }
+  yield* timeline.seek(home);
+  const which = invariant ?? "an invariant";
+  return { reason: "goto", description: `The recording does not have a violation of ${which}` };
+}
+
+/** An instant from which the violation is still to come. */
+const before = (icount: number | undefined): Instant =>
+  icount === undefined || icount === 0
+    ? RESET
+    : { icount: icount - 1, idleTicks: Number.NEGATIVE_INFINITY, events: 0 };
+
+/** To before the instruction that wrote what makes the invariant false, the last time that it was. */
+export function toCulprit(
+  debuggee: Debuggee,
+  timeline: Timeline,
+  watch: InvariantWatch,
+  invariant: string,
+): Journey {
+  const seen = watch.lastSeen(invariant);
+  if (seen === undefined) {
+    throw new UserError(
+      `${invariant} was not seen to be violated in this run: { "violation": "first" } looks for it.`,
+    );
+  }
+  return journey(debuggee, timeline, watch, seen);
+}
+
+function* journey(
+  debuggee: Debuggee,
+  timeline: Timeline,
+  watch: InvariantWatch,
+  seen: SeenViolation,
+): Journey {
+  const home = timeline.machine.instant;
+  const { invariant, message } = seen.violation;
+  const culprit = yield* watch.culpritOf(seen);
+  const at = culprit.kind === "write" ? yield* instantOf(debuggee, timeline, culprit) : undefined;
+  yield* timeline.seek(at ?? home);
+  if (at === undefined) {
+    const text = ABSENT[culprit.kind];
+    return { reason: "goto", description: `No instruction is the culprit of ${invariant}`, text };
+  }
+  return {
+    reason: "goto",
+    description: `Paused on the culprit of ${invariant}`,
+    text: `What this instruction writes makes it false: ${message}.`,
+  };
+}
+
+const ABSENT: { readonly [K in Culprit["kind"]]: string } = {
+  write: "The run does not come by the instruction again.",
+  neverSet: "Nothing has written since reset what makes it false.",
+  registers: "Registers make it false, and no byte of memory.",
+  diverged: "Its writer was not found.",
+};
+
+/** Interrupts and exits come at the same count of instructions before it: it is the last that waits there. */
+function* instantOf(
+  debuggee: Debuggee,
+  timeline: Timeline,
+  { icount, rip, world }: Extract<Culprit, { kind: "write" }>,
+): Generator<SeekProgress, Instant | undefined> {
+  const { machine } = debuggee;
+  const { endOfTime } = timeline;
+  const never = Number.POSITIVE_INFINITY;
+  const to = endOfTime.icount > icount ? { icount, idleTicks: never, events: never } : endOfTime;
+  let found: Instant | undefined;
+  yield* timeline.seekIcount(icount);
+  yield* timeline.crawl(to, () => {
+    const isThere = machine.icount === icount && machine.state.rip === rip;
+    if (isThere && debuggee.world === world) found = machine.instant;
+  });
+  return found;
+}
