@@ -91,11 +91,11 @@ export class Calls {
     const type = program.function(call.function)?.result;
     const result = type !== undefined && isInRax(type) ? state.rax : 0n;
     const waiting = events.tracked("return", call.function);
-    for (const each of waiting) each.giveOld("call", call.old.get(each.identity));
+    for (const each of waiting) each.giveOld(call.old.get(each.identity));
     program.judge({ pc: linear, result, type });
     const verdict = events.check("return", call.function);
     program.judge(undefined);
-    for (const each of waiting) each.giveOld("call", undefined);
+    for (const each of waiting) each.giveOld(undefined);
     return verdict;
   }
 

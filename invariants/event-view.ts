@@ -4,17 +4,22 @@ import {
   type Guests,
   type Machine,
   type ObserverEvents,
+  type PagingContext,
+  VmcbView,
 } from "../emulator/index.ts";
 import { sameRanges } from "./address-range.ts";
+import { Readings } from "./evaluate/readings.ts";
 import { Unknown } from "./evaluate/value.ts";
 import { derivedMemory, type HypervisorMemory } from "./hypervisor-memory.ts";
 import type { EventName } from "./language/syntax.ts";
+import { LinearPages } from "./linear-pages.ts";
 import { PageTableWalks } from "./model/page-tables.ts";
 import type { ExitFacts, View, WriteFacts } from "./model/view.ts";
 import type { Program } from "./program.ts";
 import { TableCache } from "./table-cache.ts";
 import { TlbHistory, type TlbState } from "./tlb-history.ts";
 import { contextAtVmrun, contextInGuest, type VmrunContext } from "./vmrun-context.ts";
+import { WatchedRanges } from "./watched-ranges.ts";
 
 /** What goes back in time with the machine. */
 export interface ViewState {
@@ -24,18 +29,84 @@ export interface ViewState {
   readonly tlb: TlbState;
 }
 
+/** What the views of one machine have in common. */
+interface Shared {
+  readonly machine: Machine;
+  readonly walks: PageTableWalks;
+  readonly pages: LinearPages;
+  readonly ranges: WatchedRanges;
+  readonly readings: Readings;
+  readonly tlb: TlbHistory;
+  readonly program: Program | undefined;
+  readonly guests: Guests;
+}
+
+/** Finds out what it is asked for, once. */
+class EventView implements View {
+  readonly event: EventName;
+  readonly write: WriteFacts | undefined;
+  readonly exit: ExitFacts | undefined;
+  readonly machine: Machine;
+  readonly walks: PageTableWalks;
+  readonly pages: LinearPages;
+  readonly ranges: WatchedRanges;
+  readonly readings: Readings;
+  readonly tlb: TlbHistory;
+  readonly program: Program | undefined;
+  readonly guests: Guests;
+  private readonly owner: EventViews;
+  private knownContext: VmrunContext | Unknown | undefined;
+  private knownPaging: PagingContext | undefined;
+  private memory: HypervisorMemory | undefined;
+  private vmcb: VmcbView | undefined;
+
+  constructor(owner: EventViews, shared: Shared, event: EventName, write: WriteFacts | undefined) {
+    this.owner = owner;
+    this.event = event;
+    this.write = write;
+    this.exit = owner.exit;
+    this.machine = shared.machine;
+    this.walks = shared.walks;
+    this.pages = shared.pages;
+    this.ranges = shared.ranges;
+    this.readings = shared.readings;
+    this.tlb = shared.tlb;
+    this.program = shared.program;
+    this.guests = shared.guests;
+  }
+
+  get context(): VmrunContext | Unknown {
+    this.knownContext ??= this.owner.context();
+    return this.knownContext;
+  }
+
+  get paging(): PagingContext {
+    const { context, machine } = this;
+    this.knownPaging ??= context instanceof Unknown ? currentPaging(machine.state) : context;
+    return this.knownPaging;
+  }
+
+  hypervisor(): HypervisorMemory {
+    this.memory ??= this.owner.hypervisor(this);
+    return this.memory;
+  }
+
+  vmcbAt(address: number): VmcbView {
+    if (this.vmcb?.address !== address) this.vmcb = new VmcbView(this.machine.memory, address);
+    return this.vmcb;
+  }
+}
+
 export class EventViews {
   readonly cache: TableCache;
-  readonly walks: PageTableWalks;
   readonly tlb = new TlbHistory();
   /** Of the last VMRUN. */
   vmrunRip: bigint | undefined;
-  private readonly machine: Machine;
-  private readonly program: Program | undefined;
-  private readonly guests: Guests;
+  /** The last one. */
+  exit: ExitFacts | undefined;
+  private readonly shared: Shared;
   private readonly declared: HypervisorMemory | undefined;
   private vmcb: number | undefined;
-  private exit: ExitFacts | undefined;
   private memory: HypervisorMemory | undefined;
 
   constructor(
@@ -44,12 +115,15 @@ export class EventViews {
     program: Program | undefined,
     declared: HypervisorMemory | undefined,
   ) {
-    this.machine = machine;
-    this.guests = guests;
-    this.program = program;
     this.declared = declared;
     this.cache = new TableCache(machine.memory);
-    this.walks = new PageTableWalks(this.cache);
+    this.shared = {
+      ...{ machine, program, guests, tlb: this.tlb },
+      walks: new PageTableWalks(this.cache),
+      pages: new LinearPages(machine.memory, this.cache),
+      ranges: new WatchedRanges(machine.memory),
+      readings: new Readings(),
+    };
   }
 
   get hasRun(): boolean {
@@ -71,18 +145,25 @@ export class EventViews {
     this.vmcb = vmcb;
   }
 
+  /** To be told of each; true if a table that was read is no longer what it was. */
+  written({ address, size, before, after }: ObserverEvents["physicalWrite"]): boolean {
+    this.shared.ranges.written(address, size);
+    return this.cache.written(address, size, before, after);
+  }
+
+  poked({ address, size }: ObserverEvents["poke"]): void {
+    this.shared.ranges.written(address, size);
+    this.cache.replaced(address);
+  }
+
+  /** Watches nothing any more. */
+  clear(): void {
+    this.shared.ranges.clear();
+    this.cache.clear();
+  }
+
   view(event: EventName, write?: WriteFacts): View {
-    const { machine, walks, tlb, program, guests, exit } = this;
-    const context = this.context();
-    let memory: HypervisorMemory | undefined;
-    return {
-      ...{ machine, event, context, exit, write, walks, tlb, program, guests },
-      paging: context instanceof Unknown ? currentPaging(machine.state) : context,
-      hypervisor: () => {
-        memory ??= this.hypervisor(context);
-        return memory;
-      },
-    };
+    return new EventView(this, this.shared, event, write);
   }
 
   save(): ViewState {
@@ -97,15 +178,16 @@ export class EventViews {
     this.tlb.restore(tlb);
   }
 
-  private context(): VmrunContext | Unknown {
-    const { machine, vmcb } = this;
+  context(): VmrunContext | Unknown {
+    const { shared, vmcb } = this;
+    const { machine } = shared;
     if (vmcb === undefined) return new Unknown("no VMRUN has come yet");
     return machine.state.guestMode === 0 ? contextAtVmrun(machine, vmcb) : contextInGuest(machine);
   }
 
   /** Equal ranges are the same object, so that what was made of them is seen to be unchanged. */
-  private hypervisor(context: VmrunContext | Unknown): HypervisorMemory {
-    const found = this.declared ?? this.derived(context);
+  hypervisor(view: View): HypervisorMemory {
+    const found = this.declared ?? this.derived(view);
     const before = this.memory;
     const isSame =
       before !== undefined &&
@@ -116,8 +198,8 @@ export class EventViews {
     return this.memory;
   }
 
-  private derived(context: VmrunContext | Unknown): HypervisorMemory {
+  private derived({ context, pages }: View): HypervisorMemory {
     if (context instanceof Unknown) return { source: "unknown", reason: context.reason };
-    return derivedMemory(this.machine, this.cache, context);
+    return derivedMemory(this.shared.machine, this.cache, pages, context);
   }
 }

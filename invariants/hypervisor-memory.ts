@@ -1,7 +1,8 @@
 /** hv.memory: the host-physical bytes that belong to the hypervisor, declared or derived at VMRUN. */
 
-import { type BootImage, type Machine, PAGE_SIZE, Translator } from "../emulator/index.ts";
+import { type BootImage, type Machine, PAGE_SIZE } from "../emulator/index.ts";
 import { type AddressRange, joinRanges } from "./address-range.ts";
+import type { LinearPages } from "./linear-pages.ts";
 import type { TableCache } from "./table-cache.ts";
 import { hostFormat } from "./table-format.ts";
 import { tablesFrom } from "./table-tree.ts";
@@ -61,6 +62,7 @@ export function imageSegments({ name, writes }: BootImage): AddressRange[] {
 export function derivedMemory(
   machine: Machine,
   cache: TableCache,
+  pages: LinearPages,
   context: VmrunContext,
 ): HypervisorMemory {
   const { image } = machine;
@@ -81,9 +83,7 @@ export function derivedMemory(
   for (const { table } of tablesFrom(cache, format, context.cr3)) {
     if (table.readable) add("the host's page tables", table.address, table.bytes);
   }
-  const stack = new Translator(machine.memory).linear(context.stack, context);
-  if (stack.kind === "page") {
-    add("the host's stack", stack.physical - (stack.physical % PAGE_SIZE), PAGE_SIZE);
-  }
+  const stack = pages.physical(context.stack, context);
+  if (stack !== undefined) add("the host's stack", stack - (stack % PAGE_SIZE), PAGE_SIZE);
   return { source: "derived", ranges: joinRanges(parts), parts };
 }

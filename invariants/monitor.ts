@@ -37,6 +37,22 @@ interface Saved {
   readonly lastExit: number | undefined;
 }
 
+/** What is judged at one moment: the invariants that listen to any of these events. */
+const MOMENTS = {
+  vmrun: ["vmrun", "always"],
+  /** A host has written a nested table since the last VMRUN. */
+  vmrunAfterWrites: ["vmrun", "always", "npt_write"],
+  exit: ["exit", "always"],
+  recheck: ["always", "vmrun", "npt_write"],
+  npt_write: ["npt_write"],
+  vmcb_write: ["vmcb_write"],
+  msr_write: ["msr_write"],
+  text_write: ["text_write"],
+  call: ["call"],
+  return: ["return"],
+} as const satisfies { readonly [moment: string]: readonly EventName[] };
+type Moment = keyof typeof MOMENTS;
+
 /**
  * Builders of tables break invariants on the way: a host's write to a nested table is judged at the
  * next VMRUN, before any guest can use it; a guest's takes effect at once and is judged at once.
@@ -48,6 +64,7 @@ export class Monitor implements Follower {
   private readonly machine: Machine;
   private readonly options: MonitorOptions;
   private readonly tracks: readonly Tracked[];
+  private readonly listeners: { readonly [M in Moment]: readonly Tracked[] };
   private readonly watch: WriteWatch;
   private readonly calls: Calls | undefined;
   private lastExit: number | undefined;
@@ -62,14 +79,20 @@ export class Monitor implements Follower {
     const { guests, program, declared } = options;
     this.views = new EventViews(machine, guests, program, declared);
     this.tracks = invariants.map((each) => new Tracked(each, declared));
+    const listeners = Object.entries(MOMENTS).map(([moment, events]) => [
+      moment,
+      this.tracks.filter(({ invariant }) => eventsOf(invariant, events).length > 0),
+    ]);
+    this.listeners = Object.fromEntries(listeners);
     const text = this.wants("text_write") ? (program?.text ?? []) : [];
     this.watch = new WriteWatch(machine, text, this.wants("vmcb_write"));
-    const functions = new Set(this.eventsOf("call", "return").map(functionOf));
+    const calls = invariants.flatMap((each) => eventsOf(each, ["call", "return"]));
+    const functions = new Set(calls.map(functionOf));
     if (program !== undefined && functions.size > 0) {
       this.calls = new Calls(machine, program, functions, {
         view: (event) => this.views.view(event),
-        check: (event, name) => this.checkAt(this.views.view(event), isOf(name)),
-        tracked: (event, name) => this.listening([event], isOf(name)),
+        check: (event, name) => this.judge(event, undefined, isOf(name)),
+        tracked: (event, name) => this.meant(event, isOf(name)),
       });
     }
     this.observer = { name: "invariants", on: this.handlers() };
@@ -78,7 +101,7 @@ export class Monitor implements Follower {
   dispose(): void {
     this.calls?.dispose();
     this.watch.dispose();
-    this.views.cache.clear();
+    this.views.clear();
   }
 
   get evaluations(): number {
@@ -105,11 +128,12 @@ export class Monitor implements Follower {
     });
   }
 
-  /** Judges those without a verdict that are about states, as the machine stands; those armed only. */
+  /** Judges those without a verdict that are about one state, as the machine stands; those armed only. */
   checkNew(): void {
-    const listening = this.listening(["always", "vmrun", "npt_write"]);
-    const unjudged = listening.filter(({ verdict }) => verdict === undefined);
-    this.judge(this.views.view("always"), unjudged);
+    const unjudged = this.listeners.recheck.filter(
+      ({ verdict, oldTerms }) => verdict === undefined && oldTerms.length === 0,
+    );
+    this.checkAll(this.views.view("always"), unjudged);
   }
 
   save(): Saved {
@@ -145,8 +169,8 @@ export class Monitor implements Follower {
       vmrunStart: (event) => this.vmrunStarts(event),
       exit: (event) => this.exited(event),
       physicalWrite: (event) => this.written(event),
-      poke: ({ address }) => {
-        this.views.cache.replaced(address);
+      poke: (event) => {
+        this.views.poked(event);
         return undefined;
       },
       ...(this.wants("msr_write") ? { msr: (event) => this.msrWritten(event) } : {}),
@@ -159,41 +183,32 @@ export class Monitor implements Follower {
   private vmrunStarts(event: ObserverEvents["vmrunStart"]): "stop" | undefined {
     this.views.vmrunStarts(event);
     this.watch.watchVmcb(event.vmcb);
-    const names: EventName[] = this.tablesChanged
-      ? ["vmrun", "always", "npt_write"]
-      : ["vmrun", "always"];
+    const moment = this.tablesChanged ? "vmrunAfterWrites" : "vmrun";
     this.tablesChanged = false;
     const view = this.views.view("vmrun");
-    const stop = this.checkAt(view, () => true, names);
+    const stop = this.checkAt(view, moment);
     this.views.tlb.vmrun(view);
-    for (const each of this.tracks) each.keepOld(view);
     return stop;
   }
 
   private exited(event: ObserverEvents["exit"]): "stop" | undefined {
     const waiting = this.watch.takePending(this.machine.icount);
     this.views.exited(event);
-    const written = waiting && this.checkAt(this.views.view("vmcb_write", waiting));
-    const view = this.views.view("exit");
+    const written = waiting && this.judge("vmcb_write", waiting);
     const name = exitName(event.code);
-    const stop = this.checkAt(view, (node) => node.name === "always" || isAbout(node, name), [
-      "exit",
-      "always",
-    ]);
-    for (const each of this.tracks) each.keepOld(view);
+    const stop = this.judge("exit", undefined, (node) => isAbout(node, name));
     return written ?? stop;
   }
 
   private written(event: ObserverEvents["physicalWrite"]): "stop" | undefined {
-    const { address, size, before, after } = event;
-    const tables = this.views.cache.written(address, size, before, after);
+    const tables = this.views.written(event);
     const facts = this.watch.factsOf(event);
     let stop: "stop" | undefined;
-    if (tables && facts.byGuest) stop = this.checkAt(this.views.view("npt_write", facts));
+    if (tables && facts.byGuest) stop = this.judge("npt_write", facts);
     else if (tables) this.tablesChanged = true;
     const vmcb = this.watch.vmcbWrite(event);
-    if (vmcb !== undefined) stop = this.checkAt(this.views.view("vmcb_write", vmcb)) ?? stop;
-    if (this.watch.isText(event)) stop = this.checkAt(this.views.view("text_write", facts)) ?? stop;
+    if (vmcb !== undefined) stop = this.judge("vmcb_write", vmcb) ?? stop;
+    if (this.watch.isText(event)) stop = this.judge("text_write", facts) ?? stop;
     return stop;
   }
 
@@ -207,24 +222,40 @@ export class Monitor implements Follower {
       msr: index,
       byGuest: guest,
     };
-    return this.checkAt(this.views.view("msr_write", facts), (node) => {
-      return (
-        node.arguments.length === 0 ||
-        node.arguments.some(({ text }) => MSR_NUMBERS.get(text) === index)
-      );
+    return this.judge("msr_write", facts, ({ arguments: names }) => {
+      return names.length === 0 || names.some(({ text }) => MSR_NUMBERS.get(text) === index);
     });
   }
 
-  /** Checks the invariants that listen to one of the events; the view's own by default. */
-  private checkAt(
-    view: View,
-    isMeant: (node: EventNode) => boolean = () => true,
-    names: readonly EventName[] = [view.event],
+  /** Checks the invariants that listen to an event, and to this kind of it. */
+  private judge(
+    event: EventName & Moment,
+    write?: WriteFacts,
+    isMeant?: (node: EventNode) => boolean,
   ): "stop" | undefined {
-    return this.judge(view, this.listening(names, isMeant));
+    return this.checkAt(this.views.view(event, write), event, isMeant);
   }
 
-  private judge(view: View, tracks: readonly Tracked[]): "stop" | undefined {
+  private checkAt(
+    view: View,
+    moment: Moment,
+    isMeant?: (node: EventNode) => boolean,
+  ): "stop" | undefined {
+    const meant = isMeant === undefined ? this.listeners[moment] : this.meant(moment, isMeant);
+    const stop = this.checkAll(view, meant);
+    // VMRUN and #VMEXIT are the earlier events of each other, whatever their kind.
+    const switchesWorlds = view.event === "vmrun" || view.event === "exit";
+    for (const each of switchesWorlds ? this.tracks : meant) each.keepOld(view);
+    return stop;
+  }
+
+  private meant(moment: Moment, isMeant: (node: EventNode) => boolean): readonly Tracked[] {
+    return this.listeners[moment].filter(({ invariant }) =>
+      eventsOf(invariant, MOMENTS[moment]).some(isMeant),
+    );
+  }
+
+  private checkAll(view: View, tracks: readonly Tracked[]): "stop" | undefined {
     const { hasRun } = this.views;
     const armed = tracks.filter(({ invariant: { phase } }) => hasRun || phase === "reset");
     if (armed.length === 0) return undefined;
@@ -250,24 +281,13 @@ export class Monitor implements Follower {
     return { icount, exitNumber: state.exitCount, rip };
   }
 
-  private wants(event: EventName): boolean {
-    return this.eventsOf(event).length > 0;
+  private wants(event: EventName & Moment): boolean {
+    return this.listeners[event].length > 0;
   }
+}
 
-  private eventsOf(...names: readonly EventName[]): EventNode[] {
-    const all = this.tracks.flatMap(({ invariant }) => invariant.events);
-    return all.filter(({ name }) => names.includes(name));
-  }
-
-  /** Those that one of the events is for. */
-  private listening(
-    names: readonly EventName[],
-    isMeant: (node: EventNode) => boolean = () => true,
-  ): readonly Tracked[] {
-    return this.tracks.filter(({ invariant: { events } }) =>
-      events.some((node) => names.includes(node.name) && isMeant(node)),
-    );
-  }
+function eventsOf({ events }: CheckedInvariant, names: readonly EventName[]): readonly EventNode[] {
+  return events.filter(({ name }) => names.includes(name));
 }
 
 const functionOf = ({ arguments: [name] }: EventNode): string => name?.text ?? "";

@@ -19,6 +19,8 @@ const SHT_NOBITS = 8;
 export class Program implements ProgramNames, ProgramView {
   readonly symbols: ImageSymbols;
   readonly text: readonly AddressRange[];
+  /** Globals whose place depends on no register and no memory. */
+  private readonly fixed = new Map<string, Result>();
   /** Of the function whose call or return is judged. */
   private call:
     | { readonly pc: bigint; readonly result: bigint | undefined; readonly type: Type | undefined }
@@ -45,10 +47,21 @@ export class Program implements ProgramNames, ProgramView {
   global(name: string): { type: Type } | undefined;
   global(name: string, view: View): Result;
   global(name: string, view?: View): { type: Type } | Result | undefined {
+    if (view === undefined) {
+      const [variable] = this.symbols.globalsNamed(name);
+      return variable && { type: variable.type };
+    }
+    const known = this.fixed.get(name);
+    if (known !== undefined) return known;
     const [variable] = this.symbols.globalsNamed(name);
-    if (view === undefined) return variable && { type: variable.type };
     if (variable === undefined) return new Unknown(`there is no ${name}`);
-    return placed(variable, stateIn(view, this.symbols));
+    let isFixed = true;
+    const state = watched(stateIn(view, this.symbols), () => {
+      isFixed = false;
+    });
+    const found = placed(variable, state);
+    if (isFixed) this.fixed.set(name, found);
+    return found;
   }
 
   function(name: string) {
@@ -156,6 +169,20 @@ export function stateIn(view: View, { registers }: ImageSymbols): FrameState {
   return {
     register: (number) => registerNamed(state, registers.names[number] ?? "-"),
     readMemory: (address, length) => readLinear(address, length, view),
+  };
+}
+
+/** The same state, that tells of each look at it. */
+function watched(state: FrameState, looked: () => void): FrameState {
+  return {
+    register: (number) => {
+      looked();
+      return state.register(number);
+    },
+    readMemory: (address, length) => {
+      looked();
+      return state.readMemory(address, length);
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 /** What VMRUNs have let the TLB keep of the nested tables: whether an ASID may go by old translations. */
-import { TlbControl, VmcbView } from "../emulator/index.ts";
+import { TlbControl } from "../emulator/index.ts";
 import { type Result, Unknown } from "./evaluate/value.ts";
 import type { Walk } from "./model/page-tables.ts";
 import type { View } from "./model/view.ts";
@@ -29,10 +29,10 @@ export class TlbHistory {
 
   /** After what is judged at a VMRUN: section 15.16.2 says what its TLB_CONTROL flushes. */
   vmrun(view: View): void {
-    const { context, machine } = view;
+    const { context } = view;
     const walk = walkOf(view);
     if (context instanceof Unknown || walk instanceof Unknown) return;
-    const control = new VmcbView(machine.memory, context.vmcb).read("TLB_CONTROL");
+    const control = view.vmcbAt(context.vmcb).read("TLB_CONTROL");
     const isFlushed = control !== TlbControl.none;
     const isStale = !isFlushed && this.isStale(view) === true;
     const others = control === TlbControl.flushAll ? [] : this.uses;

@@ -1,14 +1,14 @@
 /** One invariant as it is checked again and again: its verdict, and what the verdict was read from. */
 import {
   compile,
-  type Dependency,
   type Frame,
   MOST_READS,
   makeFrame,
   type OldValues,
+  type Unchanged,
 } from "./evaluate/compile.ts";
 import { type Explanation, explain } from "./evaluate/explain.ts";
-import { isUnknown, type Result, sameResult } from "./evaluate/value.ts";
+import { isUnknown, type Result } from "./evaluate/value.ts";
 import type { HypervisorMemory } from "./hypervisor-memory.ts";
 import { identityOf } from "./identity.ts";
 import type { EventName } from "./language/syntax.ts";
@@ -22,13 +22,13 @@ export type Verdict =
   | { readonly kind: "violated"; readonly explanation: Explanation }
   | { readonly kind: "unknown"; readonly reason: string };
 
+const NO_VALUES: OldValues = new Map();
 export const HOLDS: Verdict = { kind: "holds" };
 
-/** Which event's values old(...) stands for at an event. */
-export function earlierEvent(event: EventName): EventName {
+/** Which event's values old(...) stands for at an event; a return's are those of its own call. */
+function earlierEvent(event: EventName): EventName {
   if (event === "exit") return "vmrun";
-  if (event === "vmrun") return "exit";
-  return event === "return" ? "call" : event;
+  return event === "vmrun" ? "exit" : event;
 }
 
 /** A check, as it is told later. */
@@ -69,13 +69,23 @@ export class Tracked {
   lastGood: CheckPlace | undefined;
   /** Times that it was evaluated, not merely found unchanged. */
   evaluations = 0;
+  private readonly places: ReadonlyMap<Term, number>;
   private old = new Map<EventName, OldResults>();
-  private last: { readonly verdict: Verdict; readonly reads: readonly Dependency[] } | undefined;
+  /** Of the call whose return is judged. */
+  private ofCall: OldResults | undefined;
+  /** Events whose values a later one looks at. */
+  private readonly keptAt: ReadonlySet<EventName>;
+  private last: { readonly verdict: Verdict; readonly reads: readonly Unchanged[] } | undefined;
 
   constructor(invariant: CheckedInvariant, declared?: HypervisorMemory) {
     this.invariant = invariant;
     this.identity = identityOf(invariant, declared);
     this.oldTerms = oldTermsOf(invariant.body);
+    this.places = new Map(this.oldTerms.map((term, i) => [term, i]));
+    const events = invariant.events.flatMap(({ name }): EventName[] =>
+      name === "always" ? ["vmrun", "exit"] : [name],
+    );
+    this.keptAt = new Set(this.oldTerms.length === 0 ? [] : events.map(earlierEvent));
   }
 
   /** Judges it in the view; true if it turned false now. */
@@ -90,13 +100,14 @@ export class Tracked {
 
   /** Keeps what old(...) will stand for at an event to come. */
   keepOld(view: View): void {
-    if (this.oldTerms.length > 0) this.old.set(view.event, this.oldResults(view));
+    if (this.keptAt.has(view.event)) this.old.set(view.event, this.oldResults(view));
   }
 
   /** What old(...) stands for at an event. */
   oldAt(event: EventName): OldValues | undefined {
-    const results = this.old.get(earlierEvent(event));
-    return results && new Map(this.oldTerms.map((term, i) => [term, results[i] as Result]));
+    const results = event === "return" ? this.ofCall : this.old.get(earlierEvent(event));
+    const { places } = this;
+    return results && { get: (term) => results[places.get(term) ?? -1] };
   }
 
   oldResults(view: View): OldResults {
@@ -105,9 +116,8 @@ export class Tracked {
   }
 
   /** For return: the values of its own call, however calls nest. */
-  giveOld(event: EventName, results: OldResults | undefined): void {
-    if (results === undefined) this.old.delete(event);
-    else this.old.set(event, results);
+  giveOld(results: OldResults | undefined): void {
+    this.ofCall = results;
   }
 
   save(): TrackState {
@@ -125,14 +135,13 @@ export class Tracked {
 
   private judge(view: View): Verdict {
     const { last } = this;
-    if (last?.reads.every(({ value, again }) => sameResult(value, again(view))) === true) {
-      return last.verdict;
-    }
+    const old = this.oldAt(view.event) ?? NO_VALUES;
+    if (last?.reads.every((isUnchanged) => isUnchanged(view, old)) === true) return last.verdict;
     this.evaluations++;
-    const frame = makeFrame(view, this.oldAt(view.event));
+    const reads: Unchanged[] = [];
+    const frame = makeFrame(view, old, reads);
     const verdict = this.verdictOf(compile(this.invariant.body)(frame), frame);
-    const isKept = this.oldTerms.length === 0 && frame.reads.length <= MOST_READS;
-    this.last = isKept ? { verdict, reads: frame.reads } : undefined;
+    this.last = reads.length <= MOST_READS ? { verdict, reads } : undefined;
     return verdict;
   }
 

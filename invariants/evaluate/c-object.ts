@@ -1,5 +1,4 @@
 /** Objects of the program's as values: members, elements, pointers, and the integers that they hold. */
-import { Translator } from "../../emulator/index.ts";
 import { type Type as CType, sizeOf, stripped } from "../../symbols/types.ts";
 import { bytesValue } from "../bytes-value.ts";
 import { findMember } from "../language/c-types.ts";
@@ -10,10 +9,9 @@ const PAGE = 4096n;
 const MOST_BYTES = 16;
 
 /** Host-physical address of a linear one of the host's; undefined where it is not mapped to RAM. */
-function physical(address: bigint, { machine, paging }: View): number | undefined {
-  const found = new Translator(machine.memory).linear(BigInt.asUintN(64, address), paging);
-  if (found.kind !== "page" || machine.memory.pointer(found.physical) < 0) return undefined;
-  return found.physical;
+function physical(address: bigint, { machine, pages, paging }: View): number | undefined {
+  const found = pages.physical(BigInt.asUintN(64, address), paging);
+  return found === undefined || machine.memory.pointer(found) < 0 ? undefined : found;
 }
 
 /** Bytes of the host's linear memory; undefined where one of them is not mapped. */

@@ -1,11 +1,13 @@
 /** Compiles checked terms to closures over a frame: a view of the machine and the variables' values. */
 import type { Term, Variable } from "../language/term.ts";
-import { freeVariables } from "../language/term-parts.ts";
+import { freeVariables, isOfMachine } from "../language/term-parts.ts";
+import { termText } from "../language/term-text.ts";
 import { FUNCTIONS } from "../model/functions.ts";
 import { GLOBALS } from "../model/index.ts";
 import type { View } from "../model/view.ts";
 import { cAddress, cDereference, cElement, cElements, cLoad, cMember } from "./c-object.ts";
 import { lazily, negated, strict } from "./operators.ts";
+import { defineSource, type Source } from "./readings.ts";
 import {
   type CValue,
   isUnknown,
@@ -14,25 +16,27 @@ import {
   type RecordValue,
   type Result,
   rangeWithin,
+  sameResult,
   span,
   Unknown,
 } from "./value.ts";
 
-/** Something that was read of the machine, and how to read it again. */
-export interface Dependency {
-  readonly value: Result;
-  again(view: View): Result;
-}
+/** Whether something that was read is the same in another view, with the earlier values that hold there. */
+export type Unchanged = (view: View, old: OldValues) => boolean;
 
 /** Values of old(...) terms, kept at the earlier event. */
-export type OldValues = ReadonlyMap<Term, Result>;
+export interface OldValues {
+  get(term: Term): Result | undefined;
+}
 
 export interface Frame {
   readonly view: View;
   readonly variables: Map<Variable, Result>;
   readonly old: OldValues;
-  /** Where reads are noted. */
-  readonly reads: Dependency[];
+  /** What was read, if it is to be noted. */
+  readonly reads: Unchanged[] | undefined;
+  /** Sources that are among the reads. */
+  readonly noted: Set<Source>;
   /** Elements that may still be looked at. */
   readonly budget: { left: number };
   /** Values of closed terms: nothing changes while an evaluation looks. */
@@ -47,18 +51,20 @@ const MOST_STEPS = 4_000_000;
 export const MOST_READS = 10_000;
 const TOO_MANY = new Unknown(`it looks at over ${MOST_STEPS} elements`);
 const compiled = new WeakMap<Term, Code>();
+const NO_VALUES: OldValues = new Map();
+const NO_EARLIER = new Unknown("there was no earlier event of that kind");
 
-export function makeFrame(view: View, old: OldValues = new Map()): Frame {
-  const budget = { left: MOST_STEPS };
-  return { view, variables: new Map(), old, reads: [], budget, closed: new Map() };
+export function makeFrame(view: View, old: OldValues = NO_VALUES, reads?: Unchanged[]): Frame {
+  const [budget, noted, closed] = [{ left: MOST_STEPS }, new Set<Source>(), new Map()];
+  return { view, variables: new Map(), old, reads, noted, budget, closed };
 }
 
 /** The code of a term; each is made once. */
 export function compile(term: Term): Code {
   let code = compiled.get(term);
   if (code === undefined) {
-    const isClosed = term.kind !== "constant" && freeVariables(term).size === 0;
-    code = isClosed ? once(term, make(term)) : make(term);
+    code = isRead(term) && isOfMachine(term) ? readingOf(term) : make(term);
+    if (term.kind !== "constant" && freeVariables(term).size === 0) code = once(term, code);
     compiled.set(term, code);
   }
   return code;
@@ -68,6 +74,8 @@ export function compile(term: Term): Code {
 const once =
   (term: Term, code: Code): Code =>
   (frame) => {
+    // Before the first element nothing is looked at again.
+    if (frame.budget.left === MOST_STEPS) return code(frame);
     const known = frame.closed.get(term);
     if (known !== undefined) return known;
     const value = code(frame);
@@ -75,10 +83,56 @@ const once =
     return value;
   };
 
+/** Whether the term looks at the machine itself, beside what its parts do. */
+function isRead(term: Term): boolean {
+  if (term.kind === "call") {
+    const model = FUNCTIONS[term.name];
+    return model?.isLive === true && model.basis === undefined;
+  }
+  return ["global", "field", "symbol", "element", "dereference", "load"].includes(term.kind);
+}
+
+/** Terms of the machine alone bind nothing and run over nothing. */
+const QUIET: Omit<Frame, "view"> = {
+  variables: new Map(),
+  old: NO_VALUES,
+  reads: undefined,
+  noted: new Set(),
+  budget: { left: MOST_STEPS },
+  closed: new Map(),
+};
+
+/** By their text: the same words in two invariants are one source. */
+const sources = new Map<string, Source>();
+
+function readingOf(term: Term): Code {
+  const key = `${term.kind} ${termText(term)}`;
+  let source = sources.get(key);
+  if (source === undefined) {
+    const code = make(term);
+    source = defineSource<Result>((view) => code({ ...QUIET, view }), sameResult);
+    sources.set(key, source);
+  }
+  const of = source;
+  return (frame) => readAt(frame, of) as Result;
+}
+
+function readAt(frame: Frame, source: Source): unknown {
+  const { view, reads, noted } = frame;
+  const { value, version } = view.readings.at(source, view);
+  if (reads !== undefined && !noted.has(source)) {
+    noted.add(source);
+    reads.push((later) => later.readings.at(source, later).version === version);
+  }
+  return value;
+}
+
 /** Reads, and notes how to do it again. */
-function noted(frame: Frame, again: (view: View) => Result): Result {
-  const value = again(frame.view);
-  if (frame.reads.length <= MOST_READS) frame.reads.push({ value, again });
+function noted({ view, reads }: Frame, again: (view: View) => Result): Result {
+  const value = again(view);
+  if (reads !== undefined && reads.length <= MOST_READS) {
+    reads.push((later) => sameResult(value, again(later)));
+  }
   return value;
 }
 
@@ -139,7 +193,7 @@ function make(term: Term): Code {
       return (frame) => bound(frame, term.variable, value(frame), body);
     }
     case "old":
-      return ({ old }) => old.get(term) ?? new Unknown("there was no earlier event of that kind");
+      return makeOld(term);
     case "quantifier":
       return term.quantifier === "count" ? makeCount(term) : makeQuantifier(term);
     case "call":
@@ -152,6 +206,14 @@ function make(term: Term): Code {
 }
 
 type Of<K extends Term["kind"]> = Extract<Term, { kind: K }>;
+
+function makeOld(term: Of<"old">): Code {
+  return ({ old, reads }) => {
+    const value = old.get(term) ?? NO_EARLIER;
+    reads?.push((_, later) => sameResult(value, later.get(term) ?? NO_EARLIER));
+    return value;
+  };
+}
 
 function makeField({ object, name }: Of<"field">): Code {
   return known<RecordValue>(compile(object), ({ model, of }, frame) => {
@@ -250,7 +312,8 @@ function makeCall(term: Of<"call">): Code {
     const values = codes.map((code) => code(frame));
     const unknown = values.find(isUnknown);
     if (unknown !== undefined) return unknown;
-    if (!model.isLive) return model.call(values, frame.view);
+    if (model.basis !== undefined) readAt(frame, model.basis);
+    if (!model.isLive || model.basis !== undefined) return model.call(values, frame.view);
     return noted(frame, (view) => model.call(values, view));
   };
 }

@@ -50,3 +50,10 @@ export function freeVariables(term: Term): Set<Variable> {
   if (term.kind === "quantifier" || term.kind === "let") free.delete(term.variable);
   return free;
 }
+
+/** Whether the machine alone says what it is worth: no variable, parameter, definition or earlier event does. */
+export function isOfMachine(term: Term): boolean {
+  if (term.kind === "symbol") return term.of === "global";
+  if (["variable", "expand", "quantifier", "let", "old"].includes(term.kind)) return false;
+  return parts(term).every(isOfMachine);
+}

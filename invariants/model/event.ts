@@ -1,5 +1,5 @@
 /** What happened at an event: the last exit, the write that an event is about, the guest. */
-import { exitFields, VmcbView } from "../../emulator/index.ts";
+import { exitFields } from "../../emulator/index.ts";
 import { span, Unknown } from "../evaluate/value.ts";
 import { BOOLEAN, INTEGER, rangeOf } from "../language/types.ts";
 import { defineRecord, type FieldRow } from "./record.ts";
@@ -112,8 +112,8 @@ function vmcbOf(number: number, guests: View["guests"]): bigint | Unknown {
   return vmcb === undefined ? new Unknown(`guest ${number} has not run`) : BigInt(vmcb);
 }
 
-function vmcbField(number: number, { machine, guests }: View, name: "GUEST_ASID" | "nCR3") {
-  const vmcb = vmcbOf(number, guests);
+function vmcbField(number: number, view: View, name: "GUEST_ASID" | "nCR3") {
+  const vmcb = vmcbOf(number, view.guests);
   if (vmcb instanceof Unknown) return vmcb;
-  return BigInt(new VmcbView(machine.memory, Number(vmcb)).read(name));
+  return BigInt(view.vmcbAt(Number(vmcb)).read(name));
 }

@@ -1,5 +1,6 @@
 /** The built-in functions: rows of parameters, type and what they compute. */
-import { INTERCEPTS, msrPermission, VmcbView } from "../../emulator/index.ts";
+import { INTERCEPTS, msrPermission } from "../../emulator/index.ts";
+import { defineSource, type Source } from "../evaluate/readings.ts";
 import {
   type Bytes,
   type ListValue,
@@ -28,6 +29,8 @@ import type { View } from "./view.ts";
 export interface FunctionModel extends FunctionDeclaration {
   /** It reads the machine; else its value is that of its arguments. */
   readonly isLive: boolean;
+  /** All that it reads, whatever its arguments are. */
+  readonly basis?: Source;
   /** No argument is unknown. */
   call(values: readonly Result[], view: View): Result;
   bytes?(values: readonly Result[], view: View): Bytes | undefined;
@@ -89,13 +92,22 @@ function walk(doc: string, section: string, isNested: boolean): FunctionModel {
 
 /** The VMCB in use, where it makes VMRUN use the map. */
 function permissionMap(view: View, intercept: "MSR" | "IOIO"): number | undefined | Unknown {
-  const { context, machine } = view;
+  const { context } = view;
   if (context instanceof Unknown) return context;
-  const vmcb = new VmcbView(machine.memory, context.vmcb);
+  const vmcb = view.vmcbAt(context.vmcb);
   const isOn = (vmcb.read("INTERCEPT_MISC1") >>> INTERCEPTS[intercept].bit) & 1;
   if (isOn === 0) return undefined;
   const base = intercept === "MSR" ? vmcb.read("MSRPM_BASE_PA") : vmcb.read("IOPM_BASE_PA");
   return Number(base & 0xf_ffff_ffff_f000n);
+}
+
+/** Which map is in use, and that nothing was written to it. */
+function mapBasis(intercept: "MSR" | "IOIO", bytes: number): Source {
+  const read = (view: View) => {
+    const base = permissionMap(view, intercept);
+    return typeof base === "number" ? view.ranges.unchanged(base, bytes) : base;
+  };
+  return defineSource(read, (before, now) => before === now);
 }
 
 function mapByte({ machine }: View, address: number, what: string): number | Unknown {
@@ -109,6 +121,7 @@ const msrIntercepted: FunctionModel = {
   doc: "Whether a guest's RDMSR or, with true, its WRMSR is intercepted.",
   section: "15.11",
   isLive: true,
+  basis: mapBasis("MSR", 0x2000),
   call: ([msr, write], view) => {
     const base = permissionMap(view, "MSR");
     if (base instanceof Unknown) return base;
@@ -132,6 +145,7 @@ const portIntercepted: FunctionModel = {
   doc: "Whether a guest's access to a port is intercepted.",
   section: "15.10",
   isLive: true,
+  basis: mapBasis("IOIO", 0x3000),
   call: ([port], view) => {
     const base = permissionMap(view, "IOIO");
     if (base instanceof Unknown) return base;

@@ -1,5 +1,4 @@
 /** The hypervisor's memory and image as a record of ranges. */
-import { Translator } from "../../emulator/index.ts";
 import type { AddressRange } from "../address-range.ts";
 import { type Result, rangeValue, span, Unknown } from "../evaluate/value.ts";
 import type { HypervisorMemory } from "../hypervisor-memory.ts";
@@ -58,12 +57,11 @@ export const HYPERVISOR = defineRecord<undefined>("Hypervisor", {
     stack: {
       type: rangeOf("hpa"),
       doc: "The page of its stack's top.",
-      read: (_, { machine, context }) => {
+      read: (_, { context, pages }) => {
         if (context instanceof Unknown) return context;
-        const found = new Translator(machine.memory).linear(context.stack, context);
-        if (found.kind !== "page") return new Unknown("the stack of the host is not mapped");
-        const page = BigInt(found.physical) & ~0xfffn;
-        return span("hpa", page, 4096n);
+        const top = pages.physical(context.stack, context);
+        if (top === undefined) return new Unknown("the stack of the host is not mapped");
+        return span("hpa", BigInt(top - (top % 4096)), 4096n);
       },
     },
   },

@@ -1,11 +1,14 @@
 /** What invariants look at: the machine at one event, never changed by being looked at. */
-import type { Guests, Machine, PagingContext } from "../../emulator/index.ts";
+import type { Guests, Machine, PagingContext, VmcbView } from "../../emulator/index.ts";
 import type { AddressRange } from "../address-range.ts";
+import type { Readings } from "../evaluate/readings.ts";
 import type { Result, Unknown } from "../evaluate/value.ts";
 import type { HypervisorMemory } from "../hypervisor-memory.ts";
 import type { EventName } from "../language/syntax.ts";
+import type { LinearPages } from "../linear-pages.ts";
 import type { TlbHistory } from "../tlb-history.ts";
 import type { VmrunContext } from "../vmrun-context.ts";
+import type { WatchedRanges } from "../watched-ranges.ts";
 import type { PageTableWalks } from "./page-tables.ts";
 
 /** What a write changed, at the events that are writes. */
@@ -49,9 +52,13 @@ export interface View {
   readonly exit: ExitFacts | undefined;
   readonly write: WriteFacts | undefined;
   readonly walks: PageTableWalks;
+  readonly pages: LinearPages;
+  readonly ranges: WatchedRanges;
+  readonly readings: Readings;
   readonly tlb: TlbHistory;
   readonly program: ProgramView | undefined;
   /** hv.memory, judged when it is first asked for. */
   hypervisor(): HypervisorMemory;
+  vmcbAt(address: number): VmcbView;
   readonly guests: Guests;
 }

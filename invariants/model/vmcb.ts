@@ -4,7 +4,7 @@ import {
   VMCB_FIELDS,
   type VmcbFieldName,
   type VmcbSegment,
-  VmcbView,
+  type VmcbView,
   vmcbFieldBytes,
 } from "../../emulator/index.ts";
 import type { Bytes, Result } from "../evaluate/value.ts";
@@ -79,8 +79,8 @@ function interceptRows(): { [name: string]: FieldRow<Address> } {
         type: BOOLEAN,
         doc: `Whether ${name} is intercepted.`,
         section: "15.9",
-        read: (vmcb, { machine }) => {
-          const value = new VmcbView(machine.memory, vmcb).read(WORD_FIELDS[word]);
+        read: (vmcb, view) => {
+          const value = view.vmcbAt(vmcb).read(WORD_FIELDS[word]);
           return ((value >>> bit) & 1) !== 0;
         },
         bytes: (vmcb) => {
@@ -121,7 +121,7 @@ function fieldRows(): { [name: string]: FieldRow<Address> } {
       type: typeOf(name),
       doc: `${VMCB_FIELDS[name].doc}.`,
       section: "appendix B",
-      read: (vmcb, { machine }) => readField(name, vmcb, new VmcbView(machine.memory, vmcb)),
+      read: (vmcb, view) => readField(name, vmcb, view.vmcbAt(vmcb)),
       bytes: (vmcb) => at(vmcb, name),
     },
   ]);

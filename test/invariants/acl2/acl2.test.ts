@@ -91,12 +91,12 @@ function judgeAll(machine: Machine, into: Judged[]): void {
         views.exited(event);
         return at("exit");
       },
-      physicalWrite: ({ address, size, before, after }) => {
-        views.cache.written(address, size, before, after);
+      physicalWrite: (event) => {
+        views.written(event);
         return undefined;
       },
-      poke: ({ address }) => {
-        views.cache.replaced(address);
+      poke: (event) => {
+        views.poked(event);
         return undefined;
       },
     },
