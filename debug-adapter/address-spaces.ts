@@ -15,7 +15,7 @@ import {
   type Worlds,
 } from "../emulator/index.ts";
 import type { MemoryReference, SpaceName } from "./memory-reference.ts";
-import { UserError } from "./text.ts";
+import { NotYetError, UserError } from "./text.ts";
 
 export class AddressSpaces {
   private readonly machine: Machine;
@@ -85,7 +85,7 @@ export class AddressSpaces {
     if (kind === "hpa") return { kind };
     if (kind === "hva") return { kind, root: space.root ?? this.hostPaging().cr3 };
     const guest = space.guest ?? this.guest;
-    if (guest === undefined) throw new UserError("There is no guest yet: no VMRUN has happened.");
+    if (guest === undefined) throw new NotYetError("There is no guest yet: no VMRUN has happened.");
     const context = this.guestContext(guest);
     if (context === undefined) throw new UserError(`There is no guest ${guest}.`);
     return kind === "gpa"

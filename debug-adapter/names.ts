@@ -20,7 +20,7 @@ import { currentTaskTerm } from "./names/task.ts";
 import { writePlace } from "./place-access.ts";
 import { codeBits, type World } from "./register-file.ts";
 import type { CodeFrame } from "./stack.ts";
-import { UserError } from "./text.ts";
+import { NotYetError, UserError } from "./text.ts";
 import type { ValuePlace } from "./value-place.ts";
 
 export { spaceOf } from "./names/program.ts";
@@ -104,7 +104,7 @@ abstract class MachineNames implements Names {
 
   private vmcb(): Term {
     const { vmcb } = this.debuggee.spaces;
-    if (vmcb === undefined) throw new UserError("There is no VMCB yet: no VMRUN has happened.");
+    if (vmcb === undefined) throw new NotYetError("There is no VMCB yet: no VMRUN has happened.");
     return vmcbTerm(vmcb);
   }
 

@@ -36,6 +36,11 @@ export class RunningError extends QuietError {
   }
 }
 
+/** What is named is not there before the first VMRUN or exit: a search for where something holds goes on. */
+export class NotYetError extends UserError {
+  override readonly name = "NotYetError";
+}
+
 /** The message of anything that was thrown. */
 export function messageOf(caught: unknown): string {
   return caught instanceof Error ? caught.message : String(caught);

@@ -3,7 +3,7 @@ import { type ExitFields, exitFields } from "../../emulator/index.ts";
 import type { Debuggee } from "../debuggee.ts";
 import { type ExitRecord, exitReason, fieldsOf } from "../exit-log.ts";
 import type { Term } from "../expression/term.ts";
-import { UserError } from "../text.ts";
+import { NotYetError } from "../text.ts";
 
 type Read = (exit: ExitRecord) => Term;
 
@@ -81,7 +81,7 @@ export class ExitFieldNames {
 /** $exit: the fields of the last exit as members, which no variable hides. */
 export function lastExitTerm(debuggee: Debuggee): Term {
   const exit = debuggee.exits.last;
-  if (exit === undefined) throw new UserError("There was no exit yet.");
+  if (exit === undefined) throw new NotYetError("There was no exit yet.");
   const fields = new ExitFieldNames(debuggee, exit);
   const memberNames = () => EXIT_FIELD_NAMES.map((name) => ({ name }));
   const shown = `exit ${exit.number}, ${exitReason(exit)}`;

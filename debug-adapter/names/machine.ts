@@ -18,7 +18,7 @@ import type { NamedTerm, Term } from "../expression/term.ts";
 import { formatReference, parseSpace } from "../memory-reference.ts";
 import { readPlace } from "../place-access.ts";
 import { type RegisterFile, registerPart, type World } from "../register-file.ts";
-import { hex, UserError } from "../text.ts";
+import { hex, NotYetError, UserError } from "../text.ts";
 import type { Bits, SegmentPart, ValuePlace } from "../value-place.ts";
 
 /** The registers that a frame sees. */
@@ -135,7 +135,7 @@ function listed(
 /** $host and $guest: the registers of a world as members. */
 export function worldTerm(debuggee: Debuggee, world: World): Term {
   const registers = debuggee.registers(world);
-  if (registers === undefined) throw new UserError(`There is no ${world} yet.`);
+  if (registers === undefined) throw new NotYetError(`There is no ${world} yet.`);
   const member = (name: string): Term | undefined => {
     const found = registerTerm(debuggee, { world, registers }, name);
     if (found !== undefined || !isRegisterName(name)) return found;

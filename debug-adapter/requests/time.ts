@@ -19,7 +19,9 @@ import {
   exitInstant,
   frameEntry,
   goTo,
+  knownEntry,
   outOf,
+  outOfUnknown,
   previousExit,
   restartFrame,
   restartGuest,
@@ -63,19 +65,25 @@ function back(
   );
 }
 
-/** Back to the call of the innermost frame: to its line, or to the instruction. */
+/** Back to the call of the innermost frame: to its line where there is one, or to the instruction. */
 function backOut(context: Context, given: DP.SteppingGranularity | undefined): undefined {
   const { debuggee, timeline } = recordedIn(context);
   const innermost = context.stack().at(0);
   if (innermost?.kind !== "code") throw new UserError("There is no frame to go out of.");
   const bytes = codeBits(innermost.registers) / 8;
-  const place = frameEntry(debuggee, innermost, bytes);
+  const place = knownEntry(debuggee, innermost, bytes);
   const { disassembler } = context.services;
   const granularity = given === "instruction" ? "instruction" : "line";
+  const stepper = (kind: "over" | "in", policy = context.stepPolicy) =>
+    new BackStepper(debuggee, timeline, disassembler, { kind, granularity, policy });
+  if (place === undefined) {
+    return travel(context, outOfUnknown(timeline, stepper("over", "sameWorld")));
+  }
   const kind = given === "instruction" ? "in" : "over";
-  const request = { kind, granularity, policy: context.stepPolicy } as const;
-  const stepper = () => new BackStepper(debuggee, timeline, disassembler, request);
-  return travel(context, outOf(debuggee, timeline, place, stepper));
+  return travel(
+    context,
+    outOf(debuggee, timeline, place, () => stepper(kind)),
+  );
 }
 
 /** Is the frame the outermost of its world? */

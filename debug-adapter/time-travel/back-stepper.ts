@@ -68,6 +68,31 @@ export class BackStepper {
     return yield* this.startOfLine(here);
   }
 
+  /**
+   * The instant of what the code that runs was called or interrupted at, found from step to step:
+   * neither its function nor its frame need be known. Undefined where the run begins before it.
+   */
+  *caller(): Search<Instant | undefined> {
+    let here = this.start;
+    for (;;) {
+      const earlier = yield* this.previous(here);
+      if (earlier === undefined) return undefined;
+      if (this.entered(earlier, here)) {
+        const isLine = this.request.granularity === "line" && this.lines.at(earlier.linear);
+        return isLine ? yield* this.startOfLine(earlier) : earlier.at;
+      }
+      here = earlier;
+    }
+  }
+
+  /** Whether a call or an interruption led from the one step to the other: both push, and go elsewhere. */
+  private entered(before: Step, step: Step): boolean {
+    if (before.world !== step.world || step.stack >= before.stack) return false;
+    const { flow, length = 0, target } = this.decodeAt(before.linear) ?? {};
+    if (before.linear + BigInt(length) === step.linear || flow === "return") return false;
+    return flow !== "jump" || (target !== undefined && target !== step.linear);
+  }
+
   /** Back to where the line of `here` began to run. */
   private *startOfLine(here: Step): Search<Instant> {
     const line = this.lines.at(here.linear) as StepLine;

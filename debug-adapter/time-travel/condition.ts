@@ -14,7 +14,7 @@ import { compile, evaluate, isTrue, type Names } from "../expression/evaluate.ts
 import { type Node, parse } from "../expression/parser.ts";
 import { exitNames, frameNames } from "../names.ts";
 import { worldFrames } from "../stack.ts";
-import { messageOf, UserError } from "../text.ts";
+import { messageOf, NotYetError, UserError } from "../text.ts";
 import type { ValuePlace } from "../value-place.ts";
 import type { Arm } from "./search.ts";
 
@@ -46,24 +46,30 @@ export function condition(
       try {
         return isTrue(compiled(names())) ? meet(true) : undefined;
       } catch (caught) {
-        problem = messageOf(caught);
+        if (!(caught instanceof NotYetError)) problem = messageOf(caught);
         return undefined;
       }
     };
-    return found === undefined
-      ? armWrites(debuggee, watched ?? [], ask)
-      : armFound(debuggee, found, ask);
+    if (found !== undefined) return armFound(debuggee, found, ask);
+    return watched === "notYet"
+      ? armFromVmrun(debuggee, node, ask)
+      : armWrites(debuggee, watched ?? [], ask);
   };
-  const asked = watched === undefined ? (at ?? "every exit") : "every write of what it reads";
-  return { arm, asked, problem: () => problem };
+  return { arm, asked: askedAt(watched, at), problem: () => problem };
 }
 
+function askedAt(watched: Watched, at: string | undefined): string {
+  if (watched === undefined) return at ?? "every exit";
+  return watched === "notYet" ? "the first VMRUN and after it" : "every write of what it reads";
+}
+
+const EXITS: Found = { exits: ["*"] };
 const INSTRUCTION = /^(?:execute\s+)?((?:[hg][pv]a\b.*|0x[0-9a-f_]+))$/i;
 
 /** "exit", an event as breakpoints name it, an address or a function. */
 function foundAt(target: Target, at: string): Found {
   const text = at.trim();
-  if (text === "exit") return { exits: ["*"] };
+  if (text === "exit") return EXITS;
   const address = INSTRUCTION.exec(text)?.[1];
   if (address !== undefined) return placeOfInstruction(target, address, 0);
   const name = text.replace(/^execute\s+/i, "");
@@ -74,19 +80,24 @@ function foundAt(target: Target, at: string): Found {
   return found;
 }
 
+/** Known only from the first VMRUN on. */
+type Watched = readonly ValuePlace[] | "notYet" | undefined;
+
 /** Memory, VMCB fields and MSRs that are all that the condition reads; undefined if there is more. */
-function watchedPlaces(node: Node, names: Names): ValuePlace[] | undefined {
+function watchedPlaces(node: Node, names: Names): Watched {
   if (node.kind === "integer") return [];
   if (node.kind === "binary") {
     const [left, right] = [watchedPlaces(node.left, names), watchedPlaces(node.right, names)];
-    const both = left && right && [...left, ...right];
-    return both?.length === 0 ? undefined : both;
+    if (left === undefined || right === undefined) return undefined;
+    if (left === "notYet" || right === "notYet") return "notYet";
+    const both = [...left, ...right];
+    return both.length === 0 ? undefined : both;
   }
   try {
     const { place } = evaluate(node, names);
     return place === undefined || !isWatchable(place) ? undefined : [place];
-  } catch {
-    return undefined;
+  } catch (caught) {
+    return caught instanceof NotYetError ? "notYet" : undefined;
   }
 }
 
@@ -103,6 +114,30 @@ function armWrites(debuggee: Debuggee, places: readonly ValuePlace[], ask: Ask):
       ),
     ),
   );
+}
+
+/**
+ * Until a VMRUN makes known what the condition reads it holds nowhere; then it is asked, and at each
+ * write, or at each exit where what it reads cannot be watched.
+ */
+function armFromVmrun(debuggee: Debuggee, node: Node, ask: Ask): () => void {
+  let release: (() => void) | undefined;
+  const names = () => hereNames(debuggee, {});
+  const begin = (): Watched => {
+    const places = release === undefined ? watchedPlaces(node, names()) : "notYet";
+    if (places === "notYet") return places;
+    release = places ? armWrites(debuggee, places, ask) : armFound(debuggee, EXITS, ask);
+    return places;
+  };
+  begin();
+  const detach = debuggee.machine.observe({
+    name: "condition",
+    on: { vmrun: () => (Array.isArray(begin()) ? ask(names) : undefined) },
+  });
+  return () => {
+    detach();
+    release?.();
+  };
 }
 
 function hereNames(debuggee: Debuggee, fields: Fields): Names {

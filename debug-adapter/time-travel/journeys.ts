@@ -29,7 +29,15 @@ export function* goTo(timeline: Timeline, to: Instant, stop: Stop): Journey {
 }
 
 export function* stepBack(timeline: Timeline, stepper: BackStepper): Journey {
-  const target = yield* stepper.target();
+  return yield* backTo(timeline, yield* stepper.target());
+}
+
+/** To what called or interrupted the code that runs, of which nothing is known. */
+export function* outOfUnknown(timeline: Timeline, stepper: BackStepper): Journey {
+  return yield* backTo(timeline, yield* stepper.caller());
+}
+
+function* backTo(timeline: Timeline, target: Instant | undefined): Journey {
   yield* timeline.seek(target ?? RESET);
   return target === undefined
     ? BEGINNING
@@ -65,7 +73,7 @@ export function* previousExit(debuggee: Debuggee, timeline: Timeline): Journey {
 export function* lastAt(
   debuggee: Debuggee,
   timeline: Timeline,
-  place: { readonly linear: bigint; readonly stack: bigint; readonly guest: boolean },
+  place: FrameEntry,
 ): Generator<SeekProgress, Instant | undefined> {
   const { machine } = debuggee;
   const isThere = () =>
@@ -79,19 +87,29 @@ export function* lastAt(
   return found?.at;
 }
 
-/** Where a frame began: its function's first instruction, with the stack as the call left it. */
-export function frameEntry(
+/** A function's first instruction, with the stack as the call left it. */
+interface FrameEntry {
+  readonly linear: bigint;
+  readonly stack: bigint;
+  readonly guest: boolean;
+}
+
+/** Where a frame began; undefined where its frame or its function is not known. */
+export function knownEntry(
   debuggee: Debuggee,
-  frame: CodeFrame,
+  { world, pc, base }: CodeFrame,
   wordBytes: number,
-): { linear: bigint; stack: bigint; guest: boolean } {
-  const start = debuggee.images.at(frame.world, frame.pc)?.symbols.functionAt(frame.pc)?.start;
-  if (start === undefined || frame.base === undefined) {
-    throw new UserError(
-      `Where ${frame.name} began is not known: its frame or its function is not.`,
-    );
-  }
-  return { linear: start, stack: frame.base - BigInt(wordBytes), guest: frame.world === "guest" };
+): FrameEntry | undefined {
+  const start = debuggee.images.at(world, pc)?.symbols.functionAt(pc)?.start;
+  if (start === undefined || base === undefined) return undefined;
+  return { linear: start, stack: base - BigInt(wordBytes), guest: world === "guest" };
+}
+
+/** Where a frame began. Throws a UserError where that is not known. */
+export function frameEntry(debuggee: Debuggee, frame: CodeFrame, wordBytes: number): FrameEntry {
+  const entry = knownEntry(debuggee, frame, wordBytes);
+  if (entry !== undefined) return entry;
+  throw new UserError(`Where ${frame.name} began is not known: its frame or its function is not.`);
 }
 
 export function* restartFrame(
@@ -113,7 +131,7 @@ export function* restartFrame(
 export function* outOf(
   debuggee: Debuggee,
   timeline: Timeline,
-  entry: ReturnType<typeof frameEntry>,
+  entry: FrameEntry,
   stepper: () => BackStepper,
 ): Journey {
   const found = yield* lastAt(debuggee, timeline, entry);

@@ -108,3 +108,25 @@ test("a condition on what can be watched is asked at its writes", async () => {
   await go({ condition: "vmcb.control.nested_cr3 != 0", occurrence: "first" });
   expect((await timeline()).icount).toBe(writes.at(-1)!.icount);
 });
+
+test("a condition that names the VMCB before the first VMRUN does not hold yet", async () => {
+  await go({ icount: 0 });
+  const { machine } = debuggee();
+  const started = async () => ({ exit: (await timeline()).exit, guest: machine.state.guestMode });
+  await go({ condition: "$vmcb.nCR3 != 0", occurrence: "next" });
+  expect(await started()).toEqual({ exit: 0, guest: 1 });
+  const firstVmrun = machine.icount;
+  await go({ icount: 0 });
+  await go({ condition: "1", at: "vmrun", occurrence: "next" });
+  expect(machine.icount).toBe(firstVmrun);
+  await go({ icount: 0 });
+  await go({ condition: "$vmcb.EXITCODE == 0x72", occurrence: "next" });
+  expect(debuggee().exits.last).toMatchObject({ number: machine.state.exitCount, code: 0x72n });
+  await go({ icount: 0 });
+  const none = await go({ condition: "$vmcb.nCR3 == 5", occurrence: "next" });
+  expect(none.text).toBe("It was asked at the first VMRUN and after it.");
+  const early = await go({ condition: "$vmcb.nCR3 == 5", at: "execute vmcb_init" });
+  expect(early.text).toBe("It was asked at execute vmcb_init.");
+  const exits = await go({ condition: "$exit.code == 5", occurrence: "first" });
+  expect(exits.text).toBe("It was asked at the first VMRUN and after it.");
+});
