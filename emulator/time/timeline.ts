@@ -153,6 +153,7 @@ export class Timeline implements Changes {
       next === undefined || left > limits.instructions
         ? this.machine.run(limits)
         : this.runTowards(next, left, limits);
+    this.enterWhatIsDue();
     if (!this.isInPast) this.end = this.machine.instant;
     return result;
   }
