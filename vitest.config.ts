@@ -1,5 +1,6 @@
 // Which tests run, and how long one may take.
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./test/harness/longest-first.ts";
 
 const shared = { testTimeout: 60_000, hookTimeout: 60_000, pool: "forks" } as const;
 
@@ -14,6 +15,7 @@ export default defineConfig({
   plugins: [invariantTexts],
   test: {
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,

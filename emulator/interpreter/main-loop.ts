@@ -28,6 +28,7 @@ class MainLoop {
   constructor(hot: readonly Form[]) {
     this.hot = hot;
     this.runtime = importRuntime(this.module);
+    this.module.importTable();
     this.w = new CodeWriter(1);
     // RECORD_AT and NEXT are where compiled forms expect them.
     if (this.w.permanent(I32) !== RECORD_AT || this.w.permanent(I64) !== NEXT) {

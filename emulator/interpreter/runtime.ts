@@ -43,10 +43,20 @@ export type ImportName = keyof typeof IMPORTS;
 /** Function index of each import in a module. */
 export type Runtime = { readonly [N in ImportName]: number };
 
-/** Declares all imports in a module. */
+/**
+ * The imports of a module, each declared when its index is first asked for: V8 compiles a wrapper for
+ * every import of an instance, which costs more than most forms themselves.
+ */
 export function importRuntime(module: ModuleBuilder): Runtime {
+  const indexes = new Map<ImportName, number>();
+  const indexOf = (name: ImportName): number => {
+    const known = indexes.get(name);
+    if (known !== undefined) return known;
+    const index = module.importFunction(name, IMPORTS[name]);
+    indexes.set(name, index);
+    return index;
+  };
   const names = Object.keys(IMPORTS) as ImportName[];
-  return Object.fromEntries(
-    names.map((name) => [name, module.importFunction(name, IMPORTS[name])]),
-  ) as Runtime;
+  const getters = names.map((name) => [name, { get: () => indexOf(name) }] as const);
+  return Object.defineProperties({}, Object.fromEntries(getters)) as Runtime;
 }

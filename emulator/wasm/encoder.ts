@@ -164,8 +164,9 @@ function section(out: Bytes, id: number, content: Bytes): void {
   out.byte(id).unsigned(content.length).append(content.view());
 }
 
-/** A module that imports one memory ("m"."memory"), one table ("m"."table") and functions of "m". */
+/** A module that imports one memory ("m"."memory"), functions of "m" and, if told to, one table ("m"."table"). */
 export class ModuleBuilder {
+  private hasTable = false;
   private readonly types: Signature[] = [];
   private readonly imports: { name: string; type: number }[] = [];
   private readonly functions: FunctionBody[] = [];
@@ -179,6 +180,11 @@ export class ModuleBuilder {
     );
     if (found >= 0) return found;
     return this.types.push(signature) - 1;
+  }
+
+  /** For call_indirect. V8 copies the whole table for each instance that imports it. */
+  importTable(): void {
+    this.hasTable = true;
   }
 
   /** Declares an imported function and returns its index; all imports come before functions. */
@@ -216,9 +222,9 @@ export class ModuleBuilder {
   }
 
   private importSection(): Bytes {
-    const out = new Bytes().unsigned(this.imports.length + 2);
+    const out = new Bytes().unsigned(this.imports.length + (this.hasTable ? 2 : 1));
     out.text("m").text("memory").byte(0x02).byte(0x00).unsigned(1);
-    out.text("m").text("table").byte(0x01).byte(0x70).byte(0x00).unsigned(1);
+    if (this.hasTable) out.text("m").text("table").byte(0x01).byte(0x70).byte(0x00).unsigned(1);
     for (const i of this.imports) out.text("m").text(i.name).byte(0x00).unsigned(i.type);
     return out;
   }

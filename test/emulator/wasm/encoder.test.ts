@@ -79,6 +79,7 @@ describe("modules", () => {
 
   test("imports, types, locals, blocks and exports", () => {
     const builder = new ModuleBuilder();
+    builder.importTable();
     const add = builder.importFunction("add", { parameters: [I64, I32], results: [I64] });
     const same = builder.importFunction("same", { parameters: [I64, I32], results: [I64] });
     const code = new Bytes();
