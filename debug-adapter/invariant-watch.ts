@@ -9,6 +9,7 @@ import {
   lineColumn,
   Program,
   type ResolvedFile,
+  readExpression,
   readInvariants,
   SHIPPED_INVARIANTS,
   type Violation,
@@ -141,6 +142,18 @@ export class InvariantWatch {
     const files = this.attach([...kept, ...texts]);
     this.attached?.checkNew();
     return files.flatMap(({ path, diagnostics }) => this.problemsOf(path, diagnostics));
+  }
+
+  /** What an expression is worth as the machine stands. Throws a UserError for what is none. */
+  evaluate(expression: string): { readonly value: string } | { readonly unknown: string } {
+    if (this.attached === undefined)
+      throw new UserError('No invariants are checked: launch with "invariants": true.');
+    try {
+      return this.attached.valueOf(readExpression(expression, this.texts, this.program));
+    } catch (caught) {
+      if (!(caught instanceof RangeError)) throw caught;
+      throw new UserError(`${caught.message}.`.replace("?.", "?"));
+    }
   }
 
   /** With "*" all are set anew, without it those named. Throws a UserError for an unknown invariant. */

@@ -304,6 +304,11 @@ export interface CustomRequests extends AddressRequests, ExitLedgerRequests, Fut
       readonly invariants: readonly InvariantStatus[];
     };
   };
+  readonly "minvisor/invariantExpression": {
+    arguments: { readonly expression: string };
+    /** One of the two. */
+    body: { readonly value?: string; readonly unknown?: string };
+  };
   readonly "minvisor/setInvariantPolicy": {
     /** With "*" all policies are set anew, without it those named. */
     arguments: { readonly policies: InvariantPolicies };

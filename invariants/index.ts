@@ -5,10 +5,13 @@
 
 import type { Guests, Machine } from "../emulator/index.ts";
 import type { AddressRange } from "./address-range.ts";
+import { compile, makeFrame } from "./evaluate/compile.ts";
+import { isUnknown } from "./evaluate/value.ts";
+import { valueText } from "./evaluate/value-text.ts";
 import { declaredMemory } from "./hypervisor-memory.ts";
 import { check, type ResolvedFile } from "./language/check.ts";
 import { parse } from "./language/parser.ts";
-import type { CheckedInvariant } from "./language/term.ts";
+import type { CheckedInvariant, Term } from "./language/term.ts";
 import { BUILT_INS } from "./model/index.ts";
 import { Monitor } from "./monitor.ts";
 import type { Program } from "./program.ts";
@@ -28,6 +31,7 @@ export type {
 export { lineColumn } from "./language/line-column.ts";
 export { BUILT_INS } from "./model/index.ts";
 export { Program } from "./program.ts";
+export { readExpression } from "./read-expression.ts";
 export { SHIPPED_INVARIANTS } from "./shipped.ts";
 export type { InvariantStatus, Violation } from "./violation.ts";
 
@@ -69,6 +73,8 @@ export interface AttachedInvariants {
   counters(): { readonly evaluations: number; readonly tableScans: number };
   /** Judges those about states that have no verdict yet, as the machine stands. */
   checkNew(): void;
+  /** What a term is worth as the machine stands: its text, or why it is unknown. */
+  valueOf(term: Term): { readonly value: string } | { readonly unknown: string };
   /** Another number whenever a status may have changed. */
   readonly revision: number;
   save(): unknown;
@@ -96,6 +102,10 @@ export function attachInvariants(machine: Machine, options: AttachOptions): Atta
       tableScans: monitor.views.cache.scans,
     }),
     checkNew: () => monitor.checkNew(),
+    valueOf: (term) => {
+      const value = compile(term)(makeFrame(monitor.views.view("always")));
+      return isUnknown(value) ? { unknown: value.reason } : { value: valueText(value) };
+    },
     get revision() {
       return monitor.revision;
     },

@@ -211,6 +211,7 @@ export const ARGUMENTS: { readonly [R in RequestName]: Entries<Requests[R]["argu
   "minvisor/setEventBreakpoints": { breakpoints: list(record({ event: text, ...logging })) },
   "minvisor/exitCodes": {},
   "minvisor/setInvariants": { files: list(record({ path: text, text })) },
+  "minvisor/invariantExpression": { expression: text },
   "minvisor/setInvariantPolicy": {
     policies: v.record(v.string(), oneOf(...INVARIANT_POLICIES), "an object"),
   },

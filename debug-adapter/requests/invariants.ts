@@ -3,7 +3,8 @@ import { loadedIn, stoppedIn } from "../context.ts";
 import type { Handlers } from "./types.ts";
 
 export const invariantRequests: Handlers<
-  "minvisor/setInvariants" | "minvisor/setInvariantPolicy" | "minvisor/invariants"
+  | ("minvisor/setInvariants" | "minvisor/setInvariantPolicy" | "minvisor/invariants")
+  | "minvisor/invariantExpression"
 > = {
   "minvisor/setInvariants": (context, { files }) => {
     const { invariants } = stoppedIn(context);
@@ -11,6 +12,9 @@ export const invariantRequests: Handlers<
     context.afterResponse(() => invariants.tell());
     return { problems, invariants: invariants.status() };
   },
+
+  "minvisor/invariantExpression": (context, { expression }) =>
+    stoppedIn(context).invariants.evaluate(expression),
 
   "minvisor/setInvariantPolicy": (context, { policies }) => {
     const { invariants } = loadedIn(context);

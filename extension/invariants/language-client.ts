@@ -20,6 +20,7 @@ import {
   type ShippedText,
 } from "../../invariants/server/protocol.ts";
 import { INVARIANT_LANGUAGE } from "../contributions.ts";
+import { withValue } from "./hover-value.ts";
 import { hypervisorProgram, type Launch } from "./hypervisor-program.ts";
 
 export interface InvariantLanguage extends Disposable {
@@ -56,7 +57,7 @@ function makeClient(
 ): LanguageClient {
   const module = Uri.joinPath(extensionUri, "dist", "invariants-server.cjs").fsPath;
   const run = { module, transport: TransportKind.ipc };
-  return new LanguageClient(
+  const client: LanguageClient = new LanguageClient(
     "minvisor.invariants",
     "Invariants",
     { run, debug: run },
@@ -64,8 +65,13 @@ function makeClient(
       documentSelector: [{ language: INVARIANT_LANGUAGE }],
       initializationOptions: currentProgram,
       synchronize: { fileEvents },
+      middleware: {
+        provideHover: async (document, position, token, next) =>
+          withValue(client, document, position, await next(document, position, token)),
+      },
     },
   );
+  return client;
 }
 
 async function ask<T>(client: LanguageClient, method: string, params: object): Promise<T> {

@@ -108,6 +108,34 @@ test("a policy can be changed at a stop", async () => {
   expect((await statuses()).get(BROKEN)).toMatchObject({ policy: "log" });
 });
 
+test("an expression is worth what the machine has where it stands", async () => {
+  await session.begin({ ...CLEAN, stopOnEntry: true });
+  await session.ask("setExceptionBreakpoints", { filters: ["exit:VMMCALL"] });
+  const worth = (expression: string) =>
+    session.ask<object>("minvisor/invariantExpression", { expression });
+  const first = session.next("stopped");
+  await session.ask("configurationDone");
+  await first;
+  expect(await worth("exit.number")).toEqual({ unknown: "there was no exit yet" });
+  const next = session.next("stopped");
+  await session.ask("continue", { threadId: 1 });
+  await next;
+  const before = await statuses();
+  const rip = await session.ask<{ result: string }>("evaluate", { expression: "$vmcb.RIP" });
+  expect(await worth("vmcb.RIP")).toEqual({ value: rip.result });
+  expect(await worth("$minvisor_region.start")).toEqual({ value: "0x10000000" });
+  expect(await worth("npt(vmcb.nCR3).leaves")).toEqual({
+    value: expect.stringMatching(/^a list of \d+$/),
+  });
+  expect(await worth("forall m in npt(vmcb.nCR3).leaves : m.gpa == m.hpa")).toEqual({
+    value: "true",
+  });
+  expect(await worth("old(exit.number)")).toEqual({ unknown: expect.stringMatching(/./) });
+  await expect(worth("cpu.riip")).rejects.toThrow("did you mean rip?");
+  await expect(worth("1; define two = 2")).rejects.toThrow("It is not one expression.");
+  expect(await statuses()).toEqual(before);
+});
+
 test("an edit begins anew what it changes, and leaves the others their counts", async () => {
   const file = (limit: string, doc: string, more = "") => ({
     path: "/own.inv",

@@ -185,8 +185,18 @@ export class Editor {
     return this.quickInput(`debug ${configuration}`, configuration);
   }
 
-  async goToLine(line: number): Promise<void> {
-    await this.quickInput(`:${line}`, /line/i);
+  async goToLine(line: number, column = 1): Promise<void> {
+    await this.quickInput(`:${line}:${column}`, /line/i);
+  }
+
+  /** Hovers over the place of the cursor, until the hover shows the text. */
+  async hoverShows(text: string): Promise<void> {
+    await this.command("Show or Focus Hover");
+    const hover = this.page.locator(".monaco-hover:visible");
+    await hover
+      .filter({ hasText: text.replaceAll(" ", "\u00a0") })
+      .first()
+      .waitFor();
   }
 
   /** Clicks in the margin beside a line, until VS Code shows the breakpoint. */

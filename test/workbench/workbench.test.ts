@@ -101,6 +101,18 @@ test("a seeded bug is a problem on the line that made it", async () => {
   await editor.screenshot("violation");
 });
 
+test("a hover over a name of an .inv file has its value where the machine stands, and what it means", async () => {
+  const file = "minvisor/minvisor.inv";
+  const text = "npt(vmcb.nCR3)";
+  const line = lineOf(file, text);
+  await editor.openFile(file);
+  const column = (readSource(file).split("\n")[line - 1] ?? "").indexOf("nCR3") + 1;
+  await editor.goToLine(line, column);
+  await editor.hoverShows("vmcb.nCR3 = 0x");
+  await editor.hoverShows("Vmcb.nCR3: integer");
+  await editor.screenshot("invariant-hover");
+});
+
 test("another run clears the problem", async () => {
   await editor.stopDebugging();
   await editor.startDebugging(SAMPLE);

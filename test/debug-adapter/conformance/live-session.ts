@@ -57,6 +57,7 @@ export const LEAST_ARGUMENTS: { readonly [R in RequestName]: object } = {
   "minvisor/setInvariants": { files: [] },
   "minvisor/setInvariantPolicy": { policies: { "*": "log" } },
   "minvisor/invariants": {},
+  "minvisor/invariantExpression": { expression: "cpu.rip" },
   "minvisor/exits": {},
   "minvisor/exitLedger": {},
   "minvisor/exitDensity": { buckets: 1 },

@@ -129,11 +129,13 @@ test("breakpoints of every kind", async () => {
   await expect(transcript.text).toMatchFileSnapshot("./breakpoints.golden.txt");
 });
 
-test("the sources of another hypervisor", async () => {
+test("the sources of another hypervisor, and what expressions are worth there", async () => {
   const { client, transcript } = await fresh();
   const kernel = "test/guests/build/pae-hypervisor.elf";
-  await client.begin({ ...SAMPLE, kernel, modules: [], symbols: [] });
+  await client.begin({ ...SAMPLE, kernel, modules: [], symbols: [], invariants: true });
   await transcript.ask("loadedSources");
+  await transcript.ask("minvisor/invariantExpression", { expression: "cpu.rip < 4G" });
+  await transcript.ask("minvisor/invariantExpression", { expression: "cpu.riip" });
   await expect(transcript.text).toMatchFileSnapshot("./loaded-sources.golden.txt");
 });
 
