@@ -18,12 +18,11 @@ import {
   findCulprit,
   type LineAt,
   lineColumn,
-  Program,
+  type Program,
   readInvariants,
   SHIPPED_INVARIANTS,
   type Violation,
 } from "../invariants/index.ts";
-import { ProgramSymbols } from "../symbols/program.ts";
 import { BadInput } from "./bad-input.ts";
 import {
   type CheckResult,
@@ -35,6 +34,7 @@ import {
 } from "./check-report.ts";
 import { openRecording } from "./open-recording.ts";
 import type { RunOptions } from "./options.ts";
+import { programOf } from "./program.ts";
 import { readConfiguration } from "./run.ts";
 import { SerialOutput } from "./serial-output.ts";
 import { Status } from "./status.ts";
@@ -79,12 +79,6 @@ function machineOf({ configuration }: Subject): Machine {
     if (error instanceof LoadError) throw new BadInput(error.message);
     throw error;
   }
-}
-
-/** Undefined for a kernel that is no ELF file. */
-function programOf({ configuration: { kernel } }: Subject): Program | undefined {
-  if (Buffer.from(kernel.bytes.subarray(0, 4)).toString("latin1") !== "\x7fELF") return undefined;
-  return Program.of(new ProgramSymbols(kernel.bytes, kernel.name), kernel.name, kernel.bytes);
 }
 
 /** Throws BadInput with every error of the files, a line each. */
@@ -142,7 +136,7 @@ function explain(violation: Violation, subject: Subject, program: Program | unde
 }
 
 function checkSubject(subject: Subject, options: CheckOptions): CheckResult {
-  const program = programOf(subject);
+  const program = programOf(subject.configuration.kernel);
   const files = readFiles(options.invariants, program);
   const invariants: readonly CheckedInvariant[] = files.flatMap((file) => file.invariants);
   const memory = files.flatMap((file) => file.memory);

@@ -1,13 +1,26 @@
 /** `minvisor record`: the file that a run is recorded into, as it goes. */
 import { closeSync, openSync, writeSync } from "node:fs";
 import { deflate } from "../debug-adapter/node/deflate.ts";
+import { RunMemory } from "../debug-adapter/run-memory.ts";
 import {
   type ExitLedger,
+  type Follower,
+  type Guests,
+  type ImageFile,
   type Machine,
   Recorder,
   type RecordingConfiguration,
+  SNAPSHOTS,
 } from "../emulator/index.ts";
+import {
+  attachInvariants,
+  type Program,
+  readInvariants,
+  SHIPPED_INVARIANTS,
+} from "../invariants/index.ts";
+import { FormatError } from "../symbols/dwarf/reader.ts";
 import { BadInput } from "./bad-input.ts";
+import { programOf } from "./program.ts";
 
 export interface RecordOptions {
   readonly file: string;
@@ -19,8 +32,6 @@ export interface RecordOptions {
   readonly checkInterval: number | undefined;
 }
 
-/** Instructions between two snapshots. */
-const SNAPSHOT_INTERVAL = 200_000_000;
 /** Instructions between two marks, at most. */
 const MARK_INTERVAL = 25_000_000;
 
@@ -39,6 +50,7 @@ export class RecordingFile {
   constructor(
     machine: Machine,
     configuration: RecordingConfiguration,
+    guests: Guests,
     ledger: ExitLedger,
     options: RecordOptions,
   ) {
@@ -55,7 +67,9 @@ export class RecordingFile {
       codec: deflate,
       append: (bytes) => this.append(file, bytes),
       ...(options.ledger ? { ledger } : {}),
-      ...(options.snapshots ? { snapshotInterval: SNAPSHOT_INTERVAL } : {}),
+      ...(options.snapshots
+        ? { snapshots: SNAPSHOTS, followers: followersOf(machine, configuration, guests, ledger) }
+        : {}),
       ...(checkInterval === undefined ? {} : { checkInterval }),
       markInterval,
     });
@@ -82,5 +96,32 @@ export class RecordingFile {
     process.off("SIGTERM", this.onInterrupt);
     this.recorder.finish();
     closeSync(this.descriptor);
+  }
+}
+
+/** What a debugger would remember of the run, so that it opens at the end of the recording without a replay. */
+function followersOf(
+  machine: Machine,
+  { kernel }: RecordingConfiguration,
+  guests: Guests,
+  ledger: ExitLedger,
+): Follower[] {
+  const program = readableProgram(kernel);
+  const files = readInvariants(SHIPPED_INVARIANTS, program);
+  const invariants = attachInvariants(machine, {
+    invariants: files.flatMap((file) => file.invariants),
+    ...{ program, guests },
+    onViolation: () => {},
+  });
+  return [guests, ledger, ...new RunMemory(machine).followers, invariants];
+}
+
+/** Undefined also where its symbols are damaged, as in the debugger. */
+function readableProgram(kernel: ImageFile): Program | undefined {
+  try {
+    return programOf(kernel);
+  } catch (error) {
+    if (error instanceof FormatError) return undefined;
+    throw error;
   }
 }

@@ -63,7 +63,8 @@ function prepare(options: RunOptions, record: RecordOptions | undefined): Run {
   const configuration = readConfiguration(options);
   machine.load(loadKernel(configuration));
   if (options.exits !== undefined) claimFile(options.exits);
-  const ledger = new ExitLedger(machine, new Guests(machine));
+  const guests = new Guests(machine);
+  const ledger = new ExitLedger(machine, guests);
   const outputs = [
     new SerialOutput(options.serial[0], options.until),
     new SerialOutput(options.serial[1], options.until),
@@ -83,7 +84,7 @@ function prepare(options: RunOptions, record: RecordOptions | undefined): Run {
       },
     },
   });
-  const recording = record && new RecordingFile(machine, configuration, ledger, record);
+  const recording = record && new RecordingFile(machine, configuration, guests, ledger, record);
   return { machine, ledger, recording, outputs, unimplemented };
 }
 

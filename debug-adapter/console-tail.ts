@@ -6,6 +6,8 @@ export const TAIL_LENGTH = 1024;
 
 /** Bytes as characters, without carriage returns. */
 export class ConsoleTail implements Follower {
+  readonly name = "console tail";
+  readonly version = "1";
   private tails: Readonly<Record<string, string>> = {};
 
   constructor(machine: Machine) {

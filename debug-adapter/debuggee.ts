@@ -8,9 +8,9 @@ import {
   timelineOf,
 } from "../emulator/index.ts";
 import { AddressSpaces } from "./address-spaces.ts";
-import { ConsoleTail } from "./console-tail.ts";
-import { DeliveryLog } from "./delivery-log.ts";
-import { ExitLog } from "./exit-log.ts";
+import type { ConsoleTail } from "./console-tail.ts";
+import type { DeliveryLog } from "./delivery-log.ts";
+import type { ExitLog } from "./exit-log.ts";
 import type { KernelSource } from "./guest-task.ts";
 import type { Images } from "./images.ts";
 import type { LaunchConfiguration } from "./launch-arguments.ts";
@@ -23,6 +23,7 @@ import {
   suspendedHostRegisters,
   type World,
 } from "./register-file.ts";
+import { RunMemory } from "./run-memory.ts";
 import type { CodeBits } from "./services.ts";
 
 export class Debuggee {
@@ -54,14 +55,15 @@ export class Debuggee {
       enter: (i) => this.changes.enter(i),
       edit: (c) => this.changes.edit(c),
     });
-    this.exits = new ExitLog(machine);
-    this.deliveries = new DeliveryLog(machine);
-    this.consoleTail = new ConsoleTail(machine);
+    const memory = new RunMemory(machine);
+    this.exits = memory.exits;
+    this.deliveries = memory.deliveries;
+    this.consoleTail = memory.consoleTail;
     if (!configuration.recording) return;
     this.ledger = new ExitLedger(machine, this.spaces.guests, recording?.ledger);
     const options = {
       budgetBytes: configuration.recordingBytes,
-      followers: [this.spaces.guests, this.exits, this.deliveries, this.ledger, this.consoleTail],
+      followers: [this.spaces.guests, this.ledger, ...memory.followers],
     };
     this.timeline =
       recording === undefined

@@ -7,7 +7,11 @@ export type Delivery = ObserverEvents["exception"];
 /** Frames deeper than this many nested or abandoned interruptions have no name. */
 const KEPT = 256;
 
+type Saved = Readonly<Record<World, readonly (readonly [bigint, Delivery])[]>>;
+
 export class DeliveryLog implements Follower {
+  readonly name = "delivery log";
+  readonly version = "1";
   private readonly logs: Readonly<Record<World, Map<bigint, Delivery>>> = {
     host: new Map(),
     guest: new Map(),
@@ -29,12 +33,12 @@ export class DeliveryLog implements Follower {
     });
   }
 
-  save(): unknown {
-    return { host: new Map(this.logs.host), guest: new Map(this.logs.guest) };
+  save(): Saved {
+    return { host: [...this.logs.host], guest: [...this.logs.guest] };
   }
 
   restore(saved: unknown): void {
-    const logs = saved as typeof this.logs;
+    const logs = saved as Saved;
     for (const world of ["host", "guest"] as const) {
       this.logs[world].clear();
       for (const [stack, event] of logs[world]) this.logs[world].set(stack, event);

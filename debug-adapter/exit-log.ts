@@ -14,7 +14,7 @@ import {
   VmcbView,
 } from "../emulator/index.ts";
 import { hex } from "./text.ts";
-import { VmcbHistory } from "./vmcb-history.ts";
+import { type SavedVmcbs, VmcbHistory } from "./vmcb-history.ts";
 
 const NPF_CODE = 0x400n;
 
@@ -33,55 +33,64 @@ export interface ExitRecord {
 
 type ExitEvent = ObserverEvents["exit"];
 
-/** Made at each exit, so it keeps bytes; the registers are put into a map when they are asked for. */
-class LoggedExit implements ExitRecord {
-  readonly number: number;
-  readonly code: bigint;
-  readonly info1: bigint;
-  readonly info2: bigint;
-  readonly vmcb: number;
-  readonly guestRip: bigint;
-  readonly failedCheck: string | undefined;
-  readonly icount: number;
+/** Plain data. */
+interface SavedExit extends Omit<ExitRecord, "registers"> {
   /** In encoding order; #VMEXIT leaves all but RAX and RSP alone. */
-  private readonly general: BigUint64Array;
-  private made: ReadonlyMap<GeneralRegister, bigint> | undefined;
+  readonly general: Uint8Array;
+}
 
-  constructor(event: ExitEvent, machine: Machine) {
-    this.number = event.number;
-    this.code = event.code;
-    this.info1 = event.info1;
-    this.info2 = event.info2;
-    this.vmcb = event.vmcb;
-    this.guestRip = event.guestRip;
-    this.failedCheck = event.failedCheck;
-    this.icount = machine.icount;
-    const { buffer } = machine.memory.memory;
-    const at = machine.state.base + CPU_FIELDS.rax.offset;
-    this.general = new BigUint64Array(buffer, at, GENERAL_REGISTERS.length).slice();
-    const saved = new VmcbView(machine.memory, event.vmcb);
-    this.general[GENERAL_REGISTERS.indexOf("rax")] = saved.read("RAX");
-    this.general[GENERAL_REGISTERS.indexOf("rsp")] = saved.read("RSP");
-  }
+function savedExit(event: ExitEvent, machine: Machine): SavedExit {
+  const { number, code, info1, info2, vmcb, guestRip, failedCheck } = event;
+  const { buffer } = machine.memory.memory;
+  const at = machine.state.base + CPU_FIELDS.rax.offset;
+  const general = new BigUint64Array(buffer, at, GENERAL_REGISTERS.length).slice();
+  const view = new VmcbView(machine.memory, vmcb);
+  general[GENERAL_REGISTERS.indexOf("rax")] = view.read("RAX");
+  general[GENERAL_REGISTERS.indexOf("rsp")] = view.read("RSP");
+  return {
+    ...{ number, code, info1, info2, vmcb, guestRip, failedCheck },
+    icount: machine.icount,
+    general: new Uint8Array(general.buffer),
+  };
+}
 
-  get registers(): ReadonlyMap<GeneralRegister, bigint> {
-    this.made ??= new Map(GENERAL_REGISTERS.map((name, i) => [name, this.general[i] ?? 0n]));
-    return this.made;
-  }
+function registersOf({ general }: SavedExit): ReadonlyMap<GeneralRegister, bigint> {
+  const values = new BigUint64Array(general.slice().buffer);
+  return new Map(GENERAL_REGISTERS.map((name, i) => [name, values[i] ?? 0n]));
+}
+
+interface LoggedExit {
+  readonly saved: SavedExit;
+  readonly record: ExitRecord;
+}
+
+/** Made at each exit: the registers are put into a map when they are asked for. */
+function loggedExit(saved: SavedExit): LoggedExit {
+  let made: ReadonlyMap<GeneralRegister, bigint> | undefined;
+  const record = {
+    ...saved,
+    get registers() {
+      made ??= registersOf(saved);
+      return made;
+    },
+  };
+  return { saved, record };
 }
 
 interface Saved {
-  readonly last: ExitRecord | undefined;
-  readonly lastNestedFault: ExitRecord | undefined;
+  readonly last: SavedExit | undefined;
+  readonly lastNestedFault: SavedExit | undefined;
   readonly enteredAt: number;
   readonly counts: readonly [string, number][];
   readonly faults: { readonly icount: number; readonly names: readonly string[] };
-  readonly history: unknown;
+  readonly history: SavedVmcbs;
 }
 
 export class ExitLog implements Follower {
-  last: ExitRecord | undefined;
-  lastNestedFault: ExitRecord | undefined;
+  readonly name = "exit log";
+  readonly version = "1";
+  private lastExit: LoggedExit | undefined;
+  private lastFault: LoggedExit | undefined;
   readonly history: VmcbHistory;
   /** Instant of the last VMRUN. */
   private enteredAt = -1;
@@ -110,8 +119,8 @@ export class ExitLog implements Follower {
           return undefined;
         },
         exit: (event) => {
-          this.last = new LoggedExit(event, machine);
-          if (event.code === NPF_CODE) this.lastNestedFault = this.last;
+          this.lastExit = loggedExit(savedExit(event, machine));
+          if (event.code === NPF_CODE) this.lastFault = this.lastExit;
           this.history.leaving(event.vmcb);
           const name = exitName(event.code);
           this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
@@ -121,11 +130,19 @@ export class ExitLog implements Follower {
     });
   }
 
+  get last(): ExitRecord | undefined {
+    return this.lastExit?.record;
+  }
+
+  get lastNestedFault(): ExitRecord | undefined {
+    return this.lastFault?.record;
+  }
+
   save(): unknown {
-    const { last, lastNestedFault, enteredAt, counts, faults, history } = this;
+    const { lastExit, lastFault, enteredAt, counts, faults, history } = this;
     const saved: Saved = {
-      last,
-      lastNestedFault,
+      last: lastExit?.saved,
+      lastNestedFault: lastFault?.saved,
       enteredAt,
       counts: [...counts],
       faults: { icount: faults.icount, names: [...faults.names] },
@@ -136,8 +153,8 @@ export class ExitLog implements Follower {
 
   restore(saved: unknown): void {
     const { last, lastNestedFault, enteredAt, counts, faults, history } = saved as Saved;
-    this.last = last;
-    this.lastNestedFault = lastNestedFault;
+    this.lastExit = last && loggedExit(last);
+    this.lastFault = lastNestedFault && loggedExit(lastNestedFault);
     this.enteredAt = enteredAt;
     this.counts.clear();
     for (const [name, count] of counts) this.counts.set(name, count);

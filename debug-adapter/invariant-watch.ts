@@ -44,6 +44,7 @@ export interface InvariantEvents {
   readonly isSearching: boolean;
 }
 
+const FOLLOWER = "invariants";
 /** Between two `changed` events of a machine that runs. */
 const PACE_MS = 500;
 
@@ -95,9 +96,13 @@ export class InvariantWatch {
     const unknown = this.unknownNames(this.policies);
     if (unknown.length > 0)
       events.told(`Launch attribute "invariantPolicy": ${noInvariant(unknown, this.invariants)}.`);
-    debuggee.timeline?.follow("invariants", {
+    debuggee.timeline?.follow({
+      name: FOLLOWER,
+      version: this.attached?.version ?? "",
       save: () => this.attached?.save(),
       restore: (saved) => this.attached?.restore(saved),
+      record: (saved) => this.attached?.record(saved),
+      recall: (plain) => this.attached?.recall(plain),
       forked: (left) => this.history.forked(left, debuggee.machine.icount),
       switched: (left, next) => this.history.switched(left, next),
       dropped: (future) => this.history.dropped(future),
@@ -201,7 +206,7 @@ export class InvariantWatch {
 
   dispose(): void {
     this.searches.dispose();
-    this.debuggee.timeline?.unfollow("invariants");
+    this.debuggee.timeline?.unfollow(FOLLOWER);
     this.attached?.detach();
     this.attached = undefined;
   }

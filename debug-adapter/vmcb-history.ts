@@ -1,6 +1,5 @@
 /** What each VMCB held when its guest was last entered and last left, to show what changed since. */
 import {
-  type Follower,
   type Machine,
   VMCB_FIELDS,
   type VmcbFieldName,
@@ -39,11 +38,15 @@ class Copy implements VmcbCopy {
     return vmcbFieldOf(this.view, name);
   }
 
-  same(): Copy {
-    const other = new Copy();
-    other.bytes.set(this.bytes);
-    other.isMade = this.isMade;
-    return other;
+  save(): Uint8Array | undefined {
+    return this.isMade ? this.bytes.slice() : undefined;
+  }
+
+  static of(saved: Uint8Array | undefined): Copy {
+    const copy = new Copy();
+    copy.isMade = saved !== undefined;
+    if (saved !== undefined) copy.bytes.set(saved);
+    return copy;
   }
 }
 
@@ -52,12 +55,14 @@ interface Copies {
   readonly left: Copy;
 }
 
-const sameOf = ([vmcb, { entered, left }]: [number, Copies]): [number, Copies] => [
-  vmcb,
-  { entered: entered.same(), left: left.same() },
-];
+/** Plain data, a VMCB each: its address, and its bytes as it was entered and left. */
+export type SavedVmcbs = readonly (readonly [
+  number,
+  Uint8Array | undefined,
+  Uint8Array | undefined,
+])[];
 
-export class VmcbHistory implements Follower {
+export class VmcbHistory {
   private readonly machine: Machine;
   private copies = new Map<number, Copies>();
 
@@ -87,12 +92,21 @@ export class VmcbHistory implements Follower {
     return copy?.isMade ? copy : undefined;
   }
 
-  save(): unknown {
-    return [...this.copies].map(sameOf);
+  save(): SavedVmcbs {
+    return Array.from(this.copies, ([vmcb, { entered, left }]) => [
+      vmcb,
+      entered.save(),
+      left.save(),
+    ]);
   }
 
-  restore(saved: unknown): void {
-    this.copies = new Map((saved as [number, Copies][]).map(sameOf));
+  restore(saved: SavedVmcbs): void {
+    this.copies = new Map(
+      saved.map(([vmcb, entered, left]) => [
+        vmcb,
+        { entered: Copy.of(entered), left: Copy.of(left) },
+      ]),
+    );
   }
 
   private of(vmcb: number): Copies {

@@ -130,9 +130,11 @@ export { sortRows } from "./time/ledger-sort.ts";
 export { type Check, type Recording, readRecording } from "./time/recording.ts";
 export { RecordingError } from "./time/recording-bytes.ts";
 export type { Codec } from "./time/recording-container.ts";
+export { sha256 } from "./time/recording-hash.ts";
 export type { RecordingConfiguration } from "./time/recording-parts.ts";
 export { machineOf, replayChecked, timelineOf } from "./time/recording-replay.ts";
 export { Recorder, type RecorderOptions, recordingOf } from "./time/recording-writer.ts";
+export { SNAPSHOTS, type SnapshotPolicy } from "./time/run-file.ts";
 export type { Follower } from "./time/snapshot-store.ts";
 export {
   DivergedError,

@@ -132,7 +132,7 @@ export class PageHistory {
 const ZEROS = new Uint8Array(PAGE_SIZE);
 
 /** Pages that may differ between two sets: those on the ways to the one that both come from. */
-function pagesBetween(a: PageSet, b: PageSet): Set<number> {
+export function pagesBetween(a: PageSet, b: PageSet): Set<number> {
   const pages = new Set<number>();
   let from: PageSet | undefined = a;
   let target: PageSet | undefined = b;

@@ -4,7 +4,7 @@ import type { View } from "./model/view.ts";
 import { isInRax, type Program, stateIn } from "./program.ts";
 import type { OldResults, Tracked } from "./tracked.ts";
 
-interface OpenCall {
+export interface OpenCall {
   readonly function: string;
   readonly returnsTo: bigint;
   /** The stack pointer behind the return. */

@@ -16,7 +16,7 @@ import { LinearPages } from "./linear-pages.ts";
 import { PageTableWalks } from "./model/page-tables.ts";
 import type { ExitFacts, View, WriteFacts } from "./model/view.ts";
 import type { Program } from "./program.ts";
-import { TableCache } from "./table-cache.ts";
+import { TableCache, type TablePlace } from "./table-cache.ts";
 import { TlbHistory, type TlbState } from "./tlb-history.ts";
 import { contextAtVmrun, contextInGuest, type VmrunContext } from "./vmrun-context.ts";
 import { WatchedRanges } from "./watched-ranges.ts";
@@ -27,6 +27,9 @@ export interface ViewState {
   readonly vmrunRip: bigint | undefined;
   readonly exit: ExitFacts | undefined;
   readonly tlb: TlbState;
+  readonly memory: HypervisorMemory | undefined;
+  /** Those whose writes are noticed. */
+  readonly tables: readonly TablePlace[];
 }
 
 /** What the views of one machine have in common. */
@@ -167,11 +170,13 @@ export class EventViews {
   }
 
   save(): ViewState {
-    const { vmcb, vmrunRip, exit } = this;
-    return { vmcb, vmrunRip, exit, tlb: this.tlb.save() };
+    const { vmcb, vmrunRip, exit, memory, cache } = this;
+    return { vmcb, vmrunRip, exit, memory, tlb: this.tlb.save(), tables: cache.places };
   }
 
-  restore({ vmcb, vmrunRip, exit, tlb }: ViewState): void {
+  restore({ vmcb, vmrunRip, exit, memory, tlb, tables }: ViewState): void {
+    this.cache.hold(tables);
+    this.memory = memory;
     this.vmcb = vmcb;
     this.vmrunRip = vmrunRip;
     this.exit = exit;

@@ -13,7 +13,8 @@ import { check, type ResolvedFile } from "./language/check.ts";
 import { parse } from "./language/parser.ts";
 import type { CheckedInvariant, Term } from "./language/term.ts";
 import { BUILT_INS } from "./model/index.ts";
-import { Monitor } from "./monitor.ts";
+import { Monitor, type MonitorState } from "./monitor.ts";
+import { recallMonitor, recordMonitor, STATE_VERSION } from "./monitor-record.ts";
 import type { Program } from "./program.ts";
 import type { InvariantStatus, Violation } from "./violation.ts";
 
@@ -67,6 +68,8 @@ export interface AttachOptions {
 
 /** A Follower of time: verdicts and counts go back with the machine. */
 export interface AttachedInvariants {
+  readonly name: "invariants";
+  readonly version: string;
   /** One for each invariant that is checked, in their order. */
   status(): InvariantStatus[];
   /** Work done, in deterministic counts: evaluations (not just found unchanged), tables read. */
@@ -79,6 +82,10 @@ export interface AttachedInvariants {
   readonly revision: number;
   save(): unknown;
   restore(saved: unknown): void;
+  /** A saved state as plain data, undefined where it is more than that or not of the whole run. */
+  record(saved: unknown): unknown;
+  /** The way back; undefined for the state of other invariants. */
+  recall(plain: unknown): unknown;
   detach(): void;
 }
 
@@ -93,7 +100,7 @@ export function attachInvariants(machine: Machine, options: AttachOptions): Atta
   const monitor = new Monitor(machine, invariants, {
     ...{ guests, program, declared, stopOnViolation, onViolation },
   });
-  if (options.continues !== undefined) monitor.continue(options.continues);
+  if (options.continues !== undefined) monitor.continue(options.continues as MonitorState);
   const stopObserving = machine.observe(monitor.observer);
   return {
     status: () => monitor.status(),
@@ -109,8 +116,16 @@ export function attachInvariants(machine: Machine, options: AttachOptions): Atta
     get revision() {
       return monitor.revision;
     },
+    name: "invariants",
+    version: STATE_VERSION,
     save: () => monitor.save(),
-    restore: (saved) => monitor.restore(saved),
+    restore: (saved) => monitor.restore(saved as MonitorState),
+    record: (saved) => recordMonitor(saved as MonitorState),
+    recall: (plain) =>
+      recallMonitor(
+        plain,
+        monitor.tracks.map(({ identity }) => identity),
+      ),
     detach: () => {
       stopObserving();
       monitor.dispose();

@@ -1,13 +1,12 @@
 /** Watches a running machine and checks invariants at the events that they name. */
 import {
   exitName,
-  type Follower,
   type Guests,
   type Machine,
   type Observer,
   type ObserverEvents,
 } from "../emulator/index.ts";
-import { Calls } from "./calls.ts";
+import { Calls, type OpenCall } from "./calls.ts";
 import { EventViews, type ViewState } from "./event-view.ts";
 import type { HypervisorMemory } from "./hypervisor-memory.ts";
 import type { EventName, EventNode } from "./language/syntax.ts";
@@ -18,7 +17,7 @@ import type { View, WriteFacts } from "./model/view.ts";
 import type { Program } from "./program.ts";
 import { type CheckPlace, NEVER_CHECKED, Tracked, type TrackState } from "./tracked.ts";
 import type { InvariantStatus, Violation } from "./violation.ts";
-import { WriteWatch } from "./write-watch.ts";
+import { type PendingWrite, WriteWatch } from "./write-watch.ts";
 
 export interface MonitorOptions {
   readonly guests: Guests;
@@ -28,11 +27,13 @@ export interface MonitorOptions {
   readonly onViolation: (violation: Violation) => void;
 }
 
-interface Saved {
+/** What goes back in time with the machine. */
+export interface MonitorState {
   /** By the identity of the invariant. */
   readonly tracks: ReadonlyMap<string, TrackState>;
   readonly views: ViewState;
-  readonly calls: ReturnType<Calls["save"]> | undefined;
+  readonly pendingWrite: PendingWrite | undefined;
+  readonly calls: readonly OpenCall[];
   readonly tablesChanged: boolean;
   readonly lastExit: number | undefined;
 }
@@ -58,12 +59,12 @@ type Moment = keyof typeof MOMENTS;
  * next VMRUN, before any guest can use it; a guest's takes effect at once and is judged at once.
  * It changes no machine state.
  */
-export class Monitor implements Follower {
+export class Monitor {
   readonly observer: Observer;
   readonly views: EventViews;
   private readonly machine: Machine;
   private readonly options: MonitorOptions;
-  private readonly tracks: readonly Tracked[];
+  readonly tracks: readonly Tracked[];
   private readonly listeners: { readonly [M in Moment]: readonly Tracked[] };
   private readonly watch: WriteWatch;
   private readonly calls: Calls | undefined;
@@ -78,7 +79,7 @@ export class Monitor implements Follower {
     this.options = options;
     const { guests, program, declared } = options;
     this.views = new EventViews(machine, guests, program, declared);
-    this.tracks = invariants.map((each) => new Tracked(each, declared));
+    this.tracks = invariants.map((each) => new Tracked(each, declared, machine.icount === 0));
     const listeners = Object.entries(MOMENTS).map(([moment, events]) => [
       moment,
       this.tracks.filter(({ invariant }) => eventsOf(invariant, events).length > 0),
@@ -136,29 +137,32 @@ export class Monitor implements Follower {
     this.checkAll(this.views.view("always"), unjudged);
   }
 
-  save(): Saved {
+  save(): MonitorState {
     const { lastExit, tablesChanged } = this;
     return {
       tracks: new Map(this.tracks.map((each) => [each.identity, each.save()])),
       views: this.views.save(),
-      calls: this.calls?.save(),
+      pendingWrite: this.watch.pending,
+      calls: this.calls?.save() ?? [],
       ...{ lastExit, tablesChanged },
     };
   }
 
-  restore(saved: unknown): void {
-    const { tracks, views, calls, lastExit, tablesChanged } = saved as Saved;
-    for (const each of this.tracks) each.restore(tracks.get(each.identity) ?? NEVER_CHECKED);
+  restore({ tracks, views, pendingWrite, calls, lastExit, tablesChanged }: MonitorState): void {
+    const isWhole = this.machine.icount === 0;
+    for (const each of this.tracks) {
+      each.restore(tracks.get(each.identity) ?? { ...NEVER_CHECKED, isWhole });
+    }
     this.views.restore(views);
-    if (views.vmcb !== undefined) this.watch.watchVmcb(views.vmcb);
-    this.calls?.restore(calls ?? []);
+    this.watch.restore(views.vmcb, pendingWrite);
+    this.calls?.restore(calls);
     this.lastExit = lastExit;
     this.tablesChanged = tablesChanged;
     this.revision++;
   }
 
   /** Goes on where others were: those that say the same keep verdicts and counts. */
-  continue(saved: unknown): void {
+  continue(saved: MonitorState): void {
     this.restore(saved);
     // What was written to tables that only the others had read is not known here.
     this.tablesChanged = this.views.hasRun;

@@ -28,6 +28,9 @@ export interface Table {
   isPresent(index: number): boolean;
 }
 
+/** Where a table is and how it is read. */
+export type TablePlace = Pick<Table, "format" | "level" | "address">;
+
 interface WatchedPage {
   readonly tables: Table[];
   readonly unwatch: () => void;
@@ -88,6 +91,18 @@ export class TableCache {
     return page !== undefined;
   }
 
+  get places(): readonly TablePlace[] {
+    return Array.from(this.pages.values(), ({ tables }) =>
+      tables.map(({ format, level, address }) => ({ format, level, address })),
+    ).flat();
+  }
+
+  /** Reads these tables, and holds no others: writes to them are noticed from now on. */
+  hold(places: readonly TablePlace[]): void {
+    this.clear();
+    for (const { format, level, address } of places) this.table(format, level, address);
+  }
+
   /** Forgets all and watches nothing. */
   clear(): void {
     for (const [number, page] of this.pages) this.forget(number, page);
@@ -101,35 +116,42 @@ export class TableCache {
 
   private scan(format: TableFormat, level: number, address: number): Table {
     this.scans++;
-    const count = entriesOf(format, level);
     const pointer = this.memory.pointer(address);
-    const readable = pointer >= 0;
-    const words = readable
-      ? new Int32Array(this.memory.memory.buffer, pointer, (count * format.entryBytes) / 4).slice()
-      : new Int32Array(0);
-    const wide = format.entryBytes === 8;
-    const kinds = new Uint8Array(readable ? count : 0);
-    const targets = new Float64Array(kinds.length);
-    for (let i = 0; i < kinds.length; i++) {
-      const low = words[wide ? 2 * i : i] as number;
-      if ((low & 1) === 0) continue;
-      const high = wide ? (words[2 * i + 1] as number) : 0;
-      const kind = entryKind(format, level, low, high);
-      if (kind === EntryKind.none) continue;
-      kinds[i] = kind;
-      targets[i] = entryTarget(format, level, kind, low, high);
-    }
-    const bytes = count * format.entryBytes;
-    const low = (index: number): number => words[wide ? 2 * index : index] as number;
-    return {
-      ...{ address, bytes, level, format, readable, kinds, targets, words },
-      entry: (index) => {
-        const high = wide ? (words[2 * index + 1] as number) >>> 0 : 0;
-        return (BigInt(high) << 32n) | BigInt(low(index) >>> 0);
-      },
-      isPresent: (index) => (low(index) & 1) !== 0,
-    };
+    const count = (entriesOf(format, level) * format.entryBytes) / 4;
+    const words =
+      pointer < 0
+        ? new Int32Array(0)
+        : new Int32Array(this.memory.memory.buffer, pointer, count).slice();
+    return tableOf({ format, level, address }, words);
   }
+}
+
+/** The table that has these words; none where it cannot be read. */
+export function tableOf({ format, level, address }: TablePlace, words: Int32Array): Table {
+  const readable = words.length > 0;
+  const count = entriesOf(format, level);
+  const wide = format.entryBytes === 8;
+  const kinds = new Uint8Array(readable ? count : 0);
+  const targets = new Float64Array(kinds.length);
+  for (let i = 0; i < kinds.length; i++) {
+    const low = words[wide ? 2 * i : i] as number;
+    if ((low & 1) === 0) continue;
+    const high = wide ? (words[2 * i + 1] as number) : 0;
+    const kind = entryKind(format, level, low, high);
+    if (kind === EntryKind.none) continue;
+    kinds[i] = kind;
+    targets[i] = entryTarget(format, level, kind, low, high);
+  }
+  const bytes = count * format.entryBytes;
+  const low = (index: number): number => words[wide ? 2 * index : index] as number;
+  return {
+    ...{ address, bytes, level, format, readable, kinds, targets, words },
+    entry: (index) => {
+      const high = wide ? (words[2 * index + 1] as number) >>> 0 : 0;
+      return (BigInt(high) << 32n) | BigInt(low(index) >>> 0);
+    },
+    isPresent: (index) => (low(index) & 1) !== 0,
+  };
 }
 
 /** Whether `changed` (the bits written with another value) goes beyond the CPU's own status bits. */

@@ -32,11 +32,19 @@ export function hostFormat({ cr0, cr4, efer }: PagingRegisters): TableFormat | u
   if (mode === PagingMode.none) return undefined;
   const pageSizeExtensions = (cr4 & CR4_PSE) !== 0n;
   const noExecuteEnabled = mode !== PagingMode.legacy && (efer & EFER_NXE) !== 0n;
+  return tableFormat({ mode, pageSizeExtensions, noExecuteEnabled });
+}
+
+/** What a format is, beside what follows from it. */
+export type FormatChoice = Omit<TableFormat, "entryBytes">;
+
+export function tableFormat(choice: FormatChoice): TableFormat {
+  const { mode, pageSizeExtensions, noExecuteEnabled } = choice;
   const key = mode * 4 + (pageSizeExtensions ? 2 : 0) + (noExecuteEnabled ? 1 : 0);
   let format = formats.get(key);
   if (format === undefined) {
     const entryBytes = mode === PagingMode.legacy ? 4 : 8;
-    format = { mode, entryBytes, pageSizeExtensions, noExecuteEnabled };
+    format = { ...choice, entryBytes };
     formats.set(key, format);
   }
   return format;

@@ -5,10 +5,16 @@ import type { Walk } from "./model/page-tables.ts";
 import type { View } from "./model/view.ts";
 import type { Table } from "./table-cache.ts";
 import { EntryKind, rootAddress, type TableFormat } from "./table-format.ts";
+import type { TableVisit } from "./table-tree.ts";
+
+/** Of a walk, what translates. */
+export interface SeenTables extends Pick<Walk, "cr3" | "format"> {
+  readonly visits: readonly Pick<TableVisit, "table">[];
+}
 
 interface Use {
   /** The tables as they were at the ASID's last VMRUN. */
-  readonly walk: Walk;
+  readonly walk: SeenTables;
   /** They had been narrowed before, and nothing has flushed the ASID since. */
   readonly isStale: boolean;
 }
@@ -54,7 +60,7 @@ function walkOf({ context, walks }: View): Walk | Unknown {
 }
 
 /** Whether some address is translated otherwise, or allows less. An entry that was not present is in no TLB. */
-function narrows(before: Walk, after: Walk): boolean {
+function narrows(before: SeenTables, after: Walk): boolean {
   if (before === after) return false;
   const { format } = before;
   if (format !== after.format || rootOf(before) !== rootOf(after)) return true;
@@ -66,7 +72,7 @@ function narrows(before: Walk, after: Walk): boolean {
   });
 }
 
-const rootOf = ({ format, cr3 }: Walk): number => rootAddress(format, cr3);
+const rootOf = ({ format, cr3 }: SeenTables): number => rootAddress(format, cr3);
 const keyOf = ({ address, level }: Table): number => address + level;
 
 function tableNarrows({ mode }: TableFormat, before: Table, after: Table): boolean {

@@ -47,6 +47,8 @@ export type OldResults = readonly Result[];
 export interface TrackState {
   readonly verdict: Verdict | undefined;
   readonly checked: number;
+  /** It was checked from reset on: every run to here gives the same. */
+  readonly isWhole: boolean;
   readonly lastGood: CheckPlace | undefined;
   readonly old: ReadonlyMap<EventName, OldResults>;
 }
@@ -54,6 +56,7 @@ export interface TrackState {
 export const NEVER_CHECKED: TrackState = {
   verdict: undefined,
   checked: 0,
+  isWhole: false,
   lastGood: undefined,
   old: new Map(),
 };
@@ -65,6 +68,7 @@ export class Tracked {
   verdict: Verdict | undefined;
   /** Times that it was found to hold or not; what was unknown does not count. */
   checked = 0;
+  private isWhole: boolean;
   /** Where it was last found to hold. */
   lastGood: CheckPlace | undefined;
   /** Times that it was evaluated, not merely found unchanged. */
@@ -77,8 +81,14 @@ export class Tracked {
   private readonly keptAt: ReadonlySet<EventName>;
   private last: { readonly verdict: Verdict; readonly reads: readonly Unchanged[] } | undefined;
 
-  constructor(invariant: CheckedInvariant, declared?: HypervisorMemory) {
+  /** `isWhole`: the machine stands at its reset. */
+  constructor(
+    invariant: CheckedInvariant,
+    declared: HypervisorMemory | undefined,
+    isWhole: boolean,
+  ) {
     this.invariant = invariant;
+    this.isWhole = isWhole;
     this.identity = identityOf(invariant, declared);
     this.oldTerms = oldTermsOf(invariant.body);
     this.places = new Map(this.oldTerms.map((term, i) => [term, i]));
@@ -121,13 +131,14 @@ export class Tracked {
   }
 
   save(): TrackState {
-    const { verdict, checked, lastGood } = this;
-    return { verdict, checked, lastGood, old: new Map(this.old) };
+    const { verdict, checked, isWhole, lastGood } = this;
+    return { verdict, checked, isWhole, lastGood, old: new Map(this.old) };
   }
 
-  restore({ verdict, checked, lastGood, old }: TrackState): void {
+  restore({ verdict, checked, isWhole, lastGood, old }: TrackState): void {
     this.verdict = verdict;
     this.checked = checked;
+    this.isWhole = isWhole;
     this.lastGood = lastGood;
     this.old = new Map(old);
     this.last = undefined;

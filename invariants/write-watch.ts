@@ -5,6 +5,8 @@ import type { WriteFacts } from "./model/view.ts";
 
 const PAGE = 4096;
 
+export type PendingWrite = WriteFacts & { readonly icount: number };
+
 export class WriteWatch {
   private readonly machine: Machine;
   private readonly text: readonly AddressRange[];
@@ -12,7 +14,7 @@ export class WriteWatch {
   private vmcb: { readonly address: number; readonly release: () => void } | undefined;
   private readonly wantsVmcb: boolean;
   /** A write to the VMCB while a guest runs: the CPU's own if an exit comes at once. */
-  private pending: (WriteFacts & { readonly icount: number }) | undefined;
+  pending: PendingWrite | undefined;
 
   constructor(machine: Machine, text: readonly AddressRange[], wantsVmcb: boolean) {
     this.machine = machine;
@@ -37,6 +39,14 @@ export class WriteWatch {
     this.vmcb?.release();
     const release = this.machine.memory.watchWrites(address);
     this.vmcb = { address: this.machine.memory.canonical(address), release };
+  }
+
+  /** Goes to another instant, at which this VMCB is in use. */
+  restore(vmcb: number | undefined, pending: PendingWrite | undefined): void {
+    this.vmcb?.release();
+    this.vmcb = undefined;
+    if (vmcb !== undefined) this.watchVmcb(vmcb);
+    this.pending = pending;
   }
 
   factsOf({ address, size, before, after }: ObserverEvents["physicalWrite"]): WriteFacts {

@@ -6,7 +6,11 @@ import type { Codec } from "../../emulator/index.ts";
 const LEVEL = 3;
 
 export const deflate: Codec = {
-  compress: (bytes) => new Uint8Array(deflateRawSync(bytes, { level: LEVEL })),
+  compress: (bytes) => plain(deflateRawSync(bytes, { level: LEVEL })),
   decompress: (bytes, length) =>
-    new Uint8Array(inflateRawSync(bytes, { maxOutputLength: Math.max(length, 1) })),
+    plain(inflateRawSync(bytes, { maxOutputLength: Math.max(length, 1) })),
 };
+
+/** The same bytes as an array whose slices are copies, as Buffer's are not. */
+const plain = ({ buffer, byteOffset, length }: Buffer): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, length);

@@ -231,11 +231,11 @@ export const timeRequests: Handlers<
   },
 
   "minvisor/saveRecording": async (context, { path: given }) => {
-    const { timeline } = recordedIn(context);
+    const { timeline, debuggee } = recordedIn(context);
     const { plan } = stoppedIn(context);
     const { files, codec } = context.services;
     const path = files.resolve(given, plan.configuration.cwd);
-    const recording = recordingOf(timeline, plan.start, codec);
+    const recording = recordingOf(timeline, plan.start, codec, debuggee.ledger);
     const sink = await files.openForWriting(path);
     try {
       sink.write(recording);

@@ -16,6 +16,8 @@ interface Saved {
 
 /** Attached since reset, so that numbers are the same in every look at a run. */
 export class Guests implements Follower {
+  readonly name = "guests";
+  readonly version = "1";
   private readonly machine: Machine;
   private guests: Guest[] = [];
   private last = 0;

@@ -113,11 +113,20 @@ export class LedgerTable {
     [this.made, other.made] = [other.made, this.made];
   }
 
-  /** The same rows, of which none has come yet: those of a run that is to be gone through again. */
-  ahead(): LedgerTable {
+  /** A copy in which all rows in memory have come. */
+  whole(): LedgerTable {
     const table = new LedgerTable();
     table.all.push(...this.all.map((chunk) => chunk.copy()));
+    table.made = this.made;
+    table.count = this.made;
+    return table;
+  }
+
+  /** The same rows, of which none has come yet: those of a run that is to be gone through again. */
+  ahead(): LedgerTable {
+    const table = this.whole();
     table.made = this.count;
+    table.count = 0;
     return table;
   }
 

@@ -60,6 +60,8 @@ interface Saved {
 }
 
 export class ExitLedger implements Follower {
+  readonly name = "exit ledger";
+  readonly version = "1";
   /** Of the future that the machine is in. */
   readonly table: LedgerTable;
   /** Those of other futures, by their numbers. */
@@ -93,6 +95,16 @@ export class ExitLedger implements Follower {
   /** Rows that no VMRUN to come will change. */
   get finished(): number {
     return this.pendingVmcb < 0 ? this.length : this.length - 1;
+  }
+
+  /** All rows, those of the future of the present instant too, as they ended. */
+  known(): LedgerTable {
+    const { table, length, ending, pendingVmcb } = this;
+    if (pendingVmcb < 0 || ending === undefined) return table.whole();
+    this.closeRow();
+    const known = table.whole();
+    this.openRow(length - 1, true);
+    return known;
   }
 
   private exited(event: ObserverEvents["exit"]): undefined {

@@ -2,9 +2,10 @@
  * The container of a recording: a header and parts, each appended whole and never changed.
  *
  * Header, 16 bytes: SIGNATURE, u32 format version, u32 CRC-32 of the twelve bytes before.
- * Part: four letters of its type, u32 encoding (0 raw, 1 compressed), u32 length as stored, u32 length
- * as meant, u32 CRC of these 16 bytes; the stored bytes; u32 CRC of them. All little-endian. Each CRC
- * goes on from the one before it in the file, so that parts cannot be lost, swapped or doubled.
+ * Part: four letters of its type, u16 encoding (0 raw, 1 compressed), u16 layout of its bytes, u32 length
+ * as stored, u32 length as meant, u32 CRC of these 16 bytes; the stored bytes; u32 CRC of them. All
+ * little-endian. Each CRC goes on from the one before it in the file, so that parts cannot be lost,
+ * swapped or doubled.
  */
 import { RecordingError } from "./recording-bytes.ts";
 import { crc32 } from "./recording-hash.ts";
@@ -28,22 +29,35 @@ const MAX_PART_BYTES = 0x8000_0000;
 const RAW = 0;
 const COMPRESSED = 1;
 
-/** Kinds of parts; others are left for formats to come and passed over. */
-export type PartType = "CONF" | "IMAG" | "INPT" | "MARK" | "LEDG" | "SNAP" | "DONE";
+/**
+ * Kinds of parts, each with the number of the layout of its bytes: another number wherever that changes.
+ * Other kinds are left for formats to come and passed over.
+ */
+export const LAYOUTS = { CONF: 0, IMAG: 0, INPT: 0, MARK: 0, DONE: 0, LEDG: 1, SNAP: 1 } as const;
+export type PartType = keyof typeof LAYOUTS;
 
 export interface Part {
   readonly type: string;
+  readonly layout: number;
   readonly bytes: Uint8Array;
+}
+
+/** A part's bytes as they will stand in the file. */
+export interface StoredBytes {
+  readonly encoding: typeof RAW | typeof COMPRESSED;
+  readonly stored: Uint8Array;
+  /** Before they were compressed. */
+  readonly length: number;
 }
 
 /** Makes the bytes of a file, in the order of the calls. */
 export class ContainerWriter {
-  private readonly append: (bytes: Uint8Array) => void;
+  private readonly write: (bytes: Uint8Array) => void;
   private readonly codec: Codec;
   private crc: number;
 
-  constructor(append: (bytes: Uint8Array) => void, codec: Codec) {
-    this.append = append;
+  constructor(write: (bytes: Uint8Array) => void, codec: Codec) {
+    this.write = write;
     this.codec = codec;
     const header = new Uint8Array(HEADER_BYTES);
     header.set(SIGNATURE);
@@ -51,25 +65,37 @@ export class ContainerWriter {
     view.setUint32(SIGNATURE.length, FORMAT_VERSION, true);
     this.crc = crc32(header.subarray(0, HEADER_BYTES - CRC_BYTES));
     view.setUint32(HEADER_BYTES - CRC_BYTES, this.crc, true);
-    append(header);
+    write(header);
+  }
+
+  /** Compressed, where that makes them fewer. */
+  stored(bytes: Uint8Array): StoredBytes {
+    const compressed = this.codec.compress(bytes);
+    const { length } = bytes;
+    return compressed.length < length
+      ? { encoding: COMPRESSED, stored: compressed, length }
+      : { encoding: RAW, stored: bytes, length };
+  }
+
+  put(type: PartType, bytes: Uint8Array): void {
+    this.append(type, this.stored(bytes));
   }
 
   /** In one piece: a writer that is killed leaves whole parts and at most one torn one. */
-  put(type: PartType, bytes: Uint8Array): void {
-    const compressed = this.codec.compress(bytes);
-    const stored = compressed.length < bytes.length ? compressed : bytes;
+  append(type: PartType, { encoding, stored, length }: StoredBytes): void {
     const file = new Uint8Array(PART_HEADER_BYTES + stored.length + CRC_BYTES);
     const view = new DataView(file.buffer);
     file.set(new TextEncoder().encode(type));
-    view.setUint32(4, stored === bytes ? RAW : COMPRESSED, true);
+    view.setUint16(4, encoding, true);
+    view.setUint16(6, LAYOUTS[type], true);
     view.setUint32(8, stored.length, true);
-    view.setUint32(12, bytes.length, true);
+    view.setUint32(12, length, true);
     this.crc = crc32(file.subarray(0, 16), this.crc);
     view.setUint32(16, this.crc, true);
     file.set(stored, PART_HEADER_BYTES);
     this.crc = crc32(stored, this.crc);
     view.setUint32(PART_HEADER_BYTES + stored.length, this.crc, true);
-    this.append(file);
+    this.write(file);
   }
 }
 
@@ -97,11 +123,13 @@ export function* readParts(file: Uint8Array, codec: Codec): Generator<Part, Dama
     crc = crc32(bytes, crc);
     if (crc !== view.getUint32(from + stored, true)) return { at, kind: "damaged" };
     const length = view.getUint32(at + 12, true);
-    const encoding = view.getUint32(at + 4, true);
+    const encoding = view.getUint16(at + 4, true);
+    const layout = view.getUint16(at + 6, true);
     if (encoding > COMPRESSED || length > MAX_PART_BYTES) return { at, kind: "damaged" };
     const meant = encoding === RAW ? bytes : decompressed(codec, bytes, length);
     if (meant?.length !== length) return { at, kind: "damaged" };
-    yield { type: new TextDecoder().decode(file.subarray(at, at + 4)), bytes: meant };
+    const type = new TextDecoder().decode(file.subarray(at, at + 4));
+    yield { type, layout, bytes: meant };
     at = from + stored + CRC_BYTES;
   }
   return undefined;

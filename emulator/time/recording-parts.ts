@@ -1,6 +1,6 @@
 /** What stands in each part of a recording: configuration, images, inputs, marks, rows of the ledger. */
 import type { Input } from "../inputs.ts";
-import type { LoadOptions } from "../loader/boot-image.ts";
+import type { ImageFile, LoadOptions } from "../loader/boot-image.ts";
 import { MACHINE_VERSION } from "../version.ts";
 import type { LoggedInput } from "./input-log.ts";
 import type { Instant } from "./instant.ts";
@@ -17,6 +17,11 @@ import { ByteReader, ByteWriter, RecordingError } from "./recording-bytes.ts";
 export interface RecordingConfiguration extends LoadOptions {
   /** Unix seconds of the clock chip at tick 0; missing where it is the machine's own. */
   readonly startTime?: number;
+}
+
+/** Kernel and modules, in their order. */
+export function imagesOf({ kernel, modules = [] }: RecordingConfiguration): readonly ImageFile[] {
+  return [kernel, ...modules];
 }
 
 /** An image as the configuration names it. */

@@ -1,8 +1,10 @@
 /** Replays a recording: a machine with the recorded run as its timeline, and the check that it is that run. */
 import { loadKernel } from "../loader/load-kernel.ts";
 import { Machine } from "../machine.ts";
+import { ImagePieces } from "./image-pieces.ts";
 import { compareInstants, type Instant } from "./instant.ts";
 import type { Check, Recording } from "./recording.ts";
+import { imagesOf } from "./recording-parts.ts";
 import { type SnapshotPart, snapshotOf } from "./recording-snapshots.ts";
 import type { StoredSnapshot } from "./snapshot-store.ts";
 import { DivergedError, type SeekProgress, Timeline, type TimelineOptions } from "./timeline.ts";
@@ -16,28 +18,29 @@ export function machineOf({ configuration }: Recording): Machine {
 }
 
 /**
- * The recorded run, whose end is the recording's; the machine stands at its reset, from machineOf.
- * With followers the recording's snapshots are of no use: they do not say what followers saw.
+ * The recorded run, whose end is the recording's; the machine stands at its reset, from machineOf. Of the
+ * recording's snapshots it has those that say what its followers saw.
  */
 export function timelineOf(
   machine: Machine,
-  { inputs, end, snapshots }: Recording,
+  { configuration, inputs, end, snapshots: parts }: Recording,
   options: TimelineOptions = {},
 ): Timeline {
-  const isFollowed = (options.followers ?? []).length > 0;
-  const recorded = {
-    inputs,
-    end,
-    snapshots: (reset: StoredSnapshot) => (isFollowed ? [] : storedOf(snapshots, reset)),
-  };
+  const images = new ImagePieces(imagesOf(configuration).map(({ bytes }) => bytes));
+  const snapshots = (reset: StoredSnapshot) => storedOf(parts, reset, images);
+  const recorded = { inputs, end, snapshots };
   return new Timeline(machine, { ...options, recorded });
 }
 
-function storedOf(parts: readonly SnapshotPart[], reset: StoredSnapshot): StoredSnapshot[] {
+function storedOf(
+  parts: readonly SnapshotPart[],
+  reset: StoredSnapshot,
+  images: ImagePieces,
+): StoredSnapshot[] {
   let { snapshot } = reset;
   return parts.map((part) => {
-    snapshot = snapshotOf(part, snapshot);
-    return { snapshot, inputs: part.inputs, followers: [] };
+    snapshot = snapshotOf(part, snapshot, images);
+    return { snapshot, inputs: part.inputs, followers: part.followers, isRecorded: true };
   });
 }
 

@@ -1,20 +1,16 @@
-/** Writes the recording of a run as it goes on: an observer of what enters, and marks of how far it is. */
-import type { ImageFile } from "../loader/boot-image.ts";
+/** Writes the recording of a run, as it goes on or when it is all there. */
 import type { Machine, Snapshot } from "../machine.ts";
 import { InputLog } from "./input-log.ts";
 import type { ExitLedger } from "./ledger.ts";
-import { type Codec, ContainerWriter, type PartType } from "./recording-container.ts";
-import { sha256 } from "./recording-hash.ts";
+import type { Codec } from "./recording-container.ts";
+import type { RecordingConfiguration } from "./recording-parts.ts";
+import { RunFile, SNAPSHOTS, type SnapshotPolicy } from "./run-file.ts";
 import {
-  type Mark,
-  type RecordingConfiguration,
-  writeConfiguration,
-  writeImage,
-  writeInputs,
-  writeLedger,
-  writeMark,
-} from "./recording-parts.ts";
-import { writeSnapshot } from "./recording-snapshots.ts";
+  type Follower,
+  recordedStates,
+  type StoredSnapshot,
+  savedStates,
+} from "./snapshot-store.ts";
 import type { Timeline } from "./timeline.ts";
 
 export interface RecorderOptions {
@@ -28,39 +24,42 @@ export interface RecorderOptions {
   readonly markInterval?: number;
   /** Instructions between two state hashes. */
   readonly checkInterval?: number;
-  /** Instructions between two snapshots; none are written without it. */
-  readonly snapshotInterval?: number;
+  /** None are written without it. */
+  readonly snapshots?: SnapshotPolicy;
+  /** What snapshots remember beside the machine: all that has watched it since its reset. */
+  readonly followers?: readonly Follower[];
 }
 
 const MARK_INTERVAL = 25_000_000;
 const CHECK_INTERVAL = 100_000_000;
 
+/** Writes as the run goes on: an observer of what enters, and marks of how far it is. */
 export class Recorder {
   private readonly machine: Machine;
-  private readonly container: ContainerWriter;
+  private readonly file: RunFile;
   private readonly ledger: ExitLedger | undefined;
+  private readonly followers: readonly Follower[];
   private readonly markInterval: number;
   private readonly checkInterval: number;
+  private readonly snapshots: SnapshotPolicy | undefined;
   private readonly inputs = new InputLog();
   private readonly detach: () => void;
-  private inputsWritten = 0;
-  private rowsWritten = 0;
   private markedAt = 0;
   private checkedAt = 0;
-  private readonly snapshotInterval: number;
-  /** What the next snapshot is written against. */
-  private snapshot: Snapshot | undefined;
+  private triedAt = 0;
+  /** The last that is in the file, or the machine's reset. */
+  private kept: Snapshot;
 
   /** The machine stands at its reset with the images loaded. */
   constructor(machine: Machine, options: RecorderOptions) {
     this.machine = machine;
-    this.container = new ContainerWriter(options.append, options.codec);
     this.ledger = options.ledger;
+    this.followers = options.followers ?? [];
     this.markInterval = options.markInterval ?? MARK_INTERVAL;
     this.checkInterval = options.checkInterval ?? CHECK_INTERVAL;
-    this.snapshotInterval = options.snapshotInterval ?? Number.POSITIVE_INFINITY;
-    if (options.snapshotInterval !== undefined) this.snapshot = machine.snapshot();
-    writeStart(this.container, options.configuration);
+    this.snapshots = options.snapshots;
+    this.kept = machine.snapshot();
+    this.file = new RunFile(options.append, options.codec, options.configuration, this.kept);
     this.mark("MARK", true);
     this.detach = machine.observe({
       name: "recorder",
@@ -78,20 +77,24 @@ export class Recorder {
     const { icount } = this.machine;
     const checkIsDue = icount - this.checkedAt >= this.checkInterval;
     const markIsDue = icount - this.markedAt >= this.markInterval;
-    const { snapshot } = this;
-    const snapshotIsDue = icount - (snapshot?.icount ?? icount) >= this.snapshotInterval;
-    const hasInputs = this.inputs.all.length > this.inputsWritten;
+    const { snapshots } = this;
+    const snapshotIsDue = snapshots !== undefined && icount - this.triedAt >= snapshots.interval;
+    const hasInputs = this.inputs.all.length > this.file.inputs;
     if (!checkIsDue && !markIsDue && !hasInputs && !snapshotIsDue) return;
     this.writeNews(this.ledger?.finished ?? 0);
-    if (snapshot !== undefined && snapshotIsDue) this.keepSnapshot(snapshot);
+    if (snapshotIsDue) this.keepSnapshot(snapshots);
     this.mark("MARK", checkIsDue);
   }
 
-  private keepSnapshot(before: Snapshot): void {
-    const snapshot = this.machine.snapshot();
-    this.container.put("SNAP", writeSnapshot(snapshot, before, this.inputsWritten));
-    this.machine.forget(before);
-    this.snapshot = snapshot;
+  private keepSnapshot(policy: SnapshotPolicy): void {
+    const { machine, followers } = this;
+    this.triedAt = machine.icount;
+    const snapshot = machine.snapshot();
+    const states = recordedStates({ followers: savedStates(followers) }, followers);
+    const stored = { snapshot, inputs: this.file.inputs, followers: states };
+    const isKept = this.file.putSnapshot(stored, policy);
+    machine.forget(isKept ? this.kept : snapshot);
+    if (isKept) this.kept = snapshot;
   }
 
   /** Writes all that there is up to now. */
@@ -105,73 +108,66 @@ export class Recorder {
     this.detach();
     this.writeNews(this.ledger?.length ?? 0);
     this.mark("DONE", true);
-    if (this.snapshot !== undefined) this.machine.forget(this.snapshot);
+    const { snapshots, kept, machine } = this;
+    if (snapshots !== undefined && machine.icount > kept.icount) this.keepSnapshot(snapshots);
+    machine.forget(this.kept);
   }
 
   private writeNews(rows: number): void {
-    const news = this.inputs.all.slice(this.inputsWritten);
-    if (news.length > 0) this.container.put("INPT", writeInputs(news));
-    this.inputsWritten += news.length;
-    if (this.ledger === undefined || rows <= this.rowsWritten) return;
-    this.container.put("LEDG", writeLedger(this.ledger.table, this.rowsWritten, rows));
-    this.rowsWritten = rows;
+    this.file.putInputs(this.inputs.all);
+    if (this.ledger !== undefined) this.file.putRows(this.ledger.table, rows);
   }
 
-  private mark(type: PartType & ("MARK" | "DONE"), withHash: boolean): void {
+  private mark(type: "MARK" | "DONE", withHash: boolean): void {
     const { machine } = this;
     const at = machine.instant;
-    const mark: Mark = { at, inputs: this.inputsWritten };
-    this.container.put(type, writeMark(withHash ? { ...mark, hash: machine.stateHash() } : mark));
+    const mark = { at, inputs: this.file.inputs };
+    this.file.putMark(type, withHash ? { ...mark, hash: machine.stateHash() } : mark);
     this.markedAt = at.icount;
     if (withHash) this.checkedAt = at.icount;
   }
 }
 
-/** What the run starts from: configuration and images, each image once. */
-function writeStart(container: ContainerWriter, configuration: RecordingConfiguration): void {
-  const { kernel, modules = [], ramBytes, append, startTime } = configuration;
-  const images = new Map<string, Uint8Array>();
-  const named = ({ name, bytes }: ImageFile) => {
-    const hash = sha256(bytes);
-    images.set(hash, bytes);
-    return { name, sha256: hash };
-  };
-  const part = writeConfiguration({
-    ramBytes,
-    ...(startTime === undefined ? {} : { startTime }),
-    ...(append === undefined ? {} : { append }),
-    kernel: named(kernel),
-    modules: modules.map((module) => ({
-      ...named(module),
-      ...(module.args === undefined ? {} : { args: module.args }),
-    })),
-  });
-  container.put("CONF", part);
-  for (const [hash, bytes] of images) {
-    container.put("IMAG", writeImage({ sha256: hash, bytes }));
-  }
-}
-
 /**
  * The recording of a timeline as it is now, from reset to its end, in one piece: of a run that was not
- * recorded as it went. The end has a check if the machine stands there.
+ * recorded as it went. The end has a check if the machine stands there, and a snapshot, which is taken.
  */
 export function recordingOf(
   timeline: Timeline,
   configuration: RecordingConfiguration,
   codec: Codec,
+  ledger?: ExitLedger,
+  policy = SNAPSHOTS,
 ): Uint8Array {
-  const pieces: Uint8Array[] = [];
-  const container = new ContainerWriter((bytes) => pieces.push(bytes), codec);
-  writeStart(container, configuration);
-  const { all } = timeline.inputs;
-  if (all.length > 0) container.put("INPT", writeInputs(all));
-  const mark: Mark = { at: timeline.endOfTime, inputs: all.length };
+  if (!timeline.isInPast) timeline.keep();
+  const [reset, ...snapshots] = timeline.snapshots.all;
+  if (reset === undefined) throw new Error("A timeline has a snapshot at reset");
+  const bytes: Uint8Array[] = [];
+  const file = new RunFile((piece) => bytes.push(piece), codec, configuration, reset.snapshot);
+  file.putInputs(timeline.inputs.all);
+  const table = ledger?.known();
+  if (table !== undefined) file.putRows(table, table.length);
+  const mark = { at: timeline.endOfTime, inputs: file.inputs };
   const { machine } = timeline;
-  container.put(
-    "DONE",
-    writeMark(timeline.isInPast ? mark : { ...mark, hash: machine.stateHash() }),
-  );
+  file.putMark("DONE", timeline.isInPast ? mark : { ...mark, hash: machine.stateHash() });
+  for (const each of farApart(snapshots, policy.interval)) {
+    const followers = recordedStates(each, timeline.followers);
+    file.putSnapshot({ ...each, followers }, policy);
+  }
+  return joined(bytes);
+}
+
+/** The last one, and of those before it some that are not close together. */
+function farApart(all: readonly StoredSnapshot[], interval: number): StoredSnapshot[] {
+  let last = 0;
+  return all.filter(({ snapshot: { icount } }, i) => {
+    if (icount - last < interval && i < all.length - 1) return false;
+    last = icount;
+    return true;
+  });
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
   const file = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const piece of pieces) {

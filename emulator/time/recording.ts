@@ -5,7 +5,14 @@ import { compareInstants, type Instant, RESET } from "./instant.ts";
 import { exitRow } from "./ledger.ts";
 import { LedgerTable } from "./ledger-columns.ts";
 import { RecordingError } from "./recording-bytes.ts";
-import { type Codec, type Damage, type Part, readParts } from "./recording-container.ts";
+import {
+  type Codec,
+  type Damage,
+  LAYOUTS,
+  type Part,
+  type PartType,
+  readParts,
+} from "./recording-container.ts";
 import { sha256 } from "./recording-hash.ts";
 import {
   type ConfigurationPart,
@@ -41,6 +48,11 @@ export interface Recording {
   readonly problem: string | undefined;
 }
 
+/** What a replay gives anew: where another version wrote it otherwise, it is passed over. */
+const REPLAYED: ReadonlySet<PartType> = new Set(["LEDG", "SNAP"]);
+
+const isPartType = (type: string): type is PartType => type in LAYOUTS;
+
 /** What has been read of a file. */
 class Reading {
   private configuration: ConfigurationPart | undefined;
@@ -52,7 +64,13 @@ class Reading {
   private isDone = false;
 
   /** Throws a RecordingError. */
-  take({ type, bytes }: Part): void {
+  take({ type, layout, bytes }: Part): void {
+    if (isPartType(type) && layout !== LAYOUTS[type]) {
+      if (REPLAYED.has(type)) return;
+      throw new RecordingError(
+        `has a part ${type} of layout ${layout}, and this version reads layout ${LAYOUTS[type]}: open it with the version that made it`,
+      );
+    }
     if (type === "CONF") this.configuration = readConfiguration(bytes);
     else if (type === "IMAG") this.takeImage(bytes);
     else if (type === "INPT") this.inputs.push(...readInputs(bytes));
@@ -115,7 +133,10 @@ class Reading {
 
   private problem(damage: Damage | undefined, end: Instant): string | undefined {
     const missing = `what came after icount ${end.icount} is missing`;
-    if (damage !== undefined) return `It is ${damage.kind} at byte ${damage.at}: ${missing}.`;
+    if (damage !== undefined) {
+      const what = this.isDone ? "the run is whole, of its snapshots some are missing" : missing;
+      return `It is ${damage.kind} at byte ${damage.at}: ${what}.`;
+    }
     return this.isDone ? undefined : `It was not brought to its end: ${missing}.`;
   }
 }

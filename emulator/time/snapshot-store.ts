@@ -4,8 +4,16 @@ import { compareInstants, type Instant } from "./instant.ts";
 
 /** What goes back and forth with the machine: an observer's memory of what it has seen. */
 export interface Follower {
+  /** By which its states are known, in recordings too. */
+  readonly name: string;
+  /** Another wherever its states mean something else: it takes none of another version. */
+  readonly version: string;
   save(): unknown;
   restore(saved: unknown): void;
+  /** A state as plain data for a recording, undefined where it is more than that; by default as it is. */
+  record?(saved: unknown): unknown;
+  /** The state of which record() made this; undefined where it is not of what this one follows. */
+  recall?(plain: unknown): unknown;
   /** Another future begins here: what it knows of the one left is kept by the number of that one. */
   forked?(left: number): void;
   /** The future `next` comes again instead of `left`; the machine goes back to before they part after this. */
@@ -14,11 +22,52 @@ export interface Follower {
   dropped?(future: number): void;
 }
 
+/** What a follower had seen, and its version; as it saved it, or as a recording has it. */
+export interface FollowerState {
+  readonly version: string;
+  readonly saved: unknown;
+}
+export type FollowerStates = ReadonlyMap<string, FollowerState>;
+
 export interface StoredSnapshot {
   readonly snapshot: Snapshot;
   /** Number of inputs that had entered. */
   readonly inputs: number;
-  readonly followers: readonly unknown[];
+  /** By name. */
+  readonly followers: FollowerStates;
+  /** The states are plain data, of a recording. */
+  readonly isRecorded?: boolean;
+}
+
+/** A follower's state; undefined where the snapshot has none of its version. */
+export function stateOf(follower: Follower, { followers, isRecorded }: StoredSnapshot): unknown {
+  const state = followers.get(follower.name);
+  if (state?.version !== follower.version) return undefined;
+  return isRecorded && follower.recall ? follower.recall(state.saved) : state.saved;
+}
+
+/** The states as a recording has them, as far as they can be recorded. */
+export function recordedStates(
+  stored: Pick<StoredSnapshot, "followers" | "isRecorded">,
+  followers: Iterable<Follower>,
+): FollowerStates {
+  const states = new Map<string, FollowerState>();
+  for (const follower of followers) {
+    const state = stored.followers.get(follower.name);
+    if (state?.version !== follower.version) continue;
+    const isPlain = stored.isRecorded || follower.record === undefined;
+    const saved = isPlain ? state.saved : follower.record?.(state.saved);
+    if (saved !== undefined) states.set(follower.name, { version: follower.version, saved });
+  }
+  return states;
+}
+
+export function savedStates(followers: Iterable<Follower>): FollowerStates {
+  const states = new Map<string, FollowerState>();
+  for (const each of followers) {
+    states.set(each.name, { version: each.version, saved: each.save() });
+  }
+  return states;
 }
 
 export class SnapshotStore {
@@ -41,13 +90,13 @@ export class SnapshotStore {
   }
 
   /** Takes one of the present instant, unless there is one; drops others to stay within the budget. */
-  take(inputs: number, followers: readonly Follower[]): void {
+  take(inputs: number, followers: Iterable<Follower>): void {
     const { instant } = this.machine;
     const index = this.countUpTo(instant);
     const before = this.kept[index - 1];
     if (before !== undefined && compareInstants(before.snapshot, instant) === 0) return;
     const snapshot = this.machine.snapshot();
-    this.kept.splice(index, 0, { snapshot, inputs, followers: followers.map((f) => f.save()) });
+    this.kept.splice(index, 0, { snapshot, inputs, followers: savedStates(followers) });
     while (this.bytes > this.budgetBytes && this.kept.length > 2) this.dropOne(instant);
   }
 
@@ -55,6 +104,14 @@ export class SnapshotStore {
   adopt(stored: StoredSnapshot): void {
     this.kept.push(stored);
     while (this.bytes > this.budgetBytes && this.kept.length > 2) this.dropOne(stored.snapshot);
+  }
+
+  /** Forgets all but the first that cannot give back a follower's state. */
+  keepThoseOf(follower: Follower): void {
+    for (const stored of this.kept.splice(1)) {
+      if (stateOf(follower, stored) !== undefined) this.kept.push(stored);
+      else this.machine.forget(stored.snapshot);
+    }
   }
 
   /** The last one at or before the instant; the first is at reset and stays. */

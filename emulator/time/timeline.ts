@@ -5,7 +5,7 @@ import type { CpuState } from "../state/cpu-state.ts";
 import { type Future, Futures, parting } from "./futures.ts";
 import { InputLog, type LoggedInput } from "./input-log.ts";
 import { compareInstants, type Instant, RESET } from "./instant.ts";
-import { type Follower, SnapshotStore, type StoredSnapshot } from "./snapshot-store.ts";
+import { type Follower, SnapshotStore, type StoredSnapshot, stateOf } from "./snapshot-store.ts";
 
 export interface TimelineOptions {
   /** Memory that snapshots may use. */
@@ -58,9 +58,8 @@ export class Timeline implements Changes {
   private readonly ways = new Futures();
   private readonly interval: number;
   private readonly denseInterval: number;
-  private readonly followers: readonly Follower[];
-  /** Those that came later, by name: snapshots from before them have nothing to give back. */
-  private readonly lateFollowers = new Map<string, Follower>();
+  /** By name, each with the state of its beginning, for snapshots that have none of its own. */
+  private readonly followed = new Map<string, Followed>();
   private readonly detach: () => void;
   /** The furthest instant of this timeline; the machine is in its past where it is before it. */
   private end: Instant;
@@ -79,13 +78,13 @@ export class Timeline implements Changes {
     this.machine = machine;
     this.interval = options.interval ?? 50_000_000;
     this.denseInterval = options.denseInterval ?? 2_500_000;
-    this.followers = options.followers ?? [];
     this.snapshots = new SnapshotStore(machine, options.budgetBytes ?? 512 * 2 ** 20);
     this.end = options.recorded?.end ?? machine.instant;
     for (const { at, input } of options.recorded?.inputs ?? []) this.inputs.add(at, input);
-    this.snapshots.take(0, this.followers);
+    this.snapshots.take(0, options.followers ?? []);
     const reset = this.snapshots.upTo(machine.instant);
     for (const each of options.recorded?.snapshots?.(reset) ?? []) this.snapshots.adopt(each);
+    for (const each of options.followers ?? []) this.follow(each);
     this.detach = machine.observe({
       name: "timeline",
       on: {
@@ -104,13 +103,22 @@ export class Timeline implements Changes {
     this.detach();
   }
 
-  /** From now on `follower` goes back with the machine; where nothing was kept, to its beginning. */
-  follow(name: string, follower: Follower): void {
-    this.lateFollowers.set(name, withBeginning(follower));
+  /**
+   * From now on `follower` goes back with the machine; where nothing was kept, to its beginning. That of one
+   * which is there from reset on is no state of a later instant: snapshots that lack it are forgotten.
+   */
+  follow(follower: Follower): void {
+    const { machine, snapshots } = this;
+    this.followed.set(follower.name, { follower, beginning: follower.save() });
+    if (compareInstants(machine.instant, RESET) === 0) snapshots.keepThoseOf(follower);
   }
 
   unfollow(name: string): void {
-    this.lateFollowers.delete(name);
+    this.followed.delete(name);
+  }
+
+  get followers(): readonly Follower[] {
+    return Array.from(this.followed.values(), ({ follower }) => follower);
   }
 
   get isInPast(): boolean {
@@ -200,7 +208,7 @@ export class Timeline implements Changes {
     this.snapshots.cut(instant, this.nextInput);
     this.end = instant;
     this.mayFork = false;
-    for (const follower of this.allFollowers) {
+    for (const follower of this.followers) {
       follower.forked?.(left);
       if (dropped !== undefined) follower.dropped?.(dropped);
     }
@@ -222,18 +230,14 @@ export class Timeline implements Changes {
     const parted = parting(this.inputs.all, next.inputs);
     this.ways.switchTo(next, this.inputs, this.endOfTime);
     this.end = next.end;
-    for (const follower of this.allFollowers) follower.switched?.(left, next.number);
+    for (const follower of this.followers) follower.switched?.(left, next.number);
     this.snapshots.cut(parted.at, parted.inputs);
     this.goBack(this.snapshots.upTo(parted.at));
   }
 
   /** Takes a snapshot here. */
   keep(): void {
-    this.snapshots.take(this.nextInput, this.allFollowers);
-  }
-
-  private get allFollowers(): readonly Follower[] {
-    return [...this.followers, ...this.lateFollowers.values()];
+    this.snapshots.take(this.nextInput, this.followers);
   }
 
   /**
@@ -440,23 +444,16 @@ export class Timeline implements Changes {
   private goBack(to: StoredSnapshot): void {
     this.machine.restore(to.snapshot);
     this.nextInput = to.inputs;
-    this.allFollowers.forEach((follower, i) => {
-      follower.restore(to.followers[i]);
-    });
+    for (const { follower, beginning } of this.followed.values()) {
+      follower.restore(stateOf(follower, to) ?? beginning);
+    }
     this.onWentBack();
   }
 }
 
-/** A follower whose state at its beginning stands in where a snapshot has none. */
-function withBeginning(follower: Follower): Follower {
-  const beginning = follower.save();
-  return {
-    save: () => follower.save(),
-    restore: (saved) => follower.restore(saved ?? beginning),
-    forked: (left) => follower.forked?.(left),
-    switched: (left, to) => follower.switched?.(left, to),
-    dropped: (future) => follower.dropped?.(future),
-  };
+interface Followed {
+  readonly follower: Follower;
+  readonly beginning: unknown;
 }
 
 function diverged(to: Instant): string {

@@ -14,6 +14,7 @@ import {
 } from "../../emulator/index.ts";
 import { MINVISOR_ELF, SAMPLE_GUEST } from "../../scripts/build-minvisor.mjs";
 import { drain, randomizer } from "../emulator/time/sample-run.ts";
+import { InProcessSession } from "../harness/in-process-session.ts";
 import { Command } from "./command.ts";
 
 const SAMPLE = ["--kernel", MINVISOR_ELF, "--module", SAMPLE_GUEST];
@@ -29,7 +30,7 @@ beforeAll(() => {
   withLedger = command.path("with-ledger.mvrec");
   const recorded = command.minvisor("record", ...SAMPLE, "-o", sample, "--check-interval", "5000");
   expect(recorded).toMatchObject({ status: 0, stderr: "" });
-  command.minvisor("record", ...SAMPLE, ...NO_CONSOLE, "-o", withLedger, "--ledger");
+  command.minvisor("record", ...SAMPLE, ...NO_CONSOLE, "-o", withLedger, "--ledger", "--snapshots");
 }, 120_000);
 afterAll(() => command.dispose());
 
@@ -92,6 +93,25 @@ test("a recording that is not the run of its images ends with status 1 and where
     ),
   });
   expect(command.minvisor("exits", file).status).toBe(1);
+});
+
+test("with snapshots a debugger stands at the end at once, and knows what it would have seen", async () => {
+  const session = new InProcessSession();
+  await session.ask("initialize", { adapterID: "minvisor" });
+  await session.ask("attach", { recording: withLedger, serial: ["null"] });
+  const { debuggee, invariants } = session.session.loaded!;
+  const { snapshots, endOfTime } = debuggee.timeline!;
+  expect(snapshots.upTo(endOfTime).snapshot.icount).toBe(endOfTime.icount);
+  const stopped = session.next("stopped");
+  await session.ask("configurationDone");
+  await stopped;
+  const { state } = debuggee.machine;
+  expect(debuggee.exits.last?.number).toBe(state.exitCount);
+  const verdicts = invariants
+    .status()
+    .map(({ name, verdict, checks }) => [name, verdict, checks > 0]);
+  expect(verdicts).toContainEqual(["npt_protects_hypervisor", "holds", true]);
+  session.session.close();
 });
 
 describe("exits of a recording", () => {

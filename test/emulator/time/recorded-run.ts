@@ -6,6 +6,7 @@ import {
   type Instant,
   type Machine,
   Recorder,
+  type SnapshotPolicy,
 } from "../../../emulator/index.ts";
 import { randomizer, sampleFiles, sampleMachine } from "./sample-run.ts";
 
@@ -40,6 +41,11 @@ function enterSomething(machine: Machine, random: (below: number) => number): vo
   }
 }
 
+/** However large they are. */
+export const everyOne = (interval: number): SnapshotPolicy => ({
+  ...{ interval, imageShare: Number.POSITIVE_INFINITY, bytesPerInstruction: 0 },
+});
+
 export function recordSample(seed: number, snapshotInterval?: number): RecordedRun {
   const random = randomizer(seed);
   const machine = sampleMachine();
@@ -53,7 +59,7 @@ export function recordSample(seed: number, snapshotInterval?: number): RecordedR
     ledger,
     markInterval: 4_000,
     checkInterval: 20_000,
-    ...(snapshotInterval === undefined ? {} : { snapshotInterval }),
+    ...(snapshotInterval === undefined ? {} : { snapshots: everyOne(snapshotInterval) }),
     append: (bytes) => {
       pieces.push(bytes.slice());
       length += bytes.length;

@@ -3,19 +3,25 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { deflate } from "../../../debug-adapter/node/deflate.ts";
 import {
   DivergedError,
+  ExitLedger,
   exitRow,
+  Guests,
+  type LedgerTable,
   machineOf,
   Recorder,
   type Recording,
   readRecording,
   recordingOf,
   replayChecked,
+  sha256,
   Timeline,
   timelineOf,
+  VMCB_FIELDS,
 } from "../../../emulator/index.ts";
-import { ContainerWriter } from "../../../emulator/time/recording-container.ts";
+import { NUMBER_COLUMNS, WIDE_COLUMNS } from "../../../emulator/time/ledger-columns.ts";
+import { ContainerWriter, LAYOUTS } from "../../../emulator/time/recording-container.ts";
 import { crc32 } from "../../../emulator/time/recording-hash.ts";
-import { joined, type RecordedRun, recordSample } from "./recorded-run.ts";
+import { everyOne, joined, type RecordedRun, recordSample } from "./recorded-run.ts";
 import { drain, randomizer, sampleFiles, sampleMachine } from "./sample-run.ts";
 
 const seed = 90_017;
@@ -95,9 +101,14 @@ test(`from its snapshots a recording is at random instants at once (seed ${seed}
 });
 
 test("a timeline is saved whole, also from its past, and with another future another one", () => {
-  const timeline = new Timeline(sampleMachine());
-  const { machine } = timeline;
-  const save = () => readRecording(recordingOf(timeline, sampleFiles(), deflate), deflate);
+  const machine = sampleMachine();
+  const guests = new Guests(machine);
+  const ledger = new ExitLedger(machine, guests);
+  const timeline = new Timeline(machine, { followers: [guests, ledger] });
+  const rowsOf = (table: LedgerTable) =>
+    Array.from({ length: table.extent }, (_, row) => exitRow(table, row));
+  const save = () =>
+    readRecording(recordingOf(timeline, sampleFiles(), deflate, ledger, everyOne(40_000)), deflate);
   const replayed = (saved: Recording) => {
     const again = openTimeline(saved);
     drain(replayChecked(again, saved, saved.end));
@@ -108,10 +119,16 @@ test("a timeline is saved whole, also from its past, and with another future ano
   machine.enter({ kind: "serial", port: 0, bytes: Uint8Array.of(0x41) });
   timeline.run({ instructions: 90_000 });
   const hash = machine.stateHash();
+  const rows = rowsOf(ledger.table);
+  expect(rows.length).toBeGreaterThan(3);
+  expect(rowsOf(save().ledger!)).toEqual(rows);
+  expect(save().snapshots.at(-1)?.state.icount).toBe(machine.icount);
   expect(save().checks).toEqual([{ at: machine.instant, hash }]);
   expect(replayed(save())).toBe(hash);
   drain(timeline.seek(past));
   expect(save().checks).toEqual([]);
+  expect(rowsOf(save().ledger!)).toEqual(rows);
+  expect(save().snapshots.length).toBeGreaterThan(0);
   expect(replayed(save())).toBe(hash);
   machine.enter({ kind: "memory", address: 0x300_0000, bytes: Uint8Array.of(1) });
   timeline.run({ instructions: 90_000 });
@@ -199,6 +216,52 @@ describe("what cannot be opened is refused in words", () => {
     expect(() => readRecording(other, deflate)).toThrow(
       /is a recording of format 7, and this version reads format 1/,
     );
+  });
+
+  /** The file with the parts of a type said to be of another layout, and its checksums true. */
+  const withLayout = (file: Uint8Array, type: string, layout: number): Uint8Array => {
+    const other = file.slice();
+    const view = new DataView(other.buffer);
+    let crc = view.getUint32(12, true);
+    for (let at = 16; at < other.length; ) {
+      const letters = new TextDecoder().decode(other.subarray(at, at + 4));
+      if (letters === type) view.setUint16(at + 6, layout, true);
+      crc = crc32(other.subarray(at, at + 16), crc);
+      view.setUint32(at + 16, crc, true);
+      const end = at + 20 + view.getUint32(at + 8, true);
+      crc = crc32(other.subarray(at + 20, end), crc);
+      view.setUint32(end, crc, true);
+      at = end + 4;
+    }
+    return other;
+  };
+
+  test("a part of another layout: what a replay gives is passed over, and the run is the same", () => {
+    const recorded = recordSample(seed, 200_000).file;
+    const opened = (type: string, layout: number) => {
+      const { ledger, snapshots, ...run } = readRecording(
+        withLayout(recorded, type, layout),
+        deflate,
+      );
+      return { rows: ledger?.length, snapshots: snapshots.length, run: JSON.stringify(run) };
+    };
+    const whole = opened("NONE", 1);
+    for (const layout of [0, 2]) {
+      expect(opened("LEDG", layout)).toEqual({ ...whole, rows: undefined });
+      expect(opened("SNAP", layout)).toEqual({ ...whole, snapshots: 0 });
+    }
+    expect(whole.snapshots).toBeGreaterThan(1);
+    for (const type of ["CONF", "IMAG", "INPT", "MARK", "DONE"]) {
+      expect(() => readRecording(withLayout(recorded, type, 9), deflate)).toThrow(
+        new RegExp(`has a part ${type} of layout 9, .* open it with the version that made it`),
+      );
+    }
+  });
+
+  test("rows of the ledger that are made otherwise are of another layout: change both here", () => {
+    const columns = [...NUMBER_COLUMNS, ...WIDE_COLUMNS, ...Object.keys(VMCB_FIELDS)].join(" ");
+    const hash = sha256(new TextEncoder().encode(columns));
+    expect([LAYOUTS.LEDG, hash.slice(0, 16)]).toEqual([1, "eb0d9d45bd4082b4"]);
   });
 
   test.each([

@@ -58,7 +58,7 @@ function judgeAll(machine: Machine, into: Judged[]): void {
     undefined,
     declaredMemory([small.IMAGE]),
   );
-  const tracks = SVM.map((each) => new Tracked(each));
+  const tracks = SVM.map((each) => new Tracked(each, undefined, true));
   const at = (event: "vmrun" | "exit"): undefined => {
     const view = views.view(event);
     for (const tracked of tracks) {

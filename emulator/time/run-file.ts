@@ -1,0 +1,126 @@
+/** Writes the parts of a recording: its start once, of everything that comes in pieces what is new. */
+import type { ImageFile } from "../loader/boot-image.ts";
+import type { Snapshot } from "../machine.ts";
+import { ImagePieces } from "./image-pieces.ts";
+import type { LoggedInput } from "./input-log.ts";
+import { CHUNK_ROWS, type LedgerTable } from "./ledger-columns.ts";
+import { type Codec, ContainerWriter } from "./recording-container.ts";
+import { sha256 } from "./recording-hash.ts";
+import {
+  imagesOf,
+  type Mark,
+  type RecordingConfiguration,
+  writeConfiguration,
+  writeImage,
+  writeInputs,
+  writeLedger,
+  writeMark,
+} from "./recording-parts.ts";
+import { writeSnapshot } from "./recording-snapshots.ts";
+import type { StoredSnapshot } from "./snapshot-store.ts";
+
+/** How many snapshots a recording has. */
+export interface SnapshotPolicy {
+  /** Instructions between two of them, at least, beside one at the end. */
+  readonly interval: number;
+  /** What they may add to the file: this share of its images as they are stored ... */
+  readonly imageShare: number;
+  /** ... and so many bytes for each instruction of the run. */
+  readonly bytesPerInstruction: number;
+}
+
+export const SNAPSHOTS: SnapshotPolicy = {
+  interval: 200_000_000,
+  imageShare: 0.2,
+  bytesPerInstruction: 50 / 1000,
+};
+
+export class RunFile {
+  /** Inputs and rows of the ledger that are in the file. */
+  inputs = 0;
+  private rows = 0;
+  private readonly container: ContainerWriter;
+  private readonly pieces: ImagePieces;
+  private imageBytes = 0;
+  private snapshotBytes = 0;
+  /** What the next snapshot is written against. */
+  private before: Snapshot;
+
+  /** `reset` is the machine's state at its reset, with the images loaded. */
+  constructor(
+    append: (bytes: Uint8Array) => void,
+    codec: Codec,
+    configuration: RecordingConfiguration,
+    reset: Snapshot,
+  ) {
+    this.container = new ContainerWriter(append, codec);
+    this.before = reset;
+    this.pieces = new ImagePieces(imagesOf(configuration).map(({ bytes }) => bytes));
+    this.start(configuration);
+  }
+
+  /** What the run starts from: configuration and images, each image once. */
+  private start({
+    kernel,
+    modules = [],
+    ramBytes,
+    append,
+    startTime,
+  }: RecordingConfiguration): void {
+    const images = new Map<string, Uint8Array>();
+    const named = ({ name, bytes }: ImageFile) => {
+      const hash = sha256(bytes);
+      images.set(hash, bytes);
+      return { name, sha256: hash };
+    };
+    const part = writeConfiguration({
+      ramBytes,
+      ...(startTime === undefined ? {} : { startTime }),
+      ...(append === undefined ? {} : { append }),
+      kernel: named(kernel),
+      modules: modules.map((module) => ({
+        ...named(module),
+        ...(module.args === undefined ? {} : { args: module.args }),
+      })),
+    });
+    this.container.put("CONF", part);
+    for (const [hash, bytes] of images) {
+      const image = this.container.stored(writeImage({ sha256: hash, bytes }));
+      this.imageBytes += image.stored.length;
+      this.container.append("IMAG", image);
+    }
+  }
+
+  /** Those behind the ones that are written. */
+  putInputs(all: readonly LoggedInput[]): void {
+    const news = all.slice(this.inputs);
+    if (news.length > 0) this.container.put("INPT", writeInputs(news));
+    this.inputs += news.length;
+  }
+
+  /** The same of the ledger's rows, up to a number of them. */
+  putRows(table: LedgerTable, rows: number): void {
+    while (this.rows < rows) {
+      const to = Math.min(rows, this.rows + CHUNK_ROWS);
+      this.container.put("LEDG", writeLedger(table, this.rows, to));
+      this.rows = to;
+    }
+  }
+
+  /** Unless the policy has no room for it by now; tells whether it is in. */
+  putSnapshot(stored: StoredSnapshot, policy: SnapshotPolicy): boolean {
+    const { snapshot } = stored;
+    const part = this.container.stored(writeSnapshot(stored, this.before, this.pieces));
+    const bytes = this.snapshotBytes + part.stored.length;
+    const most = policy.imageShare * this.imageBytes + policy.bytesPerInstruction * snapshot.icount;
+    if (bytes > most) return false;
+    this.container.append("SNAP", part);
+    this.snapshotBytes = bytes;
+    this.before = snapshot;
+    return true;
+  }
+
+  putMark(type: "MARK" | "DONE", mark: Mark): void {
+    this.container.put(type, writeMark(mark));
+  }
+}
