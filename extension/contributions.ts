@@ -38,6 +38,8 @@ export const COMMANDS = {
   goToCondition: "minvisor.goToCondition",
   showHistory: "minvisor.showHistory",
   whyExit: "minvisor.whyExit",
+  goToFuture: "minvisor.goToFuture",
+  compareFutures: "minvisor.compareFutures",
 } as const;
 export type CommandId = (typeof COMMANDS)[keyof typeof COMMANDS];
 

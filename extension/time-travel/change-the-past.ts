@@ -33,7 +33,7 @@ async function offer(session: DebugSession, request: DebugProtocol.Request): Pro
     "The machine is in its past: a change here starts another future.",
     {
       modal: true,
-      detail: `What is recorded after this instant is dropped: ${instructions} instructions with ${laterExits} exits.`,
+      detail: `What is recorded after this instant is kept, ${instructions} instructions with ${laterExits} exits: "Go to Another Future..." leads back there.`,
     },
     CHANGE,
   );

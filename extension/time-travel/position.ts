@@ -17,6 +17,7 @@ export function positionText({ world, timeline }: Position): string {
   const { isInPast, icount } = timeline;
   const parts = [world, exitText(timeline), `icount ${counted(icount)}`];
   if (isInPast) parts.push("in the past");
+  if (timeline.futures > 1) parts.push(`future ${timeline.future} of ${timeline.futures}`);
   return parts.join(" · ");
 }
 

@@ -2,6 +2,7 @@
 import { Disposable } from "vscode";
 import { offerToChangeThePast } from "./change-the-past.ts";
 import { registerTravelCommands } from "./commands.ts";
+import { registerFutureCommands } from "./futures.ts";
 import { PositionItem } from "./position-item.ts";
 import { registerQuestionCommands } from "./questions.ts";
 
@@ -11,6 +12,7 @@ export function registerTimeTravel(): Disposable {
     position,
     registerTravelCommands(),
     registerQuestionCommands(),
+    registerFutureCommands(),
     offerToChangeThePast((session) => void position.refresh(session)),
   );
 }

@@ -1,6 +1,11 @@
 // Where a machine stands, as the status bar says it, over the real adapter; and the numbers that are typed to go there.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseCount } from "../../extension/time-travel/count.ts";
+import {
+  comparisonDocuments,
+  comparisonTitle,
+  futureItems,
+} from "../../extension/time-travel/future-text.ts";
 import { historyTitle, placeOfVariable, writeItems } from "../../extension/time-travel/history.ts";
 import { type Position, positionHint, positionText } from "../../extension/time-travel/position.ts";
 import { type AdapterClient, SAMPLE, startClient } from "../harness/dap-adapter.ts";
@@ -13,7 +18,7 @@ describe("the position", () => {
     await client.setExceptionBreakpointsRequest({ filters: ["exit:VMMCALL"] });
     await client.configurationDoneRequest();
     await client.nextStop();
-  });
+  }, 60_000);
   afterAll(() => client.stop());
 
   async function position(): Promise<Position> {
@@ -50,6 +55,56 @@ describe("the position", () => {
   });
 });
 
+describe("futures", () => {
+  let client: AdapterClient;
+  beforeAll(async () => {
+    client = await startClient();
+    await client.begin(SAMPLE);
+    await client.setExceptionBreakpointsRequest({ filters: ["exit:CPUID"] });
+    await client.configurationDoneRequest();
+    await client.nextStop();
+    await client.send("minvisor/seek", { exit: 20 });
+    await client.nextStop();
+    await client.send("minvisor/allowFork", {});
+    // The guest returns from where it prints.
+    const { body } = await client.send("evaluate", { expression: "$vmcb.RIP", context: "repl" });
+    const memoryReference = `gpa:${/^0x[\da-f]+/.exec(body.result)![0]}`;
+    await client.send("writeMemory", { memoryReference, data: "w5A=" });
+    await client.go("continue");
+  }, 60_000);
+  afterAll(() => client.stop());
+
+  test("are rows with what began them, and stand in the status bar", async () => {
+    const { body } = await client.send("minvisor/futures", {});
+    const [first, second] = futureItems(body.futures);
+    expect(first).toMatchObject({ label: "Future 1", description: "", future: 1 });
+    expect(first!.detail).toMatch(
+      /^the run without changes; ends at icount [\d,]+ after 37 exits$/,
+    );
+    expect(second).toMatchObject({ label: "Future 2", description: "the machine is here" });
+    expect(second!.detail).toMatch(
+      /^2 bytes written to hpa:0x[\da-f]+ in future 1 after exit 20, icount [\d,]+; ends at icount [\d,]+ after \d+ exits$/,
+    );
+    const { world } = await client.status();
+    const timeline = (await client.send("minvisor/timeline", {})).body;
+    expect(positionText({ world, timeline })).toMatch(/ · future 2 of 2$/);
+  });
+
+  test("are compared as two documents of the same lines", async () => {
+    const { body } = await client.send("minvisor/compareFutures", { a: 1, b: 2, count: 3 });
+    expect(comparisonTitle(body)).toMatch(
+      /^Future 1 and 2, which part after exit 20 at icount [\d,]+$/,
+    );
+    const { a, b } = comparisonDocuments(body);
+    const [one, other] = [a.split("\n"), b.split("\n")];
+    expect([one[0], other[0]]).toEqual(["Future 1", "Future 2"]);
+    const isShared = (line: string) => /^(?:The first|CPU state|Pages of|hpa:|Console)/.test(line);
+    expect(one.filter(isShared)).toEqual(other.filter(isShared));
+    expect(one.filter(isShared).length).toBeGreaterThan(2);
+    expect(a).toMatch(/^21 {2}IOIO {2}1 {2}[\d,]+ {2}0x7c/m);
+  });
+});
+
 describe("the history of a value", () => {
   let client: AdapterClient;
   beforeAll(async () => {
@@ -58,7 +113,7 @@ describe("the history of a value", () => {
     await client.setExceptionBreakpointsRequest({ filters: ["exit:VMMCALL"] });
     await client.configurationDoneRequest();
     await client.nextStop();
-  });
+  }, 60_000);
   afterAll(() => client.stop());
 
   test("has a row a write, with where it was and who did it", async () => {

@@ -200,6 +200,7 @@ test("a click into the drawing leads to that instant; so do its keys", async () 
 test("the past is changed only after a question", async () => {
   await editor.evaluate("$rbx = 0x77");
   await dialog().getByText("starts another future").waitFor();
+  await dialog().getByText("is kept").waitFor();
   await editor.screenshot("change-the-past");
   await dialog().getByRole("button", { name: "Cancel" }).click();
   await position("in the past");
@@ -208,4 +209,21 @@ test("the past is changed only after a question", async () => {
   await dialog().getByRole("button", { name: "Change the Past" }).click();
   await position("exit 3 · icount");
   expect(await editor.number("$rbx")).toBe(0x77n);
+});
+
+test("the old future is kept: it is compared with the new one, and gone back to", async () => {
+  await position("exit 3 · icount");
+  await position("future 2 of 2");
+  await editor.command("MinVisor: Compare Futures...");
+  const tab = editor.page.getByRole("tab", { name: /^Future 1 and 2, which part after exit 3 / });
+  await tab.waitFor();
+  const shown = editor.page.locator(".monaco-diff-editor .view-line");
+  await shown.filter({ hasText: "The first exit that differs: 4" }).first().waitFor();
+  await editor.screenshot("futures-compared");
+  await position("future 2 of 2");
+  await editor.command("MinVisor: Go to Another Future...");
+  await editor.pick("Future 1");
+  expect(await position("future 1 of 2")).toBe(`${end} · future 1 of 2`);
+  await exitsView.focus();
+  await exitsView.marks(lastExit);
 });
