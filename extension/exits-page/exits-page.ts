@@ -3,6 +3,7 @@ import type { ExitGroupKey } from "../../debug-adapter/protocol.ts";
 import { counted, sortedBy, within } from "../exits/exit-columns.ts";
 import { ALL_EXITS, type ExitQuery, ExitStore, isGroup } from "../exits/exit-store.ts";
 import type { MachineState, ToPage } from "../exits/messages.ts";
+import { RunningLook } from "../exits/running-look.ts";
 import { emptyText, TimeAxis } from "../exits/time-axis.ts";
 import { ask, onAnswer, ready, savedQuery, saveQuery } from "./ask.ts";
 import { byId } from "./dom.ts";
@@ -17,7 +18,6 @@ const groupBox = byId<HTMLSelectElement>("group");
 const status = byId("status");
 const empty = byId("empty");
 let machine: MachineState = "none";
-let timer: number | undefined;
 
 const store = new ExitStore((args) => ask("minvisor/exitLedger", args), show);
 const table = new Table(store, {
@@ -83,21 +83,16 @@ async function refresh(): Promise<void> {
   await Promise.all([store.refresh(table.first, table.last), drawing.refresh()]);
 }
 
-/** Looks at the running machine again and again. */
-function look(): void {
-  clearTimeout(timer);
-  if (machine !== "running") return;
-  timer = setTimeout(async () => {
-    await refresh();
-    look();
-  }, REFRESH_MS);
-}
+const running = new RunningLook(refresh, (callback) => {
+  const timer = setTimeout(callback, REFRESH_MS);
+  return () => clearTimeout(timer);
+});
 
 async function become(state: MachineState): Promise<void> {
   machine = state;
   document.body.dataset.machine = state;
   refusal = undefined;
-  look();
+  running.become(state === "running");
   if (state === "none" || state === "ended") {
     store.forget();
     drawing.forget();

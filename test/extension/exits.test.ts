@@ -1,4 +1,7 @@
 // The view of all exits without its page: rows on demand over the real adapter, the window, keys, the drawing.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type {
   ExitDensityArguments,
@@ -16,7 +19,9 @@ import {
 import { ALL_EXITS, ExitStore, isGroup, PAGE_ROWS } from "../../extension/exits/exit-store.ts";
 import { exitsHtml } from "../../extension/exits/exits-html.ts";
 import { MAX_HEIGHT, ROW_HEIGHT, RowWindow, rowOfKey } from "../../extension/exits/row-window.ts";
+import { RunningLook } from "../../extension/exits/running-look.ts";
 import { emptyText, TimeAxis } from "../../extension/exits/time-axis.ts";
+import { buildImage, multibootSource } from "../emulator/loader/build-image.ts";
 import { type AdapterClient, startClient } from "../harness/dap-adapter.ts";
 
 let client: AdapterClient;
@@ -107,6 +112,89 @@ describe("the store", () => {
     await first;
     expect(store.length).toBe(1);
     expect(store.at(0)).toMatchObject({ number: 3 });
+  });
+});
+
+/** Has VMCBs of zeros refused for ever: exits without end. */
+const ENDLESS = `
+  mov $0xc0000080, %ecx
+  rdmsr
+  or $0x1000, %eax
+  wrmsr
+  mov $0xc0010117, %ecx
+  mov $0x301000, %eax
+  xor %edx, %edx
+  wrmsr
+again:
+  mov $200, %ecx
+  loop .
+  mov $0x300000, %eax
+  .byte 0x0f, 0x01, 0xd8
+  jmp again`;
+
+describe("while the machine runs", () => {
+  test("the store grows from look to look", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "endless-"));
+    const kernel = join(folder, "endless.elf");
+    writeFileSync(kernel, buildImage(multibootSource(3, "", ENDLESS)));
+    const running = await startClient();
+    try {
+      await running.begin({ kernel, memory: "8M", invariants: false });
+      await running.configurationDoneRequest();
+      const asks = async (args: ExitLedgerArguments) =>
+        (await running.send("minvisor/exitLedger", args)).body;
+      const store = new ExitStore(asks, () => {});
+      const lengths: number[] = [];
+      await new Promise<void>((resolve) => {
+        const look = new RunningLook(
+          async () => {
+            await store.refresh(0, 5);
+            if (store.length > (lengths.at(-1) ?? 0)) lengths.push(store.length);
+            if (lengths.length === 3) resolve();
+            look.become(lengths.length < 3);
+          },
+          (callback) => {
+            const timer = setTimeout(callback, 1);
+            return () => clearTimeout(timer);
+          },
+        );
+        look.become(true);
+      });
+      expect(store.at(0)).toMatchObject({ number: 1, reason: "INVALID" });
+      expect((await running.status()).running).toBe(true);
+    } finally {
+      await running.stop();
+      rmSync(folder, { recursive: true });
+    }
+  }, 60_000);
+
+  test("there is one look at a time, and none once it stands still", async () => {
+    const due: (() => void)[] = [];
+    const looks: (() => void)[] = [];
+    const look = new RunningLook(
+      () => new Promise<void>((resolve) => looks.push(resolve)),
+      (callback) => {
+        due.push(callback);
+        return () => due.splice(due.indexOf(callback), 1);
+      },
+    );
+    look.become(true);
+    look.become(true);
+    expect(due).toHaveLength(1);
+    due.shift()!();
+    look.become(true);
+    expect([due.length, looks.length]).toEqual([0, 1]);
+    looks.shift()!();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(due).toHaveLength(1);
+    look.become(false);
+    expect(due).toEqual([]);
+    look.become(true);
+    due.shift()!();
+    look.become(false);
+    looks.shift()!();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(due).toEqual([]);
   });
 });
 
