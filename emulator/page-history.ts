@@ -152,10 +152,16 @@ export function differingPages(a: PageSet, b: PageSet): number[] {
   const others = new Map(pagesOf(b, candidates));
   const differing: number[] = [];
   for (const [page, bytes] of pagesOf(a, candidates)) {
-    const other = others.get(page) ?? ZEROS;
-    if (bytes.some((byte, i) => byte !== other[i])) differing.push(page);
+    if (!areEqual(bytes, others.get(page) ?? ZEROS)) differing.push(page);
   }
   return differing.sort((x, y) => x - y);
+}
+
+/** A loop, not a method with a function: there may be tens of thousands of pages. */
+function areEqual(a: Uint8Array, b: Uint8Array): boolean {
+  if (a === b) return true;
+  for (let i = 0; i < PAGE_SIZE; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** Pages of RAM at the instant of a set, found on one way to the root however many sets there are. */

@@ -98,11 +98,16 @@ test("why an exit happened", async () => {
   expect(why.reason).toBe("INVALID");
 });
 
-test("a comparison of two futures", async () => {
+/** Another future, from the start, that comes to the same exit. */
+async function fork(): Promise<void> {
   await go("minvisor/seek", { to: "start" });
   await session.ask("minvisor/allowFork");
   await session.ask("evaluate", { expression: "$rdi = 1", context: "repl" });
   for (let exits = 0; exits < 2; exits++) await go("continue");
+}
+
+test("a comparison of two futures", async () => {
+  await fork();
   await cancelled("minvisor/compareFutures", { a: 1, b: 2 });
   expect(await session.ask<TimelineBody>("minvisor/timeline")).toMatchObject({
     ...{ future: 2, futures: 2, isInPast: false },
@@ -111,4 +116,18 @@ test("a comparison of two futures", async () => {
     registers: [{ name: "rdi", a: "0x0", b: "0x1" }],
     memory: { pages: 0 },
   });
+});
+
+test("the way into another future, by a pause", async () => {
+  await fork();
+  const { timeline } = session.session.loaded!.debuggee;
+  const before = machine().stateHash();
+  const stopped = session.next("stopped");
+  await session.ask("minvisor/seek", { future: 1 });
+  while (timeline?.future !== 1) await new Promise((resolve) => setImmediate(resolve));
+  expect(machine().stateHash()).not.toBe(before);
+  await session.ask("pause", { threadId: 1 });
+  await stopped;
+  expect(timeline.future).toBe(2);
+  expect(machine().stateHash()).toBe(before);
 });

@@ -94,6 +94,10 @@ test("an allowed change starts another future, which can be saved; restart has t
   expect((await timeline()).isInPast).toBe(false);
   const forked = { recording: join(folder, "forked.mvrec"), hash: machine().stateHash() };
   await session.ask("minvisor/saveRecording", { path: forked.recording });
+  await go("minvisor/seek", { future: 1 });
+  expect(machine().stateHash()).toBe(recording.checks.at(-1)?.hash);
+  await go("minvisor/seek", { future: 2 });
+  expect(machine().stateHash()).toBe(forked.hash);
   await go("restart");
   expect(machine().stateHash()).toBe(recording.checks.at(-1)?.hash);
   session.session.close();
