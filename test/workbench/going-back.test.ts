@@ -110,6 +110,8 @@ test("Go to Previous Exit, by command and by key", async () => {
 });
 
 test("keys step back over the guest, out of a function and into one", async () => {
+  // Keys of a stopped session do nothing before the stop has been drawn.
+  await editor.stopped(`(exit ${lastExit - 2})`);
   await editor.page.keyboard.press("Control+F10");
   await editor.page.getByText("Paused after step back").first().waitFor();
   await editor.cursorIn("vmrun.S", vmrunLine);
