@@ -19,7 +19,7 @@ import {
 } from "vscode-languageserver";
 import { TextDocument } from "vscode-languageserver-textdocument";
 import type { SourceLocation } from "../../symbols/source-index.ts";
-import { format, parse, type Reference, type Span } from "../language/index.ts";
+import { format, type Reference, type Span } from "../language/index.ts";
 import { acl2Text } from "./acl2-form.ts";
 import { type Candidate, candidatesAt } from "./complete.ts";
 import { describeReference } from "./describe.ts";
@@ -70,7 +70,7 @@ export class Answers {
     const reference = this.referenceAt(path, position);
     if (reference === undefined) return null;
     const c = describeC(reference, this.workspace.program);
-    const item = this.workspace.itemOf(reference.referent, path);
+    const item = this.workspace.itemOf(reference.referent);
     const value = describeReference(reference, { c, item, place: c && this.placeText(c) });
     if (value === undefined) return null;
     return { contents: { kind: "markdown", value }, range: this.range(path, reference) };
@@ -138,7 +138,7 @@ export class Answers {
   }
 
   symbols(path: string): DocumentSymbol[] {
-    return parse(this.workspace.text(path)).file.items.flatMap((item) => {
+    return this.workspace.parsed(path).file.items.flatMap((item) => {
       if (item.kind === "memory" || item.name.text === "") return [];
       const kind = item.kind === "invariant" ? SymbolKind.Property : SymbolKind.Function;
       const [range, own] = [this.range(path, item), this.range(path, item.name)];
@@ -149,7 +149,7 @@ export class Answers {
   /** Nothing where the file has errors: what is not understood is not moved. */
   formatting(path: string): TextEdit[] {
     const text = this.workspace.text(path);
-    if (parse(text).diagnostics.length > 0) return [];
+    if (this.workspace.parsed(path).diagnostics.length > 0) return [];
     return [{ range: this.range(path, { start: 0, end: text.length }), newText: format(text) }];
   }
 
@@ -164,7 +164,7 @@ export class Answers {
       const at = this.document(path).positionAt(start);
       builder.push(at.line, at.character, end - start, type, modifiers);
     }
-    return builder.build();
+    return { data: builder.build().data };
   }
 
   /** Changes of misspelt names within the range into what is meant. */

@@ -2,6 +2,7 @@
 import {
   check,
   type Item,
+  type Parsed,
   type ProgramNames,
   parse,
   type Reference,
@@ -38,6 +39,7 @@ export class InvWorkspace {
   private readonly disk: Disk;
   private readonly open = new Map<string, string>();
   private readonly groups = new Map<string, Group>();
+  private readonly parses = new Map<string, { readonly text: string; readonly parsed: Parsed }>();
   private names: ProgramNames | undefined;
 
   constructor(disk: Disk) {
@@ -104,14 +106,22 @@ export class InvWorkspace {
   }
 
   /** The definition or invariant that a name stands for, as it is written. */
-  itemOf(referent: Referent, path: string): Exclude<Item, { kind: "memory" }> | undefined {
+  itemOf(referent: Referent): Exclude<Item, { kind: "memory" }> | undefined {
     if (referent.kind !== "definition" && referent.kind !== "invariant") return undefined;
-    const text = this.group(path).texts.get(referent.path) ?? "";
     const { start } = referent.declared;
-    for (const item of parse(text).file.items) {
+    for (const item of this.parsed(referent.path).file.items) {
       if (item.kind !== "memory" && item.name.start === start) return item;
     }
     return undefined;
+  }
+
+  /** As its text is now. */
+  parsed(path: string, text = this.text(path)): Parsed {
+    const known = this.parses.get(path);
+    if (known?.text === text) return known.parsed;
+    const parsed = parse(text);
+    this.parses.set(path, { text, parsed });
+    return parsed;
   }
 
   /** Every place that refers to the same, in all files that belong together; a variable's in its own. */
@@ -160,7 +170,7 @@ export class InvWorkspace {
   }
 
   private check(texts: ReadonlyMap<string, string>): ResolvedFile[] {
-    const sources = [...texts].map(([path, text]) => ({ path, ...parse(text) }));
+    const sources = [...texts].map(([path, text]) => ({ path, ...this.parsed(path, text) }));
     return check(sources, BUILT_INS, this.names);
   }
 }

@@ -9,6 +9,7 @@ import {
   StreamMessageReader,
   StreamMessageWriter,
 } from "vscode-languageserver/node";
+import { TextDocument } from "vscode-languageserver-textdocument";
 import { FILES } from "../../../invariants/server/files.ts";
 import type { InitializationOptions } from "../../../invariants/server/protocol.ts";
 import { serve } from "../../../invariants/server/server.ts";
@@ -71,7 +72,7 @@ export class Client {
   /** One edit, sent as the range that it changes. */
   async edit(uri: string, start: number, end: number, by: string): Promise<void> {
     const text = this.text(uri);
-    const range = { start: positionOf(text, start), end: positionOf(text, end) };
+    const range = { start: this.position(uri, start), end: this.position(uri, end) };
     this.texts.set(uri, text.slice(0, start) + by + text.slice(end));
     const textDocument = { uri, version: ++this.version };
     await this.tell("textDocument/didChange", {
@@ -92,7 +93,11 @@ export class Client {
   at(uri: string, text: string, into = 0): { textDocument: { uri: string }; position: Position } {
     const offset = this.text(uri).indexOf(text);
     if (offset < 0) throw new Error(`${uri} has no ${text}`);
-    return { textDocument: { uri }, position: positionOf(this.text(uri), offset + into) };
+    return { textDocument: { uri }, position: this.position(uri, offset + into) };
+  }
+
+  position(uri: string, offset: number): Position {
+    return TextDocument.create(uri, "inv", 0, this.text(uri)).positionAt(offset);
   }
 
   /** Once the server has done all that it was told. */
@@ -100,9 +105,4 @@ export class Client {
     await this.ask("textDocument/documentSymbol", { textDocument: { uri } });
     return this.diagnostics.get(uri) ?? [];
   }
-}
-
-export function positionOf(text: string, offset: number): Position {
-  const before = text.slice(0, offset).split("\n");
-  return { line: before.length - 1, character: before.at(-1)?.length ?? 0 };
 }
