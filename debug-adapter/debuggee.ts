@@ -25,6 +25,7 @@ import {
 } from "./register-file.ts";
 import { RunMemory } from "./run-memory.ts";
 import type { CodeBits } from "./services.ts";
+import type { SessionRecording } from "./session-recording.ts";
 
 export class Debuggee {
   readonly machine: Machine;
@@ -40,6 +41,8 @@ export class Debuggee {
   readonly ledger: ExitLedger | undefined;
   /** What is known of the kernel that runs in the guest, or instead of a hypervisor. */
   kernel: KernelSource | undefined;
+  /** Where the run is recorded as it goes on; undefined where it is in memory alone. */
+  recordingFile: SessionRecording | undefined;
 
   /** The machine stands at its reset; with a recording, at that of the recorded run. */
   constructor(

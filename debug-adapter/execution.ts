@@ -285,6 +285,7 @@ export class Execution {
       instructions: goal.isSingle ? 1 : this.sliceInstructions,
       idleTicks: SLICE_MS * NS_PER_MS,
     });
+    this.debuggee.recordingFile?.keepUp();
     const taken = this.sources.take();
     const pending =
       this.pending && taken ? joinStops(this.pending, taken) : (this.pending ?? taken);

@@ -35,6 +35,8 @@ export interface LaunchConfiguration {
   /** Whether the past can be had again, and the memory that its snapshots may use. */
   readonly recording: boolean;
   readonly recordingBytes: number;
+  /** Where the run is recorded as it goes on. */
+  readonly recordingFile: string | undefined;
   readonly stepPolicy: StepPolicy;
 }
 
@@ -86,6 +88,7 @@ const ATTRIBUTES = {
     v.optional(v.union([v.string(), v.number()])),
     'a size such as "512M", or bytes',
   ],
+  recordingFile: [v.optional(v.pipe(v.string(), v.minLength(1))), "a path"],
   stepPolicy: [v.optional(v.picklist(STEP_POLICIES)), STEP_POLICIES.join(" or ")],
 } as const;
 
@@ -144,6 +147,9 @@ export function recordedConfiguration(
 }
 
 function configuration(given: Checked): LaunchConfiguration {
+  if (given.recording === false && given.recordingFile !== undefined) {
+    throw new UserError('Launch attribute "recordingFile" needs "recording": it is false.');
+  }
   return {
     kernel: given.kernel,
     append: given.append,
@@ -165,6 +171,7 @@ function configuration(given: Checked): LaunchConfiguration {
     pacing: given.pacing ?? true,
     recording: given.recording ?? true,
     recordingBytes: memoryBytes(given.recordingMemory ?? "512M", "recordingMemory"),
+    recordingFile: given.recordingFile,
     stepPolicy: given.stepPolicy ?? "sameWorld",
   };
 }

@@ -43,6 +43,8 @@ export interface LaunchAttributes {
   readonly recording?: boolean;
   /** Memory for the snapshots of the past: "512M" (default), or bytes. */
   readonly recordingMemory?: string | number;
+  /** The run is written into this file as it goes on (.mvrec), from its first instruction. */
+  readonly recordingFile?: string;
   /** Whether steps stay in their world (default) or follow the CPU across VMRUN and #VMEXIT. */
   readonly stepPolicy?: StepPolicy;
 }

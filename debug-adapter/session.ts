@@ -24,6 +24,7 @@ import { isRequestName, REQUESTS } from "./requests/table.ts";
 import type { Handler, RequestName } from "./requests/types.ts";
 import type { FileSink, MessageTransport, Services } from "./services.ts";
 import { SessionAddresses } from "./session-addresses.ts";
+import { openRecordingFile, recordInto } from "./session-recording.ts";
 import { CallStack } from "./stack.ts";
 import { messageOf, oneLine, QuietError, UserError } from "./text.ts";
 import { threadName } from "./threads.ts";
@@ -54,7 +55,7 @@ export class DebugSession implements Context {
     log: (text) => this.logOutput.add(text),
     changed: (breakpoint) =>
       this.emit("breakpoint", { reason: "changed", breakpoint: answer(this, breakpoint) }),
-    important: (text) => this.emit("output", { category: "important", output: `${text}\n` }),
+    important: (text) => this.important(text),
     stopped: () => this.logOutput.flush(),
   });
   readonly variables = new VariableHandles();
@@ -150,7 +151,7 @@ export class DebugSession implements Context {
     try {
       body();
     } catch (caught) {
-      this.emit("output", { category: "important", output: `${sentence(caught)}\n` });
+      this.important(sentence(caught));
     }
   }
 
@@ -164,9 +165,14 @@ export class DebugSession implements Context {
   }
 
   async load(plan: BootPlan, parked?: Debuggee): Promise<void> {
+    this.loaded?.debuggee.recordingFile?.finish();
     const sinks = await this.openSinks(plan);
+    const { files, codec } = this.services;
+    const file = parked ? undefined : await openRecordingFile(plan.configuration, files);
     this.unload();
     const debuggee = parked ?? boot(plan);
+    if (file) debuggee.recordingFile = recordInto(file, plan.start, debuggee, codec);
+    debuggee.recordingFile?.onProblem((text) => this.important(text));
     const { serial, stepPolicy } = plan.configuration;
     this.stepPolicy = stepPolicy;
     this.console = new ConsoleOutput(
@@ -186,9 +192,7 @@ export class DebugSession implements Context {
       ended: (result) => this.ended(result),
       failed: (caught) => this.failed(caught),
     });
-    const opcodes = new UndefinedOpcodes(debuggee, (text) =>
-      this.emit("output", { category: "important", output: `${text}\n` }),
-    );
+    const opcodes = new UndefinedOpcodes(debuggee, (text) => this.important(text));
     const invariants = this.watchInvariants(plan, debuggee, execution);
     this.loaded = {
       plan,
@@ -211,6 +215,10 @@ export class DebugSession implements Context {
     });
   }
 
+  private important(text: string): void {
+    this.emit("output", { category: "important", output: `${text}\n` });
+  }
+
   private watchInvariants(
     plan: BootPlan,
     debuggee: Debuggee,
@@ -221,11 +229,11 @@ export class DebugSession implements Context {
       violated: (stop) => {
         const wanted = this.breakpoints.onViolation(stop);
         if (wanted) execution.stopWith(wanted);
-        else this.emit("output", { category: "important", output: `${stop.text}\n` });
+        else this.important(`${stop.text}`);
       },
       logged: (text) => this.logOutput.add(text),
       explained: (body) => this.emit("minvisor/violation", body),
-      told: (text) => this.emit("output", { category: "important", output: `${text}\n` }),
+      told: (text) => this.important(text),
       changed: (statuses) => this.emit("minvisor/invariants", { invariants: statuses }),
       get isSearching() {
         return breakpoints.isSearching;
@@ -284,6 +292,7 @@ export class DebugSession implements Context {
     this.console?.flush();
     this.forget();
     this.loaded?.debuggee.kernel?.look();
+    this.loaded?.debuggee.recordingFile?.flush();
     this.stop = stop;
     const { reason, description, text, hitBreakpointIds } = stop;
     this.emit("stopped", {
@@ -315,6 +324,7 @@ export class DebugSession implements Context {
   }
 
   changed(): void {
+    this.loaded?.debuggee.recordingFile?.flush();
     this.callStack = undefined;
     if (this.stop !== undefined) {
       const { inlineDepth: _, ...stop } = this.stop;
@@ -331,6 +341,7 @@ export class DebugSession implements Context {
   }
 
   private flushOutput(): void {
+    this.loaded?.debuggee.recordingFile?.flush();
     this.console?.flushAll();
     this.logOutput.flushAll();
   }
@@ -363,11 +374,12 @@ export class DebugSession implements Context {
   private failed(caught: unknown): void {
     this.flushOutput();
     const text = `The machine failed: ${messageOf(caught)}`;
-    this.emit("output", { category: "important", output: `${text}\n` });
+    this.important(text);
     this.stopped({ reason: "pause", description: "Paused on an internal error", text });
   }
 
   close(): void {
+    this.loaded?.debuggee.recordingFile?.finish();
     this.unload();
   }
 }

@@ -33,7 +33,16 @@ const COMPRESSED = 1;
  * Kinds of parts, each with the number of the layout of its bytes: another number wherever that changes.
  * Other kinds are left for formats to come and passed over.
  */
-export const LAYOUTS = { CONF: 0, IMAG: 0, INPT: 0, MARK: 0, DONE: 0, LEDG: 1, SNAP: 1 } as const;
+export const LAYOUTS = {
+  CONF: 0,
+  IMAG: 0,
+  INPT: 0,
+  MARK: 0,
+  FORK: 0,
+  DONE: 0,
+  LEDG: 1,
+  SNAP: 1,
+} as const;
 export type PartType = keyof typeof LAYOUTS;
 
 export interface Part {

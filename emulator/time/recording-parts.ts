@@ -50,6 +50,14 @@ export interface Mark {
   readonly hash?: string;
 }
 
+/** An instant from which the run went another way than what was written before this part. */
+export interface Fork {
+  readonly at: Instant;
+  /** Inputs that are left, and rows of the ledger. */
+  readonly inputs: number;
+  readonly rows: number;
+}
+
 // ---- configuration ----
 
 export function writeConfiguration(part: Omit<ConfigurationPart, "machine">): Uint8Array {
@@ -110,7 +118,7 @@ export function readImage(part: Uint8Array): ImagePart {
   return { sha256: reader.text(), bytes: reader.bytes() };
 }
 
-// ---- inputs and marks ----
+// ---- inputs, marks and forks ----
 
 const writeInstant = (writer: ByteWriter, { icount, idleTicks, events }: Instant): ByteWriter =>
   writer.number(icount).number(idleTicks).number(events);
@@ -195,6 +203,15 @@ export function readMark(part: Uint8Array): Mark {
   const mark = { at: readInstant(reader), inputs: reader.number() };
   const hash = reader.text();
   return hash === "" ? mark : { ...mark, hash };
+}
+
+export function writeFork({ at, inputs, rows }: Fork): Uint8Array {
+  return writeInstant(new ByteWriter(), at).number(inputs).number(rows).done;
+}
+
+export function readFork(part: Uint8Array): Fork {
+  const reader = new ByteReader(part);
+  return { at: readInstant(reader), inputs: reader.number(), rows: reader.number() };
 }
 
 // ---- the ledger ----

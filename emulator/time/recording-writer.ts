@@ -1,6 +1,8 @@
 /** Writes the recording of a run, as it goes on or when it is all there. */
 import type { Machine, Snapshot } from "../machine.ts";
-import { InputLog } from "./input-log.ts";
+import { parting } from "./futures.ts";
+import { InputLog, type LoggedInput } from "./input-log.ts";
+import { compareInstants, type Instant } from "./instant.ts";
 import type { ExitLedger } from "./ledger.ts";
 import type { Codec } from "./recording-container.ts";
 import type { RecordingConfiguration } from "./recording-parts.ts";
@@ -18,6 +20,11 @@ export interface RecorderOptions {
   /** Puts bytes behind those of the file. */
   readonly append: (bytes: Uint8Array) => void;
   readonly codec: Codec;
+  /**
+   * The machine's, where it goes back in time: the file then follows it, and what was written of a
+   * future that it has left is taken back. Not with snapshots.
+   */
+  readonly timeline?: Timeline;
   /** Its finished rows are written too. */
   readonly ledger?: ExitLedger;
   /** Instructions between two marks: what a killed process loses at most. */
@@ -42,9 +49,12 @@ export class Recorder {
   private readonly markInterval: number;
   private readonly checkInterval: number;
   private readonly snapshots: SnapshotPolicy | undefined;
-  private readonly inputs = new InputLog();
+  private readonly timeline: Timeline | undefined;
+  private readonly inputs: InputLog;
   private readonly detach: () => void;
-  private markedAt = 0;
+  /** Those of the inputs that are in the file. */
+  private readonly written: LoggedInput[] = [];
+  private marked: Instant;
   private checkedAt = 0;
   private triedAt = 0;
   /** The last that is in the file, or the machine's reset. */
@@ -54,6 +64,9 @@ export class Recorder {
   constructor(machine: Machine, options: RecorderOptions) {
     this.machine = machine;
     this.ledger = options.ledger;
+    this.timeline = options.timeline;
+    this.inputs = options.timeline?.inputs ?? new InputLog();
+    this.marked = machine.instant;
     this.followers = options.followers ?? [];
     this.markInterval = options.markInterval ?? MARK_INTERVAL;
     this.checkInterval = options.checkInterval ?? CHECK_INTERVAL;
@@ -61,11 +74,16 @@ export class Recorder {
     this.kept = machine.snapshot();
     this.file = new RunFile(options.append, options.codec, options.configuration, this.kept);
     this.mark("MARK", true);
-    this.detach = machine.observe({
+    this.detach = options.timeline === undefined ? this.logInputs() : () => {};
+  }
+
+  private logInputs(): () => void {
+    const { machine, inputs } = this;
+    return machine.observe({
       name: "recorder",
       on: {
         input: ({ input }) => {
-          this.inputs.add(machine.instant, input);
+          inputs.add(machine.instant, input);
           return undefined;
         },
       },
@@ -74,12 +92,14 @@ export class Recorder {
 
   /** Between two runs of the machine: writes what is due. */
   keepUp(): void {
+    if (this.timeline?.isInPast) return;
+    this.takeBack();
     const { icount } = this.machine;
     const checkIsDue = icount - this.checkedAt >= this.checkInterval;
-    const markIsDue = icount - this.markedAt >= this.markInterval;
+    const markIsDue = icount - this.marked.icount >= this.markInterval;
     const { snapshots } = this;
     const snapshotIsDue = snapshots !== undefined && icount - this.triedAt >= snapshots.interval;
-    const hasInputs = this.inputs.all.length > this.file.inputs;
+    const hasInputs = this.inputs.all.length > this.written.length;
     if (!checkIsDue && !markIsDue && !hasInputs && !snapshotIsDue) return;
     this.writeNews(this.ledger?.finished ?? 0);
     if (snapshotIsDue) this.keepSnapshot(snapshots);
@@ -97,15 +117,20 @@ export class Recorder {
     if (isKept) this.kept = snapshot;
   }
 
-  /** Writes all that there is up to now. */
-  flush(withHash = false): void {
+  /** Writes all that there is up to now, if there is anything new. */
+  flush(): void {
+    if (this.timeline?.isInPast) return;
+    this.takeBack();
+    const hasInputs = this.inputs.all.length > this.written.length;
+    if (!hasInputs && compareInstants(this.machine.instant, this.marked) === 0) return;
     this.writeNews(this.ledger?.finished ?? 0);
-    this.mark("MARK", withHash);
+    this.mark("MARK", false);
   }
 
   /** The run ends here; nothing is recorded after this. */
   finish(): void {
     this.detach();
+    this.takeBack();
     this.writeNews(this.ledger?.length ?? 0);
     this.mark("DONE", true);
     const { snapshots, kept, machine } = this;
@@ -114,17 +139,34 @@ export class Recorder {
   }
 
   private writeNews(rows: number): void {
-    this.file.putInputs(this.inputs.all);
+    const { all } = this.inputs;
+    this.file.putInputs(all);
+    this.written.push(...all.slice(this.written.length));
     if (this.ledger !== undefined) this.file.putRows(this.ledger.table, rows);
   }
 
   private mark(type: "MARK" | "DONE", withHash: boolean): void {
-    const { machine } = this;
-    const at = machine.instant;
+    const { machine, timeline } = this;
+    const at = timeline?.endOfTime ?? machine.instant;
     const mark = { at, inputs: this.file.inputs };
-    this.file.putMark(type, withHash ? { ...mark, hash: machine.stateHash() } : mark);
-    this.markedAt = at.icount;
-    if (withHash) this.checkedAt = at.icount;
+    const isChecked = withHash && !timeline?.isInPast;
+    this.file.putMark(type, isChecked ? { ...mark, hash: machine.stateHash() } : mark);
+    this.marked = at;
+    if (isChecked) this.checkedAt = at.icount;
+  }
+
+  /** A future begins with an input: instead of one that was written, or before what was marked. */
+  private takeBack(): void {
+    const { written, ledger } = this;
+    const { all } = this.inputs;
+    const isPart = all[written.length - 1] === written.at(-1);
+    const next = all[written.length];
+    if (isPart && (next === undefined || compareInstants(next.at, this.marked) >= 0)) return;
+    const { at, inputs } = parting(written, all);
+    written.splice(inputs);
+    this.file.putFork(at, inputs, ledger?.table);
+    this.marked = at;
+    this.checkedAt = Math.min(this.checkedAt, at.icount);
   }
 }
 

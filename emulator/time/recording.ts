@@ -16,9 +16,11 @@ import {
 import { sha256 } from "./recording-hash.ts";
 import {
   type ConfigurationPart,
+  type Fork,
   type Mark,
   type RecordingConfiguration,
   readConfiguration,
+  readFork,
   readImage,
   readInputs,
   readLedger,
@@ -58,8 +60,8 @@ class Reading {
   private configuration: ConfigurationPart | undefined;
   private readonly images = new Map<string, Uint8Array>();
   private readonly inputs: LoggedInput[] = [];
-  private readonly marks: Mark[] = [];
-  private readonly snapshots: SnapshotPart[] = [];
+  private marks: Mark[] = [];
+  private snapshots: SnapshotPart[] = [];
   private ledger: LedgerTable | undefined;
   private isDone = false;
 
@@ -75,12 +77,24 @@ class Reading {
     else if (type === "IMAG") this.takeImage(bytes);
     else if (type === "INPT") this.inputs.push(...readInputs(bytes));
     else if (type === "MARK" || type === "DONE") this.marks.push(readMark(bytes));
+    else if (type === "FORK") this.takeBack(readFork(bytes));
     else if (type === "SNAP") this.snapshots.push(readSnapshot(bytes));
     else if (type === "LEDG") {
       this.ledger ??= new LedgerTable();
       readLedger(bytes, this.ledger);
     }
     if (type === "DONE") this.isDone = true;
+  }
+
+  /** A fork is a mark too. */
+  private takeBack({ at, inputs, rows }: Fork): void {
+    const isLeft = (each: { readonly inputs: number }, then: Instant) =>
+      each.inputs <= inputs && compareInstants(then, at) <= 0;
+    this.marks = this.marks.filter((mark) => isLeft(mark, mark.at));
+    this.snapshots = this.snapshots.filter((snapshot) => isLeft(snapshot, snapshot.state));
+    this.inputs.splice(inputs);
+    this.ledger?.goTo(rows);
+    this.marks.push({ at, inputs });
   }
 
   private takeImage(part: Uint8Array): void {

@@ -3,6 +3,8 @@ import type { ImageFile } from "../loader/boot-image.ts";
 import type { Snapshot } from "../machine.ts";
 import { ImagePieces } from "./image-pieces.ts";
 import type { LoggedInput } from "./input-log.ts";
+import { compareInstants, type Instant } from "./instant.ts";
+import { exitRow } from "./ledger.ts";
 import { CHUNK_ROWS, type LedgerTable } from "./ledger-columns.ts";
 import { type Codec, ContainerWriter } from "./recording-container.ts";
 import { sha256 } from "./recording-hash.ts";
@@ -11,6 +13,7 @@ import {
   type Mark,
   type RecordingConfiguration,
   writeConfiguration,
+  writeFork,
   writeImage,
   writeInputs,
   writeLedger,
@@ -118,6 +121,16 @@ export class RunFile {
     this.snapshotBytes = bytes;
     this.before = snapshot;
     return true;
+  }
+
+  /** The run goes on otherwise from an instant: what is in the file behind that is no part of it. */
+  putFork(at: Instant, inputs: number, table: LedgerTable | undefined): void {
+    let rows = table === undefined ? 0 : Math.min(this.rows, table.extent);
+    while (table && rows > 0 && compareInstants(exitRow(table, rows - 1).at, at) > 0) rows--;
+    // The handler of the last one may have gone on.
+    this.rows = Math.max(0, rows - 1);
+    this.inputs = inputs;
+    this.container.put("FORK", writeFork({ at, inputs, rows: this.rows }));
   }
 
   putMark(type: "MARK" | "DONE", mark: Mark): void {

@@ -56,9 +56,9 @@ export class Command {
     return this.minvisor("run", ...args);
   }
 
-  /** Starts the command and lets it run; its output goes nowhere. */
+  /** Starts the command and lets it run. */
   start(...args: string[]): ChildProcess {
-    return spawn(process.execPath, [this.bundle, ...args], { stdio: "ignore" });
+    return spawn(process.execPath, [this.bundle, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   }
 
   minvisor(...args: string[]): Ended {

@@ -1,10 +1,10 @@
 // A recorded run of MinVisor with the sample guest, with inputs of every kind at random instants.
 import { deflate } from "../../../debug-adapter/node/deflate.ts";
 import {
+  type Changes,
   ExitLedger,
   Guests,
   type Instant,
-  type Machine,
   Recorder,
   type SnapshotPolicy,
 } from "../../../emulator/index.ts";
@@ -25,7 +25,7 @@ export interface RecordedRun {
 }
 
 /** Something enters the machine. */
-function enterSomething(machine: Machine, random: (below: number) => number): void {
+export function enterSomething(machine: Changes, random: (below: number) => number): void {
   const byte = Uint8Array.of(random(256));
   switch (random(3)) {
     case 0:

@@ -8,6 +8,7 @@ import {
   Guests,
   type LedgerTable,
   machineOf,
+  type ObserverEvents,
   Recorder,
   type Recording,
   readRecording,
@@ -21,7 +22,13 @@ import {
 import { NUMBER_COLUMNS, WIDE_COLUMNS } from "../../../emulator/time/ledger-columns.ts";
 import { ContainerWriter, LAYOUTS } from "../../../emulator/time/recording-container.ts";
 import { crc32 } from "../../../emulator/time/recording-hash.ts";
-import { everyOne, joined, type RecordedRun, recordSample } from "./recorded-run.ts";
+import {
+  enterSomething,
+  everyOne,
+  joined,
+  type RecordedRun,
+  recordSample,
+} from "./recorded-run.ts";
 import { drain, randomizer, sampleFiles, sampleMachine } from "./sample-run.ts";
 
 const seed = 90_017;
@@ -135,6 +142,78 @@ test("a timeline is saved whole, also from its past, and with another future ano
   expect(save().inputs).toHaveLength(2);
   expect(replayed(save())).toBe(machine.stateHash());
   expect(machine.stateHash()).not.toBe(hash);
+});
+
+/** A run that goes on, back and another way at random, recorded as it goes. */
+function recordForks(random: (below: number) => number) {
+  const machine = sampleMachine();
+  const guests = new Guests(machine);
+  const ledger = new ExitLedger(machine, guests);
+  const timeline = new Timeline(machine, { interval: 50_000, followers: [guests, ledger] });
+  const pieces: Uint8Array[] = [];
+  const options = { markInterval: 9_000, checkInterval: 40_000, timeline, ledger, codec: deflate };
+  const append = (bytes: Uint8Array) => void pieces.push(bytes);
+  const recorder = new Recorder(machine, { ...options, configuration: sampleFiles(), append });
+  const flushed: { pieces: number; hash: string; exits: number }[] = [];
+  let forks = 0;
+  /** Half of the times in an exit's handler, whose row then ends otherwise. */
+  const fork = () => {
+    const row = exitRow(ledger.table, ledger.length - 1 - random(Math.min(ledger.length, 4)));
+    const isInHandler = random(2) === 0;
+    const back = isInHandler
+      ? timeline.seek(row.at)
+      : timeline.seekIcount(machine.icount - random(9_000));
+    drain(back);
+    recorder.flush();
+    timeline.mayFork = random(3) > 0;
+    if (!timeline.mayFork) return;
+    forks++;
+    if (isInHandler) {
+      const address = vmcb + VMCB_FIELDS.TSC_OFFSET.offset;
+      timeline.enter({ kind: "memory", address, bytes: Uint8Array.of(random(256)) });
+    } else enterSomething(timeline, random);
+  };
+  let vmcb = 0;
+  const onExit = (event: ObserverEvents["exit"]) => {
+    vmcb = event.vmcb;
+    return undefined;
+  };
+  machine.observe({ name: "vmcb", on: { exit: onExit } });
+  while (ledger.length === 0) timeline.run({ instructions: 10_000 });
+  for (let i = 0; i < 60; i++) {
+    timeline.run({ instructions: 1 + random(3_000) });
+    recorder.keepUp();
+    if (random(3) === 0) enterSomething(timeline, random);
+    if (random(3) === 0 && ledger.length > 0) fork();
+    if (timeline.isInPast) drain(timeline.seek(timeline.endOfTime));
+    recorder.flush();
+    flushed.push({ pieces: pieces.length, hash: machine.stateHash(), exits: ledger.finished });
+  }
+  recorder.finish();
+  return { pieces, flushed, forks, hash: machine.stateHash(), ledger };
+}
+
+test(`a run that went back and another way is recorded as it was in the end (seed ${seed})`, () => {
+  const random = randomizer(seed + 3);
+  const { pieces, flushed, forks, hash, ledger } = recordForks(random);
+  expect(forks).toBeGreaterThan(5);
+  const replayed = (file: Uint8Array) => {
+    const opened = readRecording(file, deflate);
+    const timeline = openTimeline(opened);
+    const known = new ExitLedger(timeline.machine, new Guests(timeline.machine)).table;
+    expect(drain(replayChecked(timeline, opened, opened.end))).toBe(opened.checks.length);
+    const written = opened.ledger?.length ?? 0;
+    const rows = Array.from({ length: written }, (_, row) => exitRow(known, row));
+    expect(rows).toEqual(rows.map((_, row) => exitRow(opened.ledger!, row)));
+    return { hash: timeline.machine.stateHash(), exits: written, opened };
+  };
+  const whole = replayed(joined(pieces));
+  expect(whole).toMatchObject({ hash, exits: ledger.length, opened: { problem: undefined } });
+  // Killed right after a flush, it has lost nothing.
+  for (let i = 0; i < 12; i++) {
+    const { pieces: count, ...then } = flushed[random(flushed.length)]!;
+    expect(replayed(joined(pieces.slice(0, count)))).toMatchObject(then);
+  }
 });
 
 test("an input that is left out makes another run, and the replay says between which instants", () => {

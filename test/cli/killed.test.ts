@@ -1,0 +1,218 @@
+// A process that records is killed at random moments: what it had flushed is there, and is the run that it was.
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import type { Readable, Writable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { deflate } from "../../debug-adapter/node/deflate.ts";
+import type { TimelineBody } from "../../debug-adapter/protocol.ts";
+import {
+  machineOf,
+  type Recording,
+  RecordingError,
+  readRecording,
+  replayChecked,
+  type Timeline,
+  timelineOf,
+} from "../../emulator/index.ts";
+import { drain, randomizer } from "../emulator/time/sample-run.ts";
+import { AdapterClient, inRepository } from "../harness/dap-adapter.ts";
+import { Command } from "./command.ts";
+
+const seed = 8_086;
+let command: Command;
+
+beforeAll(() => {
+  command = new Command();
+  const wasm = "iced_x86_bg.wasm";
+  command.file(wasm, new Uint8Array(readFileSync(inRepository(`node_modules/iced-x86/${wasm}`))));
+});
+afterAll(() => command.dispose());
+
+/** The run of what was left, at its end; every check on the way held, and it says what is missing. */
+function replayed(recording: Recording): Timeline {
+  expect(recording.problem).toMatch(
+    /^It (was not brought to its end|is cut short at byte \d+): what came after icount \d+ is missing\.$/,
+  );
+  const timeline = timelineOf(machineOf(recording), recording);
+  const held = drain(replayChecked(timeline, recording, recording.end));
+  expect(held).toBe(recording.checks.length);
+  return timeline;
+}
+
+const read = (file: string) => readRecording(new Uint8Array(readFileSync(file)), deflate);
+
+async function kill(child: ChildProcess): Promise<void> {
+  const ended = once(child, "exit");
+  child.kill("SIGKILL");
+  expect((await ended)[1]).toBe("SIGKILL");
+}
+
+const CHECK_INTERVAL = 1_000_000;
+const TURNS = 0x10000;
+/** Prints a line each TURNS turns of three instructions. */
+const PRINTING = `
+  mov $0x3f8, %dx
+  mov $10, %al
+1: inc %ebx
+  test $${TURNS - 1}, %ebx
+  jnz 1b
+  out %al, %dx
+  jmp 1b`;
+
+test(`minvisor record, killed 20 times (seed ${seed})`, async () => {
+  const random = randomizer(seed);
+  const kernel = command.guest("printing.elf", PRINTING);
+  let opened = 0;
+  for (let i = 0; i < 20; i++) {
+    const file = command.path(`killed-${i}.mvrec`);
+    const options = ["--memory", "4M", "-o", file, "--check-interval", `${CHECK_INTERVAL}`];
+    const child = command.start("record", "--kernel", kernel, ...options);
+    let lines = 0;
+    child.stdout?.on("data", (bytes: Buffer) => {
+      lines += bytes.length;
+    });
+    while (!existsSync(file) || statSync(file).size === 0) await sleep(2);
+    const enough = random(12) - 3;
+    while (lines < enough) await sleep(2);
+    await sleep(random(4));
+    const shown = lines;
+    await kill(child);
+    const seen = 3 * TURNS * shown;
+    try {
+      const recording = read(file);
+      opened++;
+      // What a process has shown is in its file but for what came since the last mark.
+      expect(recording.end.icount).toBeGreaterThan(seen - 2 * CHECK_INTERVAL);
+      expect(recording.checks.length).toBeGreaterThan(recording.end.icount / CHECK_INTERVAL - 1);
+      replayed(recording);
+    } catch (error) {
+      if (!(error instanceof RecordingError)) throw error;
+      expect(error.message).toMatch(/header|before (its configuration|the image)/);
+      expect(shown).toBe(0);
+    }
+  }
+  expect(opened).toBeGreaterThan(10);
+}, 240_000);
+
+/** What ECX is set to by the user gets into EDX with every turn: EDX tells all changes and when they were. */
+const SUMMING = `
+  mov $20000, %eax
+1: add %ecx, %edx
+  rol $1, %edx
+  dec %eax
+  jnz 1b
+  jmp start`;
+
+/** What its user has been told of a session's run, as it is now. */
+interface Told {
+  stops: { readonly icount: number; readonly edx: bigint }[];
+  /** A change in the past is under way: what comes after this icount may be gone. */
+  forkedAt: number;
+  forks: number;
+  /** What went wrong before the adapter was killed. */
+  failure: unknown;
+}
+
+/** Runs, steps, changes ECX, goes back and forks, at random and for ever. */
+async function use(client: AdapterClient, random: (below: number) => number, told: Told) {
+  const thread = { threadId: 1 };
+  const stop = async (command: string, args: object = {}) => {
+    await client.send(command, { ...thread, ...args });
+    await client.nextStop();
+  };
+  const timeline = async () => (await client.send("minvisor/timeline", {})).body as TimelineBody;
+  const change = () =>
+    client.send("evaluate", { expression: `$ecx = ${random(1e9)}`, context: "repl" });
+  for (;;) {
+    const way = random(6);
+    if (way === 0) {
+      await stop("continue");
+    } else if (way === 1) {
+      const { isInPast, endIcount } = await timeline();
+      if (endIcount === 0) continue;
+      if (!isInPast) await stop("minvisor/seek", { icount: random(endIcount) });
+      told.forkedAt = (await timeline()).icount;
+      await client.send("minvisor/allowFork", {});
+      await change();
+      told.forks++;
+      const { forkedAt } = told;
+      told.stops = told.stops.filter(({ icount }) => icount <= forkedAt);
+      told.forkedAt = Number.POSITIVE_INFINITY;
+    } else if (way === 2) {
+      if (!(await timeline()).isInPast) await change();
+    } else await stop("stepIn", { granularity: "instruction" });
+    const edx = BigInt(await client.value("(unsigned long)$edx"));
+    told.stops.push({ icount: (await timeline()).icount, edx });
+  }
+}
+
+/** Its adapter may be killed. */
+class QuietClient extends AdapterClient {
+  constructor() {
+    super("");
+  }
+
+  override connect(readable: Readable, writable: Writable): void {
+    for (const stream of [readable, writable]) stream.on("error", () => {});
+    super.connect(readable, writable);
+  }
+}
+
+/** A session of the adapter at `port` that records a run into `file`; it is used until the adapter ends. */
+async function begin(port: number, file: string, random: (below: number) => number): Promise<Told> {
+  const client = new QuietClient();
+  await client.start(port);
+  const kernel = command.path("summing.elf");
+  await client.begin({ kernel, memory: "4M", stopOnEntry: true, recordingFile: file });
+  await client.setFunctionBreakpointsRequest({ breakpoints: [{ name: "start" }] });
+  await client.configurationDoneRequest();
+  await client.nextStop();
+  const forkedAt = Number.POSITIVE_INFINITY;
+  const told: Told = { stops: [], forkedAt, forks: 0, failure: undefined };
+  use(client, random, told).catch((caught) => {
+    told.failure = caught;
+  });
+  return told;
+}
+
+/** The file has all that the user was told of, as it was. */
+function expectAll(file: string, { stops, forkedAt, failure }: Told): void {
+  expect(failure).toBeUndefined();
+  const recording = read(file);
+  const known = stops.filter(({ icount }) => icount <= forkedAt);
+  const furthest = Math.max(0, ...known.map(({ icount }) => icount));
+  expect(recording.end.icount).toBeGreaterThanOrEqual(furthest);
+  const timeline = replayed(recording);
+  for (const { icount, edx } of known.slice(-5)) {
+    drain(timeline.seekIcount(icount));
+    expect(timeline.machine.state.rdx, `EDX at ${icount}`).toBe(edx);
+  }
+}
+
+test(`six debug sessions of one adapter, killed five times (seed ${seed})`, async () => {
+  const random = randomizer(seed + 1);
+  command.guest("summing.elf", SUMMING);
+  let [stops, forks] = [0, 0];
+  for (let i = 0; i < 5; i++) {
+    const child = command.start("dap", "--port", "0");
+    const [listening] = (await once(child.stderr!, "data")) as [Buffer];
+    expect(`${listening}`).toMatch(/^minvisor: listening on 127\.0\.0\.1:\d+\n$/);
+    const port = Number(`${listening}`.split(":").at(-1));
+    const files = Array.from({ length: 6 }, (_, k) => command.path(`session-${i}-${k}.mvrec`));
+    const all = await Promise.all(files.map((file) => begin(port, file, random)));
+    const enough = random(10);
+    while (all.some((told) => told.stops.length < enough)) await sleep(5);
+    await sleep(random(10));
+    const told = structuredClone(all);
+    await kill(child);
+    for (const [k, each] of told.entries()) {
+      expectAll(files[k] as string, each);
+      stops += each.stops.length;
+      forks += each.forks;
+    }
+  }
+  expect(stops).toBeGreaterThan(100);
+  expect(forks).toBeGreaterThan(10);
+}, 240_000);
