@@ -207,7 +207,7 @@ export interface SeekArguments {
   /** Number of an exit, from 1. */
   readonly exit?: number;
   readonly to?: "start" | "end" | "previousExit";
-  /** Number of a future (`minvisor/futures`): to the `icount` there, or to its end. */
+  /** Number of a future (`minvisor/futures`): to the `icount` or the `exit` there, or to its end. */
   readonly future?: number;
   /** To where the last byte of a text left the port, or any port; the last time by default. */
   readonly console?: {

@@ -12,6 +12,7 @@ import { codeBits } from "../register-file.ts";
 import { type CodeFrame, worldFrames } from "../stack.ts";
 import { UserError } from "../text.ts";
 import { BackStepper } from "../time-travel/back-stepper.ts";
+import { tableOf } from "../time-travel/compare-futures.ts";
 import { condition } from "../time-travel/condition.ts";
 import { consoleText } from "../time-travel/console-text.ts";
 import { inquire } from "../time-travel/inquiry.ts";
@@ -114,9 +115,14 @@ function seek(context: Context, args: SeekArguments): undefined {
   const { icount, exit, to, console } = args;
   if (icount !== undefined && icount < 0) throw new UserError(`There is no icount ${icount}.`);
   const { debuggee, timeline } = recordedIn(context);
-  if (args.future !== undefined) {
-    return travel(context, seekFuture(timeline, futureOf(timeline, args.future), icount));
+  const future = args.future === undefined ? undefined : futureOf(timeline, args.future);
+  if (exit !== undefined) {
+    const stop = { reason: "goto", description: `Paused on exit ${exit}` } as const;
+    const number = future?.number ?? timeline.future;
+    const at = exitInstant(tableOf(debuggee, timeline, number), exit);
+    return travel(context, goTo(timeline, at, stop, number));
   }
+  if (future !== undefined) return travel(context, seekFuture(timeline, future, icount));
   if (args.condition !== undefined) return seekCondition(context, args);
   if (args.violation !== undefined) {
     const { invariants } = stoppedIn(context);
@@ -130,10 +136,6 @@ function seek(context: Context, args: SeekArguments): undefined {
     const { text, port, occurrence = "last" } = console;
     const name = `${JSON.stringify(text)} on ${port ?? "a console"}`;
     return travel(context, seekMet(timeline, consoleText(debuggee, text, port), occurrence, name));
-  }
-  if (exit !== undefined) {
-    const stop = { reason: "goto", description: `Paused on exit ${exit}` } as const;
-    return travel(context, goTo(timeline, exitInstant(debuggee, exit), stop));
   }
   if (icount !== undefined) {
     return travel(context, seekIcount(timeline, icount));
@@ -226,7 +228,7 @@ export const timeRequests: Handlers<
   "minvisor/why": (context, { exit }) => {
     const { debuggee, timeline } = recordedIn(context);
     const number = exit ?? debuggee.machine.state.exitCount;
-    const at = exitInstant(debuggee, number);
+    const at = exitInstant(debuggee.ledger?.table, number);
     return inquire(context, timeline, `Why exit ${number}`, whyExit(debuggee, timeline, at));
   },
 

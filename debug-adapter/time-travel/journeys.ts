@@ -3,6 +3,7 @@ import {
   exitRow,
   type Future,
   type Instant,
+  type LedgerTable,
   RESET,
   type SeekProgress,
   type Timeline,
@@ -22,9 +23,9 @@ export const BEGINNING: Stop = {
   description: "Paused at the beginning of the recording",
 };
 
-/** To an instant, and to the stop of that place. */
-export function* goTo(timeline: Timeline, to: Instant, stop: Stop): Journey {
-  yield* timeline.seek(to);
+/** To an instant, of another future where one is named, and to the stop of that place. */
+export function* goTo(timeline: Timeline, to: Instant, stop: Stop, future?: number): Journey {
+  yield* timeline.seek(to, future);
   return stop;
 }
 
@@ -203,9 +204,8 @@ export function* seekEnd(timeline: Timeline): Journey {
   return { reason: "goto", description: "Paused at the end of the recording" };
 }
 
-/** The instant after exit N. Throws a UserError if there is no such exit. */
-export function exitInstant({ ledger }: Debuggee, number: number): Instant {
-  const table = ledger?.table;
+/** The instant after exit N of a future's. Throws a UserError if there is no such exit. */
+export function exitInstant(table: LedgerTable | undefined, number: number): Instant {
   if (table === undefined || number < 1 || number > table.extent) {
     throw new UserError(`There is no exit ${number}: the recording has ${table?.extent ?? 0}.`);
   }

@@ -68,6 +68,10 @@ test("the old future is listed, gone to and left again, each with its exits and 
   expect(await timeline()).toMatchObject({ future: 1, futures: 2, isInPast: false });
   await go("minvisor/seek", { future: 2, icount: fork.icount });
   expect(await timeline()).toMatchObject({ future: 2, icount: fork.icount, isInPast: true });
+  await go("minvisor/seek", { future: 1, exit: 37 });
+  expect(await timeline()).toMatchObject({ future: 1, exit: 37 });
+  await go("minvisor/seek", { future: 2, exit: 4 });
+  expect(await timeline()).toMatchObject({ future: 2, exit: 4, isInPast: true });
   await go("minvisor/seek", { to: "end" });
   expect(hash()).toBe(young.hash);
   expect(await exits()).toEqual(young.exits);
