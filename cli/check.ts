@@ -1,32 +1,28 @@
 /** `minvisor check`: runs an image or a recording and says which invariants held. */
 import { readFileSync, writeFileSync } from "node:fs";
 import {
-  Guests,
   LoadError,
   type LoggedInput,
   loadKernel,
   Machine,
   type RecordingConfiguration,
-  type RunResult,
-  Timeline,
+  type Timeline,
 } from "../emulator/index.ts";
 import {
-  attachInvariants,
   blame,
-  type CheckedInvariant,
-  type Culprit,
-  findCulprit,
+  checkRun,
+  declaredIn,
   type LineAt,
   lineColumn,
   type Program,
+  type RunToCheck,
   readInvariants,
   SHIPPED_INVARIANTS,
-  type Violation,
 } from "../invariants/index.ts";
+
 import { BadInput } from "./bad-input.ts";
 import {
   type CheckResult,
-  type Finding,
   failures,
   junitReport,
   sarifReport,
@@ -104,7 +100,8 @@ function readFiles(paths: readonly string[], program: Program | undefined) {
   return files;
 }
 
-function runToEnd(timeline: Timeline, { maxInstructions, until }: Subject): RunResult {
+/** Until the text comes, the machine ends by itself, or so many instructions have run. */
+function* untilEnd(timeline: Timeline, { maxInstructions, until }: Subject) {
   const { machine } = timeline;
   const outputs = { com1: new SerialOutput("null", until), com2: new SerialOutput("null", until) };
   machine.observe({
@@ -116,76 +113,45 @@ function runToEnd(timeline: Timeline, { maxInstructions, until }: Subject): RunR
   });
   for (;;) {
     const left = maxInstructions - machine.icount;
-    if (left <= 0) return { reason: "budget" };
+    if (left <= 0) return;
     const result = timeline.run({ instructions: Math.min(left, TURN) });
     const goesOn = result.reason === "budget" || (result.reason === "idle" && !result.forever);
-    if (!goesOn) return result;
+    if (!goesOn) return;
+    yield { done: machine.icount, total: maxInstructions };
   }
 }
 
-function explain(violation: Violation, subject: Subject, program: Program | undefined): Finding {
-  const search = findCulprit(() => machineOf(subject), violation, subject.inputs);
-  let culprit: Culprit | undefined;
-  while (culprit === undefined) {
-    const { done, value } = search.next();
-    if (done) culprit = value;
-  }
-  const lineAt: LineAt = (world, rip) =>
-    world === "host" ? program?.symbols.sourceAt(rip) : undefined;
-  return { violation, ...blame(violation, culprit, lineAt) };
+function runOf(subject: Subject): RunToCheck {
+  const { inputs, maxInstructions: icount } = subject;
+  const never = Number.POSITIVE_INFINITY;
+  return {
+    makeMachine: () => machineOf(subject),
+    inputs,
+    end: { icount, idleTicks: never, events: never },
+    play: (timeline) => untilEnd(timeline, subject),
+  };
 }
 
 function checkSubject(subject: Subject, options: CheckOptions): CheckResult {
   const program = programOf(subject.configuration.kernel);
   const files = readFiles(options.invariants, program);
-  const invariants: readonly CheckedInvariant[] = files.flatMap((file) => file.invariants);
-  const memory = files.flatMap((file) => file.memory);
-  const machine = machineOf(subject);
-  const violations: Violation[] = [];
-  const never = Number.POSITIVE_INFINITY;
-  const recorded = {
-    inputs: subject.inputs,
-    end: { icount: subject.maxInstructions, idleTicks: never, events: never },
-  };
-  const timeline = new Timeline(machine, { interval: never, denseInterval: never, recorded });
-  const attached = attachInvariants(machine, {
-    ...{ invariants, program, guests: new Guests(machine) },
-    ...(memory.length === 0
-      ? {}
-      : {
-          hypervisorMemory: memory.map(({ first, end }) => ({
-            first: Number(first),
-            bytes: Number(end - first),
-          })),
-        }),
-    onViolation: (violation) => violations.push(violation),
+  const invariants = files.flatMap((file) => file.invariants);
+  const declared = declaredIn(files);
+  const search = checkRun(runOf(subject), {
+    ...{ invariants, program },
+    ...(declared === undefined ? {} : { hypervisorMemory: declared }),
   });
-  runToEnd(timeline, subject);
-  const status = attached.status();
-  attached.detach();
-  // Each once, where it turned false first.
-  const first = violations.filter(
-    ({ invariant }, i) => violations.findIndex((each) => each.invariant === invariant) === i,
-  );
-  const findings = first.map((violation) => explain(violation, subject, program));
-  return {
-    invariants,
-    status: withFindings(status, first),
-    findings,
-    vacuousIsError: options.vacuousIsError,
-  };
-}
-
-/** What was violated once is violated, though it holds at the end. */
-function withFindings(
-  status: CheckResult["status"],
-  violations: readonly Violation[],
-): CheckResult["status"] {
-  return status.map((each) =>
-    violations.some(({ invariant }) => invariant === each.name)
-      ? { ...each, state: "violated" as const }
-      : each,
-  );
+  const lineAt: LineAt = (world, rip) =>
+    world === "host" ? program?.symbols.sourceAt(rip) : undefined;
+  for (;;) {
+    const { done, value } = search.next();
+    if (!done) continue;
+    const findings = value.findings.map(({ violation, culprit }) => {
+      return { violation, ...blame(violation, culprit, lineAt) };
+    });
+    const { status } = value;
+    return { invariants, status, findings, vacuousIsError: options.vacuousIsError };
+  }
 }
 
 function write(path: string, text: string): void {

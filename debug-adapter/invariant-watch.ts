@@ -1,33 +1,32 @@
 /** Checks invariants on the running machine, stops at a violation and looks for its culprit. */
-import { compareInstants, RESET } from "../emulator/index.ts";
+import { compareInstants, RESET, type SeekProgress, type Timeline } from "../emulator/index.ts";
 import {
   type AttachedInvariants,
   attachInvariants,
-  blame,
   type CheckedInvariant,
+  type Culprit,
+  checkRun,
   type InvariantText,
-  lineColumn,
   Program,
-  type ResolvedFile,
   readExpression,
-  readInvariants,
-  SHIPPED_INVARIANTS,
   type Violation,
 } from "../invariants/index.ts";
-import type { BootPlan } from "./boot.ts";
+import { type BootPlan, bootMachine } from "./boot.ts";
 import { CulpritSearches } from "./culprit-searches.ts";
 import type { Debuggee } from "./debuggee.ts";
 import type { Stop } from "./execution.ts";
+import { statusBody, stopAtViolation, violationBody, violationLine } from "./invariant-bodies.ts";
+import { InvariantFiles, noInvariant } from "./invariant-files.ts";
 import type {
+  CheckRunBody,
   InvariantPolicies,
   InvariantPolicy,
   InvariantProblem,
   InvariantStatus,
-  SourceLine,
   ViolationBody,
 } from "./protocol.ts";
 import type { Services } from "./services.ts";
-import { hex, UserError } from "./text.ts";
+import { UserError } from "./text.ts";
 import { type SeenViolation, ViolationHistory } from "./violation-history.ts";
 
 export interface InvariantEvents {
@@ -53,13 +52,11 @@ export class InvariantWatch {
   private readonly plan: BootPlan;
   private readonly debuggee: Debuggee;
   private readonly events: InvariantEvents;
-  private readonly program: Program | undefined;
   private readonly searches: CulpritSearches;
   private readonly history = new ViolationHistory();
-  private texts: readonly InvariantText[];
+  private files: InvariantFiles;
   private policies: InvariantPolicies;
-  /** Those of the session, whatever their policy. */
-  private invariants: readonly CheckedInvariant[] = [];
+  /** Undefined where the session checks none. */
   private attached: AttachedInvariants | undefined;
   /** What each says, by its name. */
   private readonly identities = new Map<string, string>();
@@ -78,24 +75,13 @@ export class InvariantWatch {
     this.plan = plan;
     this.debuggee = debuggee;
     this.events = events;
-    this.texts = plan.invariantTexts;
-    this.policies = plan.configuration.invariantPolicy;
+    const { configuration, invariantTexts } = plan;
+    this.policies = configuration.invariantPolicy;
     this.searches = new CulpritSearches(services, plan, debuggee, (seen) => this.explain(seen));
-    const host = debuggee.images.all.find(({ world }) => world === "host");
-    const { kernelElf } = plan;
-    if (host !== undefined && kernelElf !== undefined) {
-      this.program = Program.of(host.symbols, host.path, kernelElf);
-    }
-    if (plan.configuration.invariants === false) return;
-    for (const { path, diagnostics } of this.attach()) {
-      for (const each of this.problemsOf(path, diagnostics)) {
-        if (each.severity === "error")
-          events.told(`${path}:${each.line}:${each.column}: ${each.message}.`);
-      }
-    }
-    const unknown = this.unknownNames(this.policies);
-    if (unknown.length > 0)
-      events.told(`Launch attribute "invariantPolicy": ${noInvariant(unknown, this.invariants)}.`);
+    this.files = new InvariantFiles(invariantTexts, configuration, programOf(plan, debuggee));
+    if (configuration.invariants === false) return;
+    this.attach(this.files);
+    this.tellProblems();
     debuggee.timeline?.follow({
       name: FOLLOWER,
       version: this.attached?.version ?? "",
@@ -110,26 +96,20 @@ export class InvariantWatch {
   }
 
   status(): InvariantStatus[] {
-    const attached = new Map((this.attached?.status() ?? []).map((each) => [each.name, each]));
-    return this.invariants.map(({ name, doc, source, file, span }) => {
-      const { state, checked, lastExit, reason } = attached.get(name) ?? UNCHECKED;
-      const seen = this.history.last(name);
-      return {
-        ...{ name, verdict: state, checks: checked, doc },
-        ...(source === undefined ? {} : { source }),
-        ...(lastExit === undefined ? {} : { lastExit }),
-        ...(reason === undefined ? {} : { reason }),
-        at: this.placeOf(file, span.start),
-        policy: this.policyOf(name),
-        ...(seen === undefined ? {} : { violation: this.bodyOf(seen) }),
-      };
+    const { files } = this;
+    const attached = new Map(this.attached?.status().map((each) => [each.name, each]));
+    return files.invariants.map((each) => {
+      const seen = this.history.last(each.name);
+      const violation = seen && this.bodyOf(seen);
+      const place = { at: files.placeOf(each.name), policy: this.policyOf(each.name) };
+      return statusBody(each, attached.get(each.name), { ...place, violation });
     });
   }
 
   /** Tells the statuses, if they have changed since they were told last. */
   tell(): void {
     const now = `${this.revision} ${this.attached?.revision}`;
-    if (now === this.told || this.invariants.length === 0) return;
+    if (now === this.told || this.files.invariants.length === 0) return;
     this.told = now;
     this.toldAt = this.services.now();
     this.events.changed(this.status());
@@ -141,12 +121,11 @@ export class InvariantWatch {
   }
 
   /** Checks these files too from now on, each for the one of its path: what says the same goes on. */
-  replace(texts: readonly InvariantText[]): InvariantProblem[] {
-    if (this.plan.configuration.invariants === false) return [];
-    const kept = this.texts.filter(({ path }) => !texts.some((each) => each.path === path));
-    const files = this.attach([...kept, ...texts]);
-    this.attached?.checkNew();
-    return files.flatMap(({ path, diagnostics }) => this.problemsOf(path, diagnostics));
+  replace(texts: readonly InvariantText[]): readonly InvariantProblem[] {
+    if (this.attached === undefined) return [];
+    this.attach(this.files.with(texts));
+    this.attached.checkNew();
+    return this.files.problems;
   }
 
   /** What an expression is worth as the machine stands. Throws a UserError for what is none. */
@@ -154,7 +133,8 @@ export class InvariantWatch {
     if (this.attached === undefined)
       throw new UserError('No invariants are checked: launch with "invariants": true.');
     try {
-      return this.attached.valueOf(readExpression(expression, this.texts, this.program));
+      const { texts, program } = this.files;
+      return this.attached.valueOf(readExpression(expression, texts, program));
     } catch (caught) {
       if (!(caught instanceof RangeError)) throw caught;
       throw new UserError(`${caught.message}.`.replace("?.", "?"));
@@ -163,10 +143,41 @@ export class InvariantWatch {
 
   /** With "*" all are set anew, without it those named. Throws a UserError for an unknown invariant. */
   setPolicies(policies: InvariantPolicies): void {
-    const unknown = this.unknownNames(policies);
-    if (unknown.length > 0) throw new UserError(`${noInvariant(unknown, this.invariants)}.`);
+    const unknown = this.unknownIn(policies);
+    if (unknown !== undefined) throw new UserError(`${unknown}.`);
     this.policies = "*" in policies ? policies : { ...this.policies, ...policies };
-    if (this.invariants.length > 0) this.attach();
+    if (this.attached !== undefined) this.attach(this.files);
+  }
+
+  /**
+   * The whole recorded run, checked anew on a machine of its own, with these files for those of
+   * their paths. What it finds of the invariants of the session counts as seen.
+   */
+  *checkRun(
+    timeline: Timeline,
+    texts: readonly InvariantText[],
+    stopAtFirst: boolean,
+  ): Generator<SeekProgress, CheckRunBody, undefined> {
+    const files = this.files.with(texts);
+    const run = {
+      makeMachine: () => bootMachine(this.plan),
+      inputs: [...timeline.inputs.all],
+      end: timeline.endOfTime,
+    };
+    const { status, findings } = yield* checkRun(run, { ...this.checksOf(files), stopAtFirst });
+    const found = new Map(findings.map((each) => [each.violation.invariant, each]));
+    const checked = new Map(status.map((each) => [each.name, each]));
+    const invariants = files.invariants.map((each) => {
+      const { name } = each;
+      const [finding, state] = [found.get(name), checked.get(name)];
+      if (finding && state?.identity === this.identities.get(name)) {
+        this.note(finding.violation).culprit = finding.culprit;
+      }
+      const violation = finding && violationBody(finding, files, this.debuggee.images);
+      const place = { at: files.placeOf(name), policy: this.policyOf(name) };
+      return statusBody(each, state, { ...place, violation });
+    });
+    return { problems: files.problems, invariants };
   }
 
   /**
@@ -200,7 +211,7 @@ export class InvariantWatch {
     this.searches.start(this.note(violation));
   }
 
-  culpritOf(seen: SeenViolation): ReturnType<CulpritSearches["finish"]> {
+  culpritOf(seen: SeenViolation): Generator<SeekProgress, Culprit> {
     return this.searches.finish(seen);
   }
 
@@ -211,14 +222,34 @@ export class InvariantWatch {
     this.attached = undefined;
   }
 
+  private tellProblems(): void {
+    for (const { path, line, column, message, severity } of this.files.problems) {
+      if (severity === "error") this.events.told(`${path}:${line}:${column}: ${message}.`);
+    }
+    const unknown = this.unknownIn(this.policies);
+    if (unknown !== undefined) this.events.told(`Launch attribute "invariantPolicy": ${unknown}.`);
+  }
+
+  private unknownIn(policies: InvariantPolicies): string | undefined {
+    const { invariants } = this.files;
+    const unknown = Object.keys(policies).filter(
+      (each) => each !== "*" && !invariants.some(({ name }) => name === each),
+    );
+    return unknown.length === 0 ? undefined : noInvariant(unknown, invariants);
+  }
+
   private activeNames(): string[] {
-    return this.invariants.map(({ name }) => name).filter((name) => this.policyOf(name) !== "off");
+    return this.active(this.files).map(({ name }) => name);
+  }
+
+  private active({ invariants }: InvariantFiles): readonly CheckedInvariant[] {
+    return invariants.filter(({ name }) => this.policyOf(name) !== "off");
   }
 
   /** Throws a UserError for one that is not checked. */
   private checkedName(name: string): string {
-    if (this.unknownNames({ [name]: "stop" }).length > 0)
-      throw new UserError(`${noInvariant([name], this.invariants)}.`);
+    const unknown = this.unknownIn({ [name]: "stop" });
+    if (unknown !== undefined) throw new UserError(`${unknown}.`);
     if (this.policyOf(name) === "off") throw new UserError(`${name} is off, and not checked.`);
     return name;
   }
@@ -227,32 +258,29 @@ export class InvariantWatch {
     return this.policies[name] ?? this.policies["*"] ?? "stop";
   }
 
-  private unknownNames(policies: InvariantPolicies): string[] {
-    const names = new Set(this.invariants.map(({ name }) => name));
-    return Object.keys(policies).filter((each) => each !== "*" && !names.has(each));
+  private checksOf(files: InvariantFiles) {
+    const { program, hypervisorMemory } = files;
+    return {
+      ...{ invariants: this.active(files), program },
+      ...(hypervisorMemory === undefined ? {} : { hypervisorMemory }),
+    };
   }
 
   /** In the place of what is attached, which stays where this throws. */
-  private attach(texts = this.texts): ResolvedFile[] {
-    const { plan, debuggee, program, attached: before } = this;
-    const files = readInvariants(texts, program);
-    const invariants = wanted(files, plan.configuration.invariants);
-    const isRecorded = plan.recorded !== undefined;
-    const isAtReset =
-      before === undefined && !isRecorded && compareInstants(debuggee.machine.instant, RESET) === 0;
+  private attach(files: InvariantFiles): void {
+    const { plan, debuggee, attached: before } = this;
+    const isNew = before === undefined && plan.recorded === undefined;
+    const isAtReset = isNew && compareInstants(debuggee.machine.instant, RESET) === 0;
     const attached = attachedTo(debuggee.machine, {
-      invariants: invariants.filter(({ name }) => this.policyOf(name) !== "off"),
-      program,
+      ...this.checksOf(files),
       guests: debuggee.spaces.guests,
-      ...declaredMemory(plan, files),
       ...(before === undefined ? {} : { continues: before.save() }),
       stopOnViolation: () => true,
       onViolation: (violation) => this.violated(violation),
     });
     before?.detach();
     this.attached = attached;
-    this.invariants = invariants;
-    this.texts = texts;
+    this.files = files;
     const always = new Set<string>();
     for (const { name, identity } of attached.status()) {
       const isSame = this.identities.get(name) === identity;
@@ -262,21 +290,6 @@ export class InvariantWatch {
     }
     this.checkedAlways = always;
     this.revision++;
-    return files;
-  }
-
-  private problemsOf(path: string, diagnostics: ResolvedFile["diagnostics"]): InvariantProblem[] {
-    const text = this.texts.find((each) => each.path === path)?.text ?? "";
-    return diagnostics.map(({ severity, message, start }) => {
-      return { path, ...lineColumn(text, start), severity, message };
-    });
-  }
-
-  /** Undefined for the files that are shipped: they lie in no folder of the user's. */
-  private placeOf(path: string, offset: number): SourceLine | undefined {
-    if (SHIPPED_INVARIANTS.some((each) => each.path === path)) return undefined;
-    const text = this.texts.find((each) => each.path === path)?.text ?? "";
-    return { path, line: lineColumn(text, offset).line };
   }
 
   private violated(violation: Violation): void {
@@ -293,7 +306,7 @@ export class InvariantWatch {
     const isKnown = this.history.first(invariant) !== undefined;
     const seen = this.note(violation);
     if (stops) this.events.violated(stopAtViolation(violation));
-    else this.events.logged(logLine(violation, this.bodyOf(seen).vmrun));
+    else this.events.logged(violationLine(violation, this.bodyOf(seen).vmrun));
     // What is broken and mended all the time is explained once, where it does not stop.
     if (stops || !isKnown) this.searches.start(seen);
   }
@@ -309,31 +322,15 @@ export class InvariantWatch {
     this.tellSometimes();
   }
 
-  private bodyOf({ violation, culprit: found }: SeenViolation): ViolationBody {
-    const { images } = this.debuggee;
-    const { invariant, message, expected, actual, icount, exitNumber: exit, lastGood } = violation;
-    const {
-      remark,
-      lastGood: lastGoodAt,
-      ...lines
-    } = blame(violation, found, (world, rip) => images.sourceAt(world, rip));
-    const written = this.invariants.find(({ name }) => name === invariant);
-    return {
-      ...{ invariant, expected, actual, icount, exit },
-      message: remark === undefined ? message : `${message}. ${remark}`,
-      ...lines,
-      invariantAt: written && this.placeOf(written.file, written.span.start),
-      ...(lastGood === undefined
-        ? {}
-        : {
-            lastGoodCheck: {
-              icount: lastGood.icount,
-              exit: lastGood.exitNumber,
-              at: lastGoodAt,
-            },
-          }),
-    };
+  private bodyOf(seen: SeenViolation): ViolationBody {
+    return violationBody(seen, this.files, this.debuggee.images);
   }
+}
+
+/** Undefined without a host's program that is an ELF file. */
+function programOf({ kernelElf }: BootPlan, { images }: Debuggee): Program | undefined {
+  const host = images.all.find(({ world }) => world === "host");
+  return host && kernelElf && Program.of(host.symbols, host.path, kernelElf);
 }
 
 /** Throws a UserError for a range that means nothing. */
@@ -344,62 +341,4 @@ function attachedTo(...given: Parameters<typeof attachInvariants>): AttachedInva
     if (!(caught instanceof RangeError)) throw caught;
     throw new UserError(`${caught.message}.`);
   }
-}
-
-const UNCHECKED = {
-  ...{ state: "never checked", checked: 0, lastExit: undefined, reason: undefined },
-} as const;
-
-/** What was violated, as a session stops there. */
-export function stopAtViolation({ invariant, message, expected, actual }: Violation): Stop {
-  return {
-    reason: "exception",
-    description: `Paused on violation of ${invariant}`,
-    text: `${message}. Expected: ${expected}. Actual: ${actual}.`,
-    exception: { id: "invariant", details: `${invariant}: ${message}` },
-  };
-}
-
-function logLine(violation: Violation, vmrun: SourceLine | undefined): string {
-  const { invariant, message, expected, actual, icount, exitNumber, witness } = violation;
-  const at = vmrun === undefined ? "" : ` at ${vmrun.path}:${vmrun.line}`;
-  const bytes =
-    witness === undefined
-      ? ""
-      : ` Witness: hpa:${hex(BigInt(witness.first))}, ${witness.bytes} bytes, ${hex(witness.value)}.`;
-  return `${invariant} is violated${at}, icount ${icount}, exit ${exitNumber}: ${message}. Expected: ${expected}. Actual: ${actual}.${bytes}`;
-}
-
-/** What the launch attributes and the files declare hv.memory to be. */
-function declaredMemory({ configuration }: BootPlan, files: readonly ResolvedFile[]) {
-  const memory = [
-    ...configuration.hypervisorMemory.map(({ start, end }) => ({
-      first: start,
-      bytes: end - start,
-    })),
-    ...files
-      .flatMap((file) => file.memory)
-      .map(({ first, end }) => ({ first: Number(first), bytes: Number(end - first) })),
-  ];
-  return memory.length === 0 ? {} : { hypervisorMemory: memory };
-}
-
-/** Those that the launch attribute asks for. Throws a UserError for a name that there is not. */
-function wanted(
-  files: readonly ResolvedFile[],
-  which: boolean | readonly string[],
-): CheckedInvariant[] {
-  const all = files.flatMap(({ invariants }) => invariants);
-  if (typeof which === "boolean") return which ? all : [];
-  const unknown = which.filter((name) => !all.some((each) => each.name === name));
-  if (unknown.length > 0)
-    throw new UserError(`Launch attribute "invariants": ${noInvariant(unknown, all)}.`);
-  return all.filter(({ name }) => which.includes(name));
-}
-
-function noInvariant(names: readonly string[], all: readonly CheckedInvariant[]): string {
-  const quoted = names.map((each) => `"${each}"`).join(", ");
-  const known =
-    all.length === 0 ? "none is checked" : `there are ${all.map(({ name }) => name).join(", ")}`;
-  return `There is no invariant ${quoted}; ${known}`;
 }

@@ -176,6 +176,19 @@ export interface InvariantStatus {
   readonly violation?: ViolationBody;
 }
 
+export interface CheckRunArguments {
+  /** For the session's files of their paths. */
+  readonly files?: readonly { readonly path: string; readonly text: string }[];
+  /** End at the first violation of any. */
+  readonly stopAtFirst?: boolean;
+}
+
+export interface CheckRunBody {
+  readonly problems: readonly InvariantProblem[];
+  /** At the end of the run, but "violated" where it was at any time; `violation` is the first one. */
+  readonly invariants: readonly InvariantStatus[];
+}
+
 /** Something wrong in an .inv file. */
 export interface InvariantProblem {
   readonly path: string;
@@ -311,6 +324,7 @@ export interface CustomRequests extends AddressRequests, ExitLedgerRequests, Fut
     /** One of the two. */
     body: { readonly value?: string; readonly unknown?: string };
   };
+  readonly "minvisor/checkRun": { arguments: CheckRunArguments; body: CheckRunBody };
   readonly "minvisor/setInvariantPolicy": {
     /** With "*" all policies are set anew, without it those named. */
     arguments: { readonly policies: InvariantPolicies };

@@ -212,6 +212,10 @@ export const ARGUMENTS: { readonly [R in RequestName]: Entries<Requests[R]["argu
   "minvisor/exitCodes": {},
   "minvisor/setInvariants": { files: list(record({ path: text, text })) },
   "minvisor/invariantExpression": { expression: text },
+  "minvisor/checkRun": {
+    files: maybe(list(record({ path: text, text }))),
+    stopAtFirst: maybe(flag),
+  },
   "minvisor/setInvariantPolicy": {
     policies: v.record(v.string(), oneOf(...INVARIANT_POLICIES), "an object"),
   },

@@ -3,7 +3,8 @@ import { type Instant, RESET, type SeekProgress, type Timeline } from "../../emu
 import type { Culprit, Violation } from "../../invariants/index.ts";
 import type { Debuggee } from "../debuggee.ts";
 import type { Journey } from "../execution.ts";
-import { type InvariantWatch, stopAtViolation } from "../invariant-watch.ts";
+import { stopAtViolation } from "../invariant-bodies.ts";
+import type { InvariantWatch } from "../invariant-watch.ts";
 import { UserError } from "../text.ts";
 import type { SeenViolation } from "../violation-history.ts";
 import { firstMet } from "./search.ts";

@@ -1,6 +1,6 @@
 // Invariants in a session: what is told of them, what a violation does, and what an edit leaves as it was.
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { InvariantStatus, ViolationBody } from "../../debug-adapter/protocol.ts";
+import type { CheckRunBody, InvariantStatus, ViolationBody } from "../../debug-adapter/protocol.ts";
 import { inRepository, SAMPLE } from "../harness/dap-adapter.ts";
 import { InProcessSession } from "../harness/in-process-session.ts";
 import { culpritLine } from "../invariants/boot.ts";
@@ -221,6 +221,38 @@ test("to the first violation from the end, and back to the instruction that made
   expect(machine.icount).toBe(icount + 1);
   await seek({ to: "end" });
   expect(here()).toEqual(home);
+});
+
+test("the whole run is checked anew beside the machine, which stays where it is", async () => {
+  const invariantPolicy = { "*": "off" };
+  await run({ ...SEEDED, invariantPolicy }, ["exit:VMMCALL"]);
+  await session.ask("minvisor/setInvariantPolicy", { policies: { "*": "log" } });
+  const [home, before] = [here(), await statuses()];
+  const { machine } = session.session.loaded!.debuggee;
+  const hash = machine.stateHash();
+  const few = { path: "/few.inv", text: 'invariant few on exit "Few exits" : exit.number < 5;' };
+  const check = async (args: object) => {
+    const { invariants } = await session.ask<CheckRunBody>("minvisor/checkRun", args);
+    return new Map(invariants.map((each) => [each.name, each]));
+  };
+  const found = await check({ files: [few] });
+  expect(machine.stateHash()).toBe(hash);
+  expect(here()).toEqual(home);
+  expect(found.get(BROKEN)).toMatchObject({
+    verdict: "violated",
+    violation: { culprit: CULPRIT, exit: 0 },
+  });
+  expect(found.get("few")).toMatchObject({
+    checks: home.exit,
+    violation: { exit: 5, culprit: undefined, lastGoodCheck: { exit: 4 } },
+  });
+  const after = await statuses();
+  expect([...after.keys()]).toEqual([...before.keys()]);
+  // What it found of the session's own counts as seen.
+  expect(after.get(BROKEN)!.violation).toEqual(found.get(BROKEN)!.violation);
+  const first = await check({ stopAtFirst: true });
+  expect([...first.values()].filter(({ verdict }) => verdict === "violated")).not.toEqual([]);
+  expect(first.get(BROKEN)!.checks).toBeLessThanOrEqual(1);
 });
 
 test("the first violation of what an edit has added is found by going through the whole run", async () => {

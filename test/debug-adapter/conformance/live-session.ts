@@ -58,6 +58,7 @@ export const LEAST_ARGUMENTS: { readonly [R in RequestName]: object } = {
   "minvisor/setInvariantPolicy": { policies: { "*": "log" } },
   "minvisor/invariants": {},
   "minvisor/invariantExpression": { expression: "cpu.rip" },
+  "minvisor/checkRun": {},
   "minvisor/exits": {},
   "minvisor/exitLedger": {},
   "minvisor/exitDensity": { buckets: 1 },

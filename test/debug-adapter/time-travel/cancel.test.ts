@@ -98,6 +98,11 @@ test("why an exit happened", async () => {
   expect(why.reason).toBe("INVALID");
 });
 
+test("a check of the whole run", async () => {
+  await cancelled("minvisor/checkRun", {});
+  await expect(session.ask("minvisor/checkRun")).resolves.toEqual({ problems: [], invariants: [] });
+});
+
 /** Another future, from the start, that comes to the same exit. */
 async function fork(): Promise<void> {
   await go("minvisor/seek", { to: "start" });

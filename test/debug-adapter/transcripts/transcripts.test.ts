@@ -163,6 +163,8 @@ test("sources, programs, and what is asked about the whole machine", async () =>
   await ask("minvisor/setInvariantPolicy", { policies: { "*": "log" } });
   await ask("minvisor/setInvariantPolicy", { policies: { low: "log" } });
   await ask("minvisor/invariants");
+  await ask("minvisor/checkRun");
+  await ask("minvisor/checkRun", { stopAtFirst: "yes" });
   await ask("minvisor/consoleInput", { port: "lpt1", text: "x" });
   await ask("minvisor/consoleInput", { port: "com1", text: "x" });
   await ask("minvisor/status");

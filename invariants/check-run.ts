@@ -1,0 +1,94 @@
+/** Checks a whole run on a machine of its own: what each invariant says at its end, and where it was violated first. */
+import {
+  Guests,
+  type Instant,
+  type LoggedInput,
+  type Machine,
+  RESET,
+  type SeekProgress,
+  Timeline,
+} from "../emulator/index.ts";
+import { type AttachOptions, attachInvariants } from "./attach.ts";
+import { type Culprit, findCulprit } from "./culprit.ts";
+import type { InvariantStatus, Violation } from "./violation.ts";
+
+export interface RunToCheck {
+  /** With the options and the image of the run, at reset. */
+  makeMachine(): Machine;
+  readonly inputs: readonly LoggedInput[];
+  readonly end: Instant;
+  /** Goes to where the run ends; by default to that instant. */
+  readonly play?: (timeline: Timeline) => Generator<SeekProgress, unknown>;
+}
+
+export interface RunChecks
+  extends Pick<AttachOptions, "invariants" | "program" | "hypervisorMemory"> {
+  /** The run ends at the first violation of any. */
+  readonly stopAtFirst?: boolean;
+}
+
+/** The first violation of an invariant. */
+export interface RunFinding {
+  readonly violation: Violation;
+  readonly culprit: Culprit;
+}
+
+export interface CheckedRun {
+  /** What was violated once is violated, though it holds at the end. */
+  readonly status: readonly InvariantStatus[];
+  readonly findings: readonly RunFinding[];
+}
+
+export function* checkRun(
+  run: RunToCheck,
+  checks: RunChecks,
+): Generator<SeekProgress, CheckedRun, undefined> {
+  const { status, violations } = yield* replayed(run, checks);
+  const findings: RunFinding[] = [];
+  for (const violation of violations.values()) {
+    findings.push({ violation, culprit: yield* culpritIn(run, violation) });
+  }
+  return {
+    findings,
+    status: status.map((each) =>
+      violations.has(each.name) ? { ...each, state: "violated" as const } : each,
+    ),
+  };
+}
+
+function* replayed(run: RunToCheck, { stopAtFirst = false, ...checks }: RunChecks) {
+  const { inputs, end, play = (timeline: Timeline) => timeline.seek(end) } = run;
+  const machine = run.makeMachine();
+  const violations = new Map<string, Violation>();
+  const never = Number.POSITIVE_INFINITY;
+  const timeline = new Timeline(machine, {
+    ...{ interval: never, denseInterval: never },
+    recorded: { inputs, end },
+  });
+  const attached = attachInvariants(machine, {
+    ...checks,
+    guests: new Guests(machine),
+    stopOnViolation: () => stopAtFirst,
+    onViolation: (violation) => {
+      const { invariant } = violation;
+      if (!violations.has(invariant)) violations.set(invariant, violation);
+    },
+  });
+  const met = () => [...violations.values()].at(0);
+  try {
+    yield* stopAtFirst ? timeline.first(RESET, end, met) : play(timeline);
+    return { status: attached.status(), violations };
+  } finally {
+    attached.detach();
+    timeline.dispose();
+  }
+}
+
+function* culpritIn({ makeMachine, inputs }: RunToCheck, violation: Violation) {
+  const search = findCulprit(makeMachine, violation, inputs);
+  for (;;) {
+    const { done, value } = search.next();
+    if (done) return value;
+    yield { done: value.icount, total: value.end };
+  }
+}
