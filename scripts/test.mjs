@@ -65,6 +65,7 @@ const PARTS = [
   ["exits page types", single(bin("tsc"), "-p", inRepository("extension", "exits-page"))],
   ["lint", single(bin("biome"), "check")],
   ["guest:linux", single(process.execPath, script("guest-linux.mjs"))],
+  ["other nodes", single(process.execPath, script("other-nodes.mjs"))],
   ["tests", project("tests")],
   ["workbench", project("workbench", "--bail=1", "--no-file-parallelism")],
 ];
