@@ -30,8 +30,8 @@ import { UserError } from "./text.ts";
 import { type SeenViolation, ViolationHistory } from "./violation-history.ts";
 
 export interface InvariantEvents {
-  /** Within an instruction: the machine stops behind it. */
-  violated(stop: Stop): void;
+  /** Within an instruction: the machine stops behind it, unless this says that nobody wants that. */
+  violated(stop: Stop): boolean;
   /** A violation that does not stop, one sentence. */
   logged(text: string): void;
   /** The search for the culprit has ended. */
@@ -191,9 +191,9 @@ export class InvariantWatch {
     return seen.length === 0 ? "none" : Math.min(...seen.map(({ violation }) => violation.icount));
   }
 
-  /** Where it turned false last, as far as that was seen. Throws a UserError for an unknown invariant. */
+  /** Where it turned false last, as far as that was seen. */
   lastSeen(invariant: string): SeenViolation | undefined {
-    return this.history.last(this.checkedName(invariant));
+    return this.history.last(invariant);
   }
 
   /** Tells `meet` of violations of one of the invariants, or of any, until it is released. */
@@ -207,8 +207,10 @@ export class InvariantWatch {
   }
 
   /** A search has led to a violation: it counts as seen, and its culprit is looked for. */
-  met(violation: Violation): void {
-    this.searches.start(this.note(violation));
+  met(violation: Violation): SeenViolation {
+    const seen = this.note(violation);
+    this.searches.start(seen);
+    return seen;
   }
 
   culpritOf(seen: SeenViolation): Generator<SeekProgress, Culprit> {
@@ -293,22 +295,21 @@ export class InvariantWatch {
   }
 
   private violated(violation: Violation): void {
-    const { timeline } = this.debuggee;
     const { isSearching } = this.events;
+    const isRepeated = this.debuggee.timeline?.isReplaying === true && !isSearching;
+    const stops = this.policyOf(violation.invariant) === "stop";
     this.meet?.(violation);
-    if (timeline?.isReplaying && !isSearching) return;
-    const { invariant } = violation;
-    const stops = this.policyOf(invariant) === "stop";
     if (isSearching) {
       if (stops) this.events.violated(stopAtViolation(violation));
       return;
     }
-    const isKnown = this.history.first(invariant) !== undefined;
+    const isKnown = this.history.first(violation.invariant) !== undefined;
     const seen = this.note(violation);
-    if (stops) this.events.violated(stopAtViolation(violation));
-    else this.events.logged(violationLine(violation, this.bodyOf(seen).vmrun));
+    const isStop = !isRepeated && stops && this.events.violated(stopAtViolation(violation));
+    if (!isRepeated && !stops)
+      this.events.logged(violationLine(violation, this.bodyOf(seen).vmrun));
     // What is broken and mended all the time is explained once, where it does not stop.
-    if (stops || !isKnown) this.searches.start(seen);
+    if (isStop || !isKnown) this.searches.start(seen);
   }
 
   private note(violation: Violation): SeenViolation {

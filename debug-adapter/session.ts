@@ -230,6 +230,7 @@ export class DebugSession implements Context {
         const wanted = this.breakpoints.onViolation(stop);
         if (wanted) execution.stopWith(wanted);
         else this.important(`${stop.text}`);
+        return wanted !== undefined;
       },
       logged: (text) => this.logOutput.add(text),
       explained: (body) => this.emit("minvisor/violation", body),

@@ -5,7 +5,6 @@ import type { Debuggee } from "../debuggee.ts";
 import type { Journey } from "../execution.ts";
 import { stopAtViolation } from "../invariant-bodies.ts";
 import type { InvariantWatch } from "../invariant-watch.ts";
-import { UserError } from "../text.ts";
 import type { SeenViolation } from "../violation-history.ts";
 import { firstMet } from "./search.ts";
 
@@ -18,27 +17,36 @@ export function firstViolation(
   return firstJourney(timeline, watch, invariant, watch.firstSeen(invariant));
 }
 
-/** What was seen since reset need not be looked for all over again. */
 function* firstJourney(
   timeline: Timeline,
   watch: InvariantWatch,
   invariant: string | undefined,
-  known: number | "none" | undefined,
+  known: Known,
 ): Journey {
   const home = timeline.machine.instant;
-  const arm = (meet: (violation: Violation) => void) => watch.meetWith(meet, invariant);
-  const found =
-    known === "none"
-      ? undefined
-      : yield* firstMet(timeline, before(known), timeline.endOfTime, arm);
-  if (found !== undefined) {
-    watch.met(found.what);
-    return stopAtViolation(found.what);
-  }
+  const found = yield* first(timeline, watch, invariant, known);
+  if (found !== undefined) return stopAtViolation(found.violation);
   yield* timeline.seek(home);
-  const which = invariant ?? "an invariant";
-  return { reason: "goto", description: `The recording does not have a violation of ${which}` };
+  return { reason: "goto", description: noViolation(invariant ?? "an invariant") };
 }
+
+type Known = ReturnType<InvariantWatch["firstSeen"]>;
+
+/** The machine is left there. What was seen since reset need not be looked for all over again. */
+function* first(
+  timeline: Timeline,
+  watch: InvariantWatch,
+  invariant: string | undefined,
+  known: Known,
+): Generator<SeekProgress, SeenViolation | undefined> {
+  if (known === "none") return undefined;
+  const arm = (meet: (violation: Violation) => void) => watch.meetWith(meet, invariant);
+  const found = yield* firstMet(timeline, before(known), timeline.endOfTime, arm);
+  return found && watch.met(found.what);
+}
+
+const noViolation = (which: string): string =>
+  `The recording does not have a violation of ${which}`;
 
 /** An instant from which the violation is still to come. */
 const before = (icount: number | undefined): Instant =>
@@ -46,33 +54,34 @@ const before = (icount: number | undefined): Instant =>
     ? RESET
     : { icount: icount - 1, idleTicks: Number.NEGATIVE_INFINITY, events: 0 };
 
-/** To before the instruction that wrote what makes the invariant false, the last time that it was. */
+/**
+ * To before the instruction that wrote what makes the invariant false: the last time that it was seen
+ * to be, else the first time in the recording. Throws a UserError for an unknown invariant.
+ */
 export function toCulprit(
   debuggee: Debuggee,
   timeline: Timeline,
   watch: InvariantWatch,
   invariant: string,
 ): Journey {
-  const seen = watch.lastSeen(invariant);
-  if (seen === undefined) {
-    throw new UserError(
-      `${invariant} was not seen to be violated in this run: { "violation": "first" } looks for it.`,
-    );
-  }
-  return journey(debuggee, timeline, watch, seen);
+  return culpritJourney(debuggee, timeline, watch, invariant, watch.firstSeen(invariant));
 }
 
-function* journey(
+function* culpritJourney(
   debuggee: Debuggee,
   timeline: Timeline,
   watch: InvariantWatch,
-  seen: SeenViolation,
+  invariant: string,
+  known: Known,
 ): Journey {
   const home = timeline.machine.instant;
-  const { invariant, message } = seen.violation;
-  const culprit = yield* watch.culpritOf(seen);
-  const at = culprit.kind === "write" ? yield* instantOf(debuggee, timeline, culprit) : undefined;
+  const seen = watch.lastSeen(invariant) ?? (yield* first(timeline, watch, invariant, known));
+  const culprit = seen && (yield* watch.culpritOf(seen));
+  const at = culprit?.kind === "write" ? yield* instantOf(debuggee, timeline, culprit) : undefined;
   yield* timeline.seek(at ?? home);
+  if (seen === undefined || culprit === undefined) {
+    return { reason: "goto", description: noViolation(invariant) };
+  }
   if (at === undefined) {
     const text = ABSENT[culprit.kind];
     return { reason: "goto", description: `No instruction is the culprit of ${invariant}`, text };
@@ -80,7 +89,7 @@ function* journey(
   return {
     reason: "goto",
     description: `Paused on the culprit of ${invariant}`,
-    text: `What this instruction writes makes it false: ${message}.`,
+    text: `What this instruction writes makes it false: ${seen.violation.message}.`,
   };
 }
 

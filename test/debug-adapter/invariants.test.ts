@@ -1,4 +1,7 @@
 // Invariants in a session: what is told of them, what a violation does, and what an edit leaves as it was.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { CheckRunBody, InvariantStatus, ViolationBody } from "../../debug-adapter/protocol.ts";
 import { inRepository, SAMPLE } from "../harness/dap-adapter.ts";
@@ -223,6 +226,29 @@ test("to the first violation from the end, and back to the instruction that made
   expect(here()).toEqual(home);
 });
 
+test("the culprit of what is violated in a recording is found from its end", async () => {
+  const path = join(mkdtempSync(join(tmpdir(), "violated-")), "run.mvrec");
+  try {
+    await run({ ...SEEDED, invariants: false }, ["exit:VMMCALL"]);
+    await session.ask("minvisor/saveRecording", { path });
+    session.session.close();
+    session = new InProcessSession({ now: () => time });
+    await session.ask("initialize", { adapterID: "minvisor" });
+    await session.ask("attach", { recording: path, invariants: [BROKEN] });
+    const stopped = session.next("stopped");
+    await session.ask("configurationDone");
+    await stopped;
+    expect((await seek({ culprit: BROKEN })).description).toMatch(/^Paused on the culprit/);
+    expect(here().line).toBe(CULPRIT.line);
+    expect((await seek({ violation: "first" })).description).toBe(
+      `Paused on violation of ${BROKEN}`,
+    );
+    expect(here().exit).toBe(0);
+  } finally {
+    rmSync(dirname(path), { recursive: true });
+  }
+});
+
 test("the whole run is checked anew beside the machine, which stays where it is", async () => {
   const invariantPolicy = { "*": "off" };
   await run({ ...SEEDED, invariantPolicy }, ["exit:VMMCALL"]);
@@ -263,9 +289,9 @@ test("the first violation of what an edit has added is found by going through th
     description: "The recording does not have a violation of an invariant",
   });
   expect(here()).toEqual(home);
-  await expect(session.ask("minvisor/seek", { culprit: BROKEN })).rejects.toThrow(
-    /was not seen to be violated in this run/,
-  );
+  expect(await seek({ culprit: BROKEN })).toMatchObject({
+    description: `The recording does not have a violation of ${BROKEN}`,
+  });
   await expect(
     session.ask("minvisor/seek", { violation: "first", invariant: "nonesuch" }),
   ).rejects.toThrow(/^There is no invariant "nonesuch"; there are /);

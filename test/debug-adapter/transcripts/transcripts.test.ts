@@ -160,14 +160,37 @@ test("sources, programs, and what is asked about the whole machine", async () =>
   await ask("minvisor/setInvariants", { files: [{ path: "/own.inv", text: own }] });
   await ask("minvisor/setInvariants", { files: [{ path: "/own.inv", text: "invariant low on" }] });
   await ask("minvisor/setInvariants", { files: "own.inv" });
-  await ask("minvisor/setInvariantPolicy", { policies: { "*": "log" } });
-  await ask("minvisor/setInvariantPolicy", { policies: { low: "log" } });
-  await ask("minvisor/invariants");
-  await ask("minvisor/checkRun");
-  await ask("minvisor/checkRun", { stopAtFirst: "yes" });
   await ask("minvisor/consoleInput", { port: "lpt1", text: "x" });
   await ask("minvisor/consoleInput", { port: "com1", text: "x" });
   await ask("minvisor/status");
   await ask("pause", { threadId: 1 });
   await expect(transcript.text).toMatchFileSnapshot("./sources.golden.txt");
+});
+
+test("an invariant that a seeded bug violates", async () => {
+  const { client, transcript } = await fresh();
+  const ask = (command: string, args?: object) => transcript.ask(command, args);
+  const name = "npt_protects_hypervisor";
+  const kernel = inRepository("test/seeded-bugs/build/wrong-region-size.elf");
+  const explained = client.waitForEvent("minvisor/violation");
+  const stop = await client.runTo(
+    { filters: ["invariant"] },
+    { ...SAMPLE, kernel, invariants: [name] },
+  );
+  transcript.note("stopped", stop);
+  transcript.note("explained", (await explained).body);
+  await ask("minvisor/invariants");
+  await ask("minvisor/setInvariantPolicy", { policies: { [name]: "log" } });
+  await ask("minvisor/setInvariantPolicy", { policies: { "*": "log", nonesuch: "off" } });
+  await ask("minvisor/setInvariantPolicy", { policies: { "*": "loud" } });
+  const travel = async (args: object) => {
+    await ask("minvisor/seek", args);
+    transcript.note("stopped", await client.nextStop());
+  };
+  await travel({ culprit: name });
+  await travel({ violation: "first" });
+  await ask("minvisor/seek", { culprit: "nonesuch" });
+  await ask("minvisor/checkRun");
+  await ask("minvisor/checkRun", { stopAtFirst: "yes" });
+  await expect(transcript.text).toMatchFileSnapshot("./invariants.golden.txt");
 });
