@@ -237,29 +237,36 @@
   (declare (xargs :guard (and (symbolp name) (stringp suffix))))
   (intern-in-package-of-symbol (concatenate 'string (symbol-name name) suffix) name))
 
-; (defforall NAME X (FREE ...) :such-that FILTER :holds BODY): NAME of a list and the free variables says
-; whether all elements X that pass FILTER hold; NAME-FIRST-BAD, from 0, which one is the first not to.
-(defmacro defforall (name x free &key (such-that 't) holds)
-  (let ((walk (joined-symbol name "-WALK"))
-        (bad (joined-symbol name "-FIRST-BAD"))
-        (bad-walk (joined-symbol name "-FIRST-BAD-WALK")))
+; NAME of a list and the free variables folds COMBINE over what CONNECT makes of the filter and the body for each
+; element X, from AT-THE-END on; of an unknown list it is unknown.
+(defmacro defquantifier (name x free such-that holds &key at-the-end combine connect)
+  (let ((walk (joined-symbol name "-WALK")))
     `(progn
        (defun ,walk (quantified ,@free)
          (declare (xargs :guard t :measure (acl2-count quantified))
                   (ignorable ,@free))
          (if (atom quantified)
-             t
-           (u-and (let ((,x (car quantified)))
-                    (declare (ignorable ,x))
-                    (u-implies ,such-that ,holds))
-                  (,walk (cdr quantified) ,@free))))
+             ,at-the-end
+           (,combine (let ((,x (car quantified)))
+                       (declare (ignorable ,x))
+                       (,connect ,such-that ,holds))
+                     (,walk (cdr quantified) ,@free))))
        (defun ,name (quantified ,@free)
          (declare (xargs :guard t))
          (if (equal quantified :unknown) :unknown (,walk quantified ,@free)))
        (defthm ,(joined-symbol name "-IS-THREE-VALUED")
          (u-three-p (,name quantified ,@free))
          :hints (("Goal" :do-not-induct t :expand ((,walk quantified ,@free)))))
-       (in-theory (disable ,name))
+       (in-theory (disable ,name)))))
+
+; (defforall NAME X (FREE ...) :such-that FILTER :holds BODY): NAME says whether all elements X that pass FILTER
+; hold; NAME-FIRST-BAD, from 0, which one is the first not to.
+(defmacro defforall (name x free &key (such-that 't) holds)
+  (let ((bad (joined-symbol name "-FIRST-BAD"))
+        (bad-walk (joined-symbol name "-FIRST-BAD-WALK")))
+    `(progn
+       (defquantifier ,name ,x ,free ,such-that ,holds
+         :at-the-end t :combine u-and :connect u-implies)
        (defun ,bad-walk (quantified number ,@free)
          (declare (xargs :guard (acl2-numberp number) :measure (acl2-count quantified))
                   (ignorable ,@free))
@@ -276,24 +283,8 @@
 
 ; The same for "there is one that".
 (defmacro defexists (name x free &key (such-that 't) holds)
-  (let ((walk (joined-symbol name "-WALK")))
-    `(progn
-       (defun ,walk (quantified ,@free)
-         (declare (xargs :guard t :measure (acl2-count quantified))
-                  (ignorable ,@free))
-         (if (atom quantified)
-             nil
-           (u-or (let ((,x (car quantified)))
-                   (declare (ignorable ,x))
-                   (u-and ,such-that ,holds))
-                 (,walk (cdr quantified) ,@free))))
-       (defun ,name (quantified ,@free)
-         (declare (xargs :guard t))
-         (if (equal quantified :unknown) :unknown (,walk quantified ,@free)))
-       (defthm ,(joined-symbol name "-IS-THREE-VALUED")
-         (u-three-p (,name quantified ,@free))
-         :hints (("Goal" :do-not-induct t :expand ((,walk quantified ,@free)))))
-       (in-theory (disable ,name)))))
+  `(defquantifier ,name ,x ,free ,such-that ,holds
+     :at-the-end nil :combine u-or :connect u-and))
 
 ; How many there are that; unknown where it is not known of one.
 (defmacro defcount (name x free &key (such-that 't) (holds 't))

@@ -4,6 +4,7 @@ import { isUnknown, type Result } from "../evaluate/value.ts";
 import type { CheckedInvariant, Term } from "../language/term.ts";
 import { parts } from "../language/term-parts.ts";
 import { termText } from "../language/term-text.ts";
+import type { View } from "../model/view.ts";
 import { symbol } from "./export.ts";
 import { fieldsInUse, freeVariables, isRead } from "./reads.ts";
 
@@ -99,25 +100,35 @@ class StateWriter {
   }
 
   private value(result: Result): string {
-    if (isUnknown(result)) return ":unknown";
-    if (typeof result === "bigint") return result.toString();
-    if (typeof result === "boolean") return result ? "t" : "nil";
-    switch (result.kind) {
-      case "range":
-        return `(${result.bounds.map(({ first, end }) => `(${first} . ${end})`).join(" ")})`;
-      case "list":
-        return `(${result.elements.map((each) => this.value(each)).join(" ")})`;
-      case "record": {
-        const used = [...(this.fields.get(result.model.name) ?? [])];
-        const fields = used.map((name) => {
-          const read = result.model.fields.get(name)?.read(result.of, this.frame.view);
-          return `(${symbol(name)} . ${read === undefined ? ":unknown" : this.value(read)})`;
-        });
-        return `(${fields.join(" ")})`;
-      }
-      case "c":
-        return result.address === undefined ? ":unknown" : result.address.toString();
+    return valueForm(result, this.fields, this.frame.view);
+  }
+}
+
+/** A value as a state has it; of records the fields in use. */
+export function valueForm(
+  result: Result,
+  fields: ReturnType<typeof fieldsInUse>,
+  view: View,
+): string {
+  if (isUnknown(result)) return ":unknown";
+  if (typeof result === "bigint") return result.toString();
+  if (typeof result === "boolean") return result ? "t" : "nil";
+  switch (result.kind) {
+    case "range":
+      return `(${result.bounds.map(({ first, end }) => `(${first} . ${end})`).join(" ")})`;
+    case "list":
+      return `(${result.elements.map((each) => valueForm(each, fields, view)).join(" ")})`;
+    case "record": {
+      const used = [...(fields.get(result.model.name) ?? [])];
+      const pairs = used.map((name) => {
+        const read = result.model.fields.get(name)?.read(result.of, view);
+        const form = read === undefined ? ":unknown" : valueForm(read, fields, view);
+        return `(${symbol(name)} . ${form})`;
+      });
+      return `(${pairs.join(" ")})`;
     }
+    case "c":
+      return result.address === undefined ? ":unknown" : result.address.toString();
   }
 }
 

@@ -7,34 +7,12 @@ import type { View } from "../../invariants/model/view.ts";
 import { TableCache } from "../../invariants/table-cache.ts";
 import { contextAtVmrun } from "../../invariants/vmrun-context.ts";
 import { random } from "../emulator/memory/fixture.ts";
+import { FIRST_TABLE, fill, MODES, type Mode, NXE, PSE, TABLES } from "./random-tables.ts";
 
 const SEED = Number(process.env.SEED ?? Date.now() % 1e9);
 const ROUNDS = 10_000;
 const RAM_BYTES = 1 << 20;
-/** Tables lie in these pages; an entry may also name a page that is no RAM. */
-const FIRST_TABLE = 0x1_0000;
-const TABLES = 6;
 const PAGE = 4096;
-
-interface Mode {
-  readonly name: string;
-  readonly levels: 2 | 3 | 4;
-  readonly cr4: bigint;
-  readonly efer: bigint;
-}
-
-const PSE = 0x10n;
-const PAE = 0x20n;
-const LONG = 0x500n;
-const NXE = 0x800n;
-const MODES: readonly Mode[] = [
-  { name: "32-bit", levels: 2, cr4: 0n, efer: 0n },
-  { name: "32-bit with PSE", levels: 2, cr4: PSE, efer: 0n },
-  { name: "PAE", levels: 3, cr4: PAE, efer: 0n },
-  { name: "PAE with NXE", levels: 3, cr4: PAE, efer: NXE },
-  { name: "4-level", levels: 4, cr4: PAE, efer: LONG },
-  { name: "4-level with NXE", levels: 4, cr4: PAE, efer: LONG | NXE },
-];
 
 interface Found {
   readonly tables: string[];
@@ -98,27 +76,6 @@ function walkSimply(memory: MachineMemory, mode: Mode, root: number): Found {
   };
   visit(levels, root, 0n);
   return found;
-}
-
-/** A few entries a table: most lead to tables and small pages, some have bits that must be zero. */
-function fill(memory: MachineMemory, mode: Mode, next: () => number): void {
-  const bytes = mode.levels === 2 ? 4 : 8;
-  for (let i = 0; i < TABLES; i++) {
-    const page = FIRST_TABLE + i * PAGE;
-    const data = new DataView(new ArrayBuffer(PAGE));
-    for (let n = next() % 12; n >= 0; n--) {
-      const target =
-        next() % 8 === 0 ? next() % 0x1_0000_0000 : FIRST_TABLE + (next() % TABLES) * PAGE;
-      let entry = BigInt(target - (target % PAGE)) | BigInt(next() % 256);
-      if (mode.levels === 3 && next() % 2 === 0) entry &= ~0x1e6n;
-      if (next() % 4 !== 0) entry |= 1n;
-      if (next() % 16 === 0) entry ^= 1n << BigInt(next() % 64);
-      const index = next() % 4 === 0 ? next() % 4 : next() % (PAGE / bytes);
-      if (bytes === 4) data.setUint32(4 * index, Number(BigInt.asUintN(32, entry)), true);
-      else data.setBigUint64(8 * index, entry, true);
-    }
-    memory.poke(page, new Uint8Array(data.buffer));
-  }
 }
 
 const hex = (value: unknown): string => (value as bigint).toString(16);

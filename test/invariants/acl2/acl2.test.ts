@@ -1,21 +1,27 @@
-/** The exported book is certified by ACL2, and its verdicts and first witnesses are ours on the same states. */
+/**
+ * The exported book is certified by ACL2; its verdicts and first witnesses are ours on the same states, and
+ * the page tables in those states are what ACL2's own walker finds in the raw memory.
+ */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Guests, type Machine } from "../../../emulator/index.ts";
 import { exportBook } from "../../../invariants/acl2/export.ts";
 import { stateForm } from "../../../invariants/acl2/state.ts";
+import { walkForms } from "../../../invariants/acl2/walks.ts";
 import { compile, elementsOf, makeFrame } from "../../../invariants/evaluate/compile.ts";
 import { EventViews } from "../../../invariants/event-view.ts";
 import { declaredMemory } from "../../../invariants/hypervisor-memory.ts";
-import type { Term } from "../../../invariants/index.ts";
+import { readInvariants, type Term } from "../../../invariants/index.ts";
 import { Tracked } from "../../../invariants/tracked.ts";
 import { random } from "../../emulator/memory/fixture.ts";
 import { BREAKS, runWith, soundHypervisor } from "../faults.ts";
+import { FIRST_TABLE, fill, MODES, TABLES } from "../random-tables.ts";
 import * as small from "../small-hypervisor.ts";
 import { SVM } from "../svm.ts";
 import { Acl2 } from "./acl2.ts";
 
 const SEED = Number(process.env.SEED ?? Date.now() % 1e9);
 const RANDOM_STATES = 1000;
+const RANDOM_WALKS = 50;
 let acl2: Acl2;
 beforeAll(() => {
   acl2 = new Acl2();
@@ -30,6 +36,12 @@ interface Judged {
   readonly verdict: "T" | "NIL" | ":UNKNOWN";
   /** Number of the first element that breaks an outermost forall; "NIL" without one. */
   readonly witness: string;
+}
+
+interface Recorded {
+  readonly judged: Judged[];
+  /** Forms that are T where the walkers agree. */
+  readonly walks: Set<string>;
 }
 
 /** The same descent to the outermost forall as the export's. */
@@ -51,7 +63,7 @@ const printed = (kind: string): Judged["verdict"] =>
   kind === "holds" ? "T" : kind === "violated" ? "NIL" : ":UNKNOWN";
 
 /** Judges everything at each VMRUN and exit of a machine from now on. */
-function judgeAll(machine: Machine, into: Judged[]): void {
+function judgeAll(machine: Machine, { judged, walks }: Recorded): void {
   const views = new EventViews(
     machine,
     new Guests(machine),
@@ -69,7 +81,8 @@ function judgeAll(machine: Machine, into: Judged[]): void {
       const bad = `|${invariant.name}-FIRST-BAD-ELEMENT|`;
       const states = `'${stateForm(invariant, frame)}`;
       tracked.check(view, { icount: 0, exitNumber: 0, rip: undefined });
-      into.push({
+      for (const walk of walkForms(invariant, frame)) walks.add(walk);
+      judged.push({
         invariant: invariant.name,
         form: `(list (${name} ${states}) (${bad} ${states}))`,
         verdict: printed(tracked.verdict?.kind ?? ""),
@@ -103,22 +116,37 @@ function judgeAll(machine: Machine, into: Judged[]): void {
   });
 }
 
-/** What ACL2 says of the forms: verdict and witness of each. */
-function ask(judged: readonly Judged[]): string[] {
-  const lines = judged.map(({ form }) => `(cw "~%JUDGED ~x0~%" ${form})`);
+/** What ACL2 says of forms that are lists, each without its brackets. */
+function ask(book: string, forms: readonly string[]): string[] {
+  const lines = forms.map((form) => `(cw "~%JUDGED ~x0~%" ${form})`);
   acl2.write("cases.lsp", `${lines.join("\n")}\n`);
   const output = acl2.run(
-    '(include-book "svm")\n(ld "cases.lsp" :ld-verbose nil :ld-prompt nil :ld-post-eval-print nil)',
+    `(include-book "${book}")\n(ld "cases.lsp" :ld-verbose nil :ld-prompt nil :ld-post-eval-print nil)`,
   );
   return [...output.matchAll(/JUDGED \(([^)]*)\)/g)].map(([, text = ""]) =>
     text.replace(/\s+/g, " "),
   );
 }
 
-function compare(all: readonly Judged[]): Map<string, Set<string>> {
+/** The walks for which ACL2's walker finds something else. */
+function otherWalks(walks: ReadonlySet<string>): string[] {
+  const forms = [...walks];
+  const answers = ask(
+    "page-walk",
+    forms.map((each) => `(list ${each})`),
+  );
+  expect(answers.length).toBe(forms.length);
+  return forms.filter((_, i) => answers[i] !== "T").map((each) => each.slice(0, 1000));
+}
+
+function compare({ judged: all, walks }: Recorded): Map<string, Set<string>> {
+  expect(otherWalks(walks).slice(0, 3)).toEqual([]);
   // Most states leave what most invariants read as it was.
   const judged = [...new Map(all.map((each) => [each.form, each])).values()];
-  const answers = ask(judged);
+  const answers = ask(
+    "svm",
+    judged.map(({ form }) => form),
+  );
   expect(answers.length).toBe(judged.length);
   const seen = new Map<string, Set<string>>();
   const differences = judged.flatMap(({ invariant, verdict, witness, form }, i) => {
@@ -134,8 +162,9 @@ function compare(all: readonly Judged[]): Map<string, Set<string>> {
   return seen;
 }
 
-test("the macro book and the exported book are certified: predicates are total, guard-correct and three-valued", () => {
+test("the macro book, the walker and the exported book are certified: predicates are total, guard-correct and three-valued", () => {
   expect(acl2.certify("definvariant")).toBe("");
+  expect(acl2.certify("page-walk")).toBe("");
   acl2.write("svm.lisp", exportBook(SVM));
   expect(acl2.certify("svm")).toBe("");
 }, 240_000);
@@ -149,11 +178,12 @@ test("a book with a predicate that is not what it says is refused: certification
 });
 
 test("verdicts and witnesses are the same on the states of every seeded fault", () => {
-  const judged: Judged[] = [];
+  const recorded: Recorded = { judged: [], walks: new Set() };
   for (const fault of [{}, ...Object.values(BREAKS)]) {
-    runWith(fault, (machine) => judgeAll(machine, judged));
+    runWith(fault, (machine) => judgeAll(machine, recorded));
   }
-  const seen = compare(judged);
+  expect(recorded.walks.size).toBeGreaterThan(20);
+  const seen = compare(recorded);
   for (const name of Object.keys(BREAKS)) {
     // A write to an MSR is an event of its own.
     if (name !== "save_area_is_the_hosts") expect(seen.get(name), name).toContain("NIL");
@@ -163,9 +193,9 @@ test("verdicts and witnesses are the same on the states of every seeded fault", 
 
 test(`verdicts and witnesses are the same on ${RANDOM_STATES} random states (seed ${SEED})`, () => {
   const next = random(SEED);
-  const judged: Judged[] = [];
+  const recorded: Recorded = { judged: [], walks: new Set() };
   const machine = soundHypervisor();
-  judgeAll(machine, judged);
+  judgeAll(machine, recorded);
   const pages = [small.VMCB, small.PML4, small.PDPT, small.PD];
   const sound = pages.map((page) => machine.memory.peek(page, 4096).slice());
   const pick = (from: readonly number[]): number =>
@@ -186,6 +216,42 @@ test(`verdicts and witnesses are the same on ${RANDOM_STATES} random states (see
     );
     machine.observers.emit("vmrunStart", { vmcb: small.VMCB, rip: 0n });
   }
-  const seen = compare(judged);
+  expect(recorded.walks.size).toBeGreaterThan(RANDOM_STATES);
+  const seen = compare(recorded);
   expect(seen.get("npt_protects_hypervisor")).toEqual(new Set(["T", "NIL", ":UNKNOWN"]));
 }, 240_000);
+
+/** Looks at every field of every collection of a walk. */
+const ALL_FIELDS = `
+invariant of_leaves on vmrun : forall m in npt(vmcb.nCR3).leaves :
+  m.gpa == m.hpa && m.size == m.level && within(m.range, m.range) && size(m.gpa_range) == m.entry &&
+  m.value == 0 && (m.writable || m.user || m.no_execute);
+invariant of_entries on vmrun : forall e in npt(vmcb.nCR3).entries :
+  e.hpa == e.gpa && e.value == e.level && (e.is_leaf || e.is_reserved || e.writable || e.user || e.no_execute);
+invariant of_tables on vmrun : forall t in npt(vmcb.nCR3).tables :
+  t.hpa == t.level && within(t.range, npt(vmcb.nCR3).mapped);
+`;
+
+test(`${RANDOM_WALKS} walks of random tables in each format are the same (seed ${SEED})`, () => {
+  const draw = random(SEED);
+  const next = (): number => Math.floor(draw() * 2 ** 32);
+  const invariants = readInvariants([{ path: "all.inv", text: ALL_FIELDS }], undefined);
+  const [{ invariants: all, diagnostics } = { invariants: [], diagnostics: [] }] = invariants;
+  expect(diagnostics).toEqual([]);
+  const walks = new Set<string>();
+  const machine = soundHypervisor();
+  for (const mode of MODES) {
+    for (let i = 0; i < RANDOM_WALKS; i++) {
+      fill(machine.memory, mode, next);
+      Object.assign(machine.state, { cr4: mode.cr4, efer: mode.efer });
+      small.vmcbOf(machine).write("nCR3", BigInt(FIRST_TABLE + (next() % TABLES) * 4096));
+      const views = new EventViews(machine, new Guests(machine), undefined, undefined);
+      views.vmrunStarts({ vmcb: small.VMCB, rip: 0n });
+      const frame = makeFrame(views.view("vmrun"));
+      for (const each of all.flatMap((invariant) => walkForms(invariant, frame))) walks.add(each);
+      views.cache.clear();
+    }
+  }
+  expect(walks.size).toBeGreaterThan(3 * RANDOM_WALKS * MODES.length);
+  expect(otherWalks(walks).slice(0, 3)).toEqual([]);
+});

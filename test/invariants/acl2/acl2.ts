@@ -26,8 +26,8 @@ export class Acl2 {
 
   constructor() {
     mkdirSync(join(this.folder, "books"));
-    const book = "definvariant.lisp";
-    copyFileSync(join(repository, "invariants", "acl2", book), join(this.folder, book));
+    for (const book of ["definvariant.lisp", "page-walk.lisp"])
+      copyFileSync(join(repository, "invariants", "acl2", book), join(this.folder, book));
   }
 
   dispose(): void {
