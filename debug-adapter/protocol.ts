@@ -423,4 +423,5 @@ export type FilterId = (typeof EXIT_FILTERS)[number][0];
 export type * from "./address-protocol.ts";
 export * from "./exit-protocol.ts";
 export type * from "./future-protocol.ts";
+export type * from "./recording-protocol.ts";
 export type { DebugProtocol };

@@ -34,6 +34,7 @@ export const COMMANDS = {
   goToBeginning: "minvisor.goToBeginning",
   goToEnd: "minvisor.goToEnd",
   saveRecording: "minvisor.saveRecording",
+  debugRecording: "minvisor.debugRecording",
   goToConsoleText: "minvisor.goToConsoleText",
   goToCondition: "minvisor.goToCondition",
   showHistory: "minvisor.showHistory",
@@ -48,6 +49,9 @@ export const VIEWS = {
   exitBreakpoints: "minvisor.exitBreakpoints",
   exits: "minvisor.exits",
 } as const;
+
+/** Editors of files that are no texts. */
+export const EDITORS = { recording: "minvisor.recording" } as const;
 
 /** What rows of our views are, for the menus' conditions. */
 export const ROW_CONTEXTS = { exit: "minvisor.exit", addedEvent: "minvisor.addedEvent" } as const;

@@ -11,6 +11,7 @@ import { registerRecheck } from "./invariants/recheck.ts";
 import { registerLaunchConfigurations } from "./launch-configuration.ts";
 import { registerMemoryViews } from "./memory/memory-views.ts";
 import { registerNumberFormat } from "./number-format.ts";
+import { registerRecordings } from "./recordings/recordings.ts";
 import { registerSampleWorkspace } from "./sample-workspace.ts";
 import { registerStepPolicy } from "./step-policy.ts";
 import { registerTimeTravel } from "./time-travel/time-travel.ts";
@@ -29,6 +30,7 @@ export function activate(context: ExtensionContext): void {
     registerStepPolicy(),
     registerTimeTravel(),
     registerExits(context.extensionUri),
+    registerRecordings(context.extensionUri),
     registerInvariantLanguage(context),
     registerRecheck(),
   );

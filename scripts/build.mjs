@@ -19,11 +19,14 @@ const NODE_BUNDLE = {
   logLevel: "warning",
 };
 
-/** A page of a webview: its script and its style. */
-function pageBundle(name) {
+/** A page of a webview: its script and its style, or its style alone. */
+function pageBundle(
+  name,
+  entryPoints = [`extension/${name}/${name}.ts`, `extension/${name}/${name}.css`],
+) {
   return {
     ...NODE_BUNDLE,
-    entryPoints: [`extension/${name}/${name}.ts`, `extension/${name}/${name}.css`],
+    entryPoints,
     outdir: "dist",
     platform: "browser",
     target: "es2022",
@@ -53,6 +56,7 @@ const BUNDLES = [
   },
   pageBundle("memory-page"),
   pageBundle("exits-page"),
+  pageBundle("recording-page", ["extension/recordings/recording-page.css"]),
   // Nothing loads this one: that it bundles proves that the session uses nothing of Node.
   {
     ...NODE_BUNDLE,

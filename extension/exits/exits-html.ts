@@ -1,21 +1,12 @@
 /** The document of the view of all exits; only our own script and style may run in it. */
 import { EXIT_GROUPS } from "../../debug-adapter/protocol.ts";
-import type { PageSources } from "../webview-page.ts";
+import { type PageSources, pageHtml } from "../page-html.ts";
 import { GROUP_TITLES } from "./exit-columns.ts";
 
 const GROUP_OPTIONS = EXIT_GROUPS.map((by) => `<option value="${by}">${GROUP_TITLES[by]}</option>`);
 
-export function exitsHtml({ script, style, cspSource }: PageSources): string {
-  return `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src ${cspSource}; script-src ${cspSource};">
-<link rel="stylesheet" href="${style}">
-<title>VM Exits</title>
-</head>
-<body data-machine="none">
-<form id="tools" role="search" aria-label="Exits">
+export function exitsHtml(sources: PageSources): string {
+  const body = `<form id="tools" role="search" aria-label="Exits">
 <input id="filter" type="text" spellcheck="false" autocomplete="off" aria-label="Filter" placeholder="Filter, e.g. reason=NPF,IOIO cost&gt;=1000 port=0x3f8..0x3ff" title="All conditions must hold: NAME, one of = &lt; &lt;= &gt; &gt;=, VALUE. Names: reason, guest, number, icount, cost, rip, cr3, info1, info2, port, msr, gpa, changed. A name of an exit alone is its reason. Enter applies it.">
 <label for="group">Group by</label>
 <select id="group"><option value="">nothing</option>${GROUP_OPTIONS.join("")}</select>
@@ -31,8 +22,6 @@ export function exitsHtml({ script, style, cspSource }: PageSources): string {
 <div id="header" role="row" aria-rowindex="1"></div>
 <div id="rows" role="presentation"><div id="height" role="presentation"><div id="window" role="rowgroup"></div></div></div>
 </div>
-<p id="empty"></p>
-<script src="${script}"></script>
-</body>
-</html>`;
+<p id="empty"></p>`;
+  return pageHtml(sources, "VM Exits", body, "none");
 }

@@ -12,6 +12,7 @@ import {
   COMMANDS,
   CONTEXT_KEYS,
   DEBUG_TYPE,
+  EDITORS,
   INVARIANT_LANGUAGE,
   ROW_CONTEXTS,
   VIEWS,
@@ -48,6 +49,7 @@ interface Manifest {
     }[];
     readonly keybindings: readonly Keybinding[];
     readonly viewsContainers: { readonly panel: readonly { readonly id: string }[] };
+    readonly customEditors: readonly { readonly viewType: string }[];
     readonly views: Readonly<Record<string, readonly { readonly id: string }[]>>;
     readonly menus: Readonly<Record<string, readonly MenuItem[]>>;
     readonly debuggers: readonly {
@@ -119,6 +121,10 @@ test("keys in conditions are those of the constants", () => {
   const text = [...conditions, ...enablements].join("\n");
   const own = [...text.matchAll(/(?<![=/.\w\\]\s?)\bminvisor\.\w+/g)].map(([name]) => name);
   expect(new Set(own)).toEqual(new Set(Object.values(CONTEXT_KEYS)));
+});
+
+test("editors are those of the constants", () => {
+  expect(contributes.customEditors.map(({ viewType }) => viewType)).toEqual(Object.values(EDITORS));
 });
 
 test("views and their rows are those of the constants", () => {

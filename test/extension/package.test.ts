@@ -42,6 +42,7 @@ test("the extension, the adapter, its disassembler and the grammar are in it", (
       "dist/memory-page.css",
       "dist/exits-page.js",
       "dist/exits-page.css",
+      "dist/recording-page.css",
       "syntaxes/gnu-x86-asm.tmLanguage.json",
     ]),
   );
