@@ -10,14 +10,16 @@ import { SAMPLE } from "../../harness/dap-adapter.ts";
 import { InProcessSession } from "../../harness/in-process-session.ts";
 
 let session: InProcessSession;
-beforeEach(async () => {
+async function begin(attributes: object): Promise<void> {
   session = new InProcessSession();
-  await session.begin(SAMPLE);
-  await session.ask("setExceptionBreakpoints", { filters: ["exit:CPUID"] });
+  await session.begin({ ...SAMPLE, ...attributes });
+  await session.ask("setExceptionBreakpoints", { filters: ["exit:CPUID", "invariant"] });
   const stopped = session.next("stopped");
   await session.ask("configurationDone");
   await stopped;
-});
+}
+
+beforeEach(() => begin({}));
 afterEach(() => session.session.close());
 
 const hash = () => session.session.loaded!.debuggee.machine.stateHash();
@@ -135,4 +137,17 @@ test("exits are compared from the first that differs on, either way round", asyn
   expect(other.registers).toEqual(found.registers.map(({ name, a, b }) => ({ name, a: b, b: a })));
   expect(found.registers.map(({ name }) => name)).toContain("rsi");
   expect(other.memory).toEqual(found.memory);
+});
+
+test("a verdict that only one of them has is told", async () => {
+  session.session.close();
+  await begin({ invariants: true });
+  await go("minvisor/seek", { exit: 20 });
+  await change("$vmcb.NP_ENABLE = 0");
+  const { description } = await go("continue");
+  expect(description).toBe("Paused on violation of vmcb_well_formed");
+  const { invariants, exits } = await compare(1, 2);
+  expect(invariants).toContainEqual({ name: "vmcb_well_formed", a: "holds", b: "violated" });
+  expect(invariants.filter(({ a, b }) => a === b)).toEqual([]);
+  expect(exits).toMatchObject({ first: 21, b: [] });
 });
