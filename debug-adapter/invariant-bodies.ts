@@ -31,7 +31,8 @@ export function violationBody(
 }
 
 const UNCHECKED = {
-  ...{ state: "never checked", checked: 0, lastExit: undefined, reason: undefined },
+  state: "never checked",
+  ...{ checked: 0, lastExit: undefined, reason: undefined },
 } as const;
 
 /** `status` is undefined for one that is off. */

@@ -158,9 +158,11 @@ export interface MachineStatus {
   readonly undefinedOpcodes: { readonly [bytes: string]: number };
 }
 
+export type Verdict = "holds" | "violated" | "unknown" | "never checked";
+
 export interface InvariantStatus {
   readonly name: string;
-  readonly verdict: string;
+  readonly verdict: Verdict;
   readonly checks: number;
   readonly doc: string;
   /** Where it comes from, e.g. a section of the manual. */

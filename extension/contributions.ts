@@ -41,6 +41,13 @@ export const COMMANDS = {
   whyExit: "minvisor.whyExit",
   goToFuture: "minvisor.goToFuture",
   compareFutures: "minvisor.compareFutures",
+  goToInvariant: "minvisor.goToInvariant",
+  goToFirstViolation: "minvisor.goToFirstViolation",
+  runBackToCulprit: "minvisor.runBackToCulprit",
+  showAcl2Form: "minvisor.showAcl2Form",
+  stopAtViolations: "minvisor.stopAtViolations",
+  logViolations: "minvisor.logViolations",
+  ignoreInvariant: "minvisor.ignoreInvariant",
 } as const;
 export type CommandId = (typeof COMMANDS)[keyof typeof COMMANDS];
 
@@ -48,13 +55,19 @@ export type CommandId = (typeof COMMANDS)[keyof typeof COMMANDS];
 export const VIEWS = {
   exitBreakpoints: "minvisor.exitBreakpoints",
   exits: "minvisor.exits",
+  invariants: "minvisor.invariants",
 } as const;
 
 /** Editors of files that are no texts. */
 export const EDITORS = { recording: "minvisor.recording" } as const;
 
 /** What rows of our views are, for the menus' conditions. */
-export const ROW_CONTEXTS = { exit: "minvisor.exit", addedEvent: "minvisor.addedEvent" } as const;
+export const ROW_CONTEXTS = {
+  exit: "minvisor.exit",
+  addedEvent: "minvisor.addedEvent",
+  invariant: "minvisor.invariant",
+  violatedInvariant: "minvisor.violatedInvariant",
+} as const;
 
 /** Keys of ours in conditions. */
 export const CONTEXT_KEYS = { isInPast: "minvisor.isInPast" } as const;

@@ -1,6 +1,7 @@
 /** Where the commands about addresses get theirs from: a row of the variables, or what is typed. */
 import { type DebugSession, debug, window } from "vscode";
 import type { DebugProtocol } from "../debug-adapter/protocol.ts";
+import { orTell } from "./commands.ts";
 import { DEBUG_TYPE } from "./contributions.ts";
 import { isReference } from "./memory/address.ts";
 import { customRequest } from "./session.ts";
@@ -86,10 +87,8 @@ export async function withReference(
 ): Promise<void> {
   const session = activeSession();
   if (!session) return;
-  try {
+  await orTell(async () => {
     const reference = await askReference(session, title, subject);
     if (reference !== undefined) await run(session, reference);
-  } catch (caught) {
-    void window.showErrorMessage((caught as Error).message);
-  }
+  });
 }

@@ -22,6 +22,7 @@ export function sampleConfiguration(root: string): SampleConfiguration {
     kernel: `${root}/minvisor/build/minvisor.elf`,
     modules: [{ path: `${root}/test/guests/build/sample.bin` }],
     symbols: [{ path: `${root}/test/guests/build/sample.elf`, world: "guest" }],
+    invariantFiles: [`${root}/minvisor/minvisor.inv`],
     sourceMap: { ".": root },
     cwd: root,
   };

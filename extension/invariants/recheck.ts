@@ -2,18 +2,20 @@
 import { type Disposable, debug, type TextDocument, window, workspace } from "vscode";
 import { DEBUG_TYPE, INVARIANT_LANGUAGE } from "../contributions.ts";
 import { customRequest } from "../session.ts";
+import type { InvariantFeed } from "./invariant-feed.ts";
 
-export function registerRecheck(): Disposable {
-  return workspace.onDidSaveTextDocument((document) => void recheck(document));
+export function registerRecheck(feed: InvariantFeed): Disposable {
+  return workspace.onDidSaveTextDocument((document) => void recheck(feed, document));
 }
 
-async function recheck({ languageId }: TextDocument): Promise<void> {
+async function recheck(feed: InvariantFeed, { languageId }: TextDocument): Promise<void> {
   const session = debug.activeDebugSession;
   if (languageId !== INVARIANT_LANGUAGE || session?.type !== DEBUG_TYPE) return;
   const open = workspace.textDocuments.filter((each) => each.languageId === INVARIANT_LANGUAGE);
   const files = open.map((each) => ({ path: each.uri.fsPath, text: each.getText() }));
   try {
     const { invariants } = await customRequest(session, "minvisor/setInvariants", { files });
+    feed.take(session, invariants);
     const violated = invariants.filter(({ verdict }) => verdict === "violated");
     const says =
       violated.length === 0 ? "none is violated here" : violated.map(({ name }) => name).join(", ");

@@ -1,7 +1,7 @@
 /** Commands that go through the past of the session in front. */
 import { type DebugSession, Disposable, window } from "vscode";
 import type { DebugProtocol, SeekArguments, TimelineBody } from "../../debug-adapter/protocol.ts";
-import { registerCommand } from "../commands.ts";
+import { orTell, registerCommand } from "../commands.ts";
 import { COMMANDS, type CommandId } from "../contributions.ts";
 import { activeSession } from "../references.ts";
 import { customRequest } from "../session.ts";
@@ -18,12 +18,7 @@ interface StepSubject {
 /** Runs with our session in front; what goes wrong is told to the user. */
 export async function inSession(run: (session: DebugSession) => unknown): Promise<void> {
   const session = activeSession();
-  if (!session) return;
-  try {
-    await run(session);
-  } catch (caught) {
-    void window.showErrorMessage((caught as Error).message);
-  }
+  if (session) await orTell(() => run(session));
 }
 
 async function saveRecording(session: DebugSession): Promise<void> {

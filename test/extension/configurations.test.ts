@@ -13,10 +13,12 @@ interface Configuration {
   readonly kernel: string;
   readonly modules: readonly (string | { readonly path: string })[];
   readonly symbols?: readonly { readonly path: string }[];
+  readonly invariantFiles: readonly string[];
 }
 
-const filesOf = ({ kernel, modules, symbols = [] }: Configuration): string[] => [
+const filesOf = ({ kernel, modules, symbols = [], invariantFiles }: Configuration): string[] => [
   kernel,
+  ...invariantFiles,
   ...modules.map((module) => (typeof module === "string" ? module.split(" ")[0]! : module.path)),
   ...symbols.map(({ path }) => path),
 ];
@@ -24,7 +26,7 @@ const filesOf = ({ kernel, modules, symbols = [] }: Configuration): string[] => 
 describe("the sample configuration", () => {
   test("names files that the build makes", () => {
     const files = filesOf(sampleConfiguration(repository) as unknown as Configuration);
-    expect(files).toHaveLength(3);
+    expect(files).toHaveLength(4);
     expect(files.filter((path) => !existsSync(path))).toEqual([]);
   });
 

@@ -135,7 +135,7 @@ test("views and their rows are those of the constants", () => {
   expect(views.map(({ id }) => id).sort()).toEqual(Object.values(VIEWS).sort());
   const conditions = contributes.menus["view/item/context"]!.map(({ when }) => when!);
   for (const condition of conditions) {
-    expect(condition).toContain(`view == ${VIEWS.exitBreakpoints}`);
+    expect(Object.values(VIEWS)).toContain(/^view == (\S+) && /.exec(condition)?.[1]);
     const pattern = /viewItem =~ \/(.*)\//.exec(condition)?.[1];
     const wanted = /viewItem == (\S+)/.exec(condition)?.[1];
     const shown = Object.values(ROW_CONTEXTS).filter((row) =>

@@ -24,7 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly RegExp[]>> = {
   ],
   "extension/": [
     ...[/^extension\//, /^debug-adapter\/(?:protocol|exit-codes)\.ts$/],
-    /^invariants\/server\/protocol\.ts$/,
+    /^invariants\/(?:shipped|server\/protocol)\.ts$/,
     ...[/^vscode$/, /^vscode-languageclient\/node$/, /^node:(?:child_process|crypto|fs|os|path)$/],
   ],
   "cli/": [

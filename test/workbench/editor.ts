@@ -199,6 +199,21 @@ export class Editor {
       .waitFor();
   }
 
+  /** Types over a line of the editor in front, from its first letter to its end, and saves. */
+  async replaceLine(line: number, text: string): Promise<void> {
+    await this.goToLine(line);
+    for (const key of ["End", "Shift+Home"]) await this.page.keyboard.press(key);
+    await this.page.keyboard.insertText(text);
+    await this.page.keyboard.press("Control+S");
+    await this.page.locator(".tab.active:not(.dirty)").waitFor();
+  }
+
+  /** Waits until a lens of the editor in front shows the text. */
+  async lens(text: RegExp): Promise<void> {
+    const lenses = this.page.locator(".codelens-decoration", { hasText: text });
+    await lenses.first().waitFor({ timeout: STOP_TIMEOUT });
+  }
+
   /** Clicks in the margin beside a line, until VS Code shows the breakpoint. */
   async setGutterBreakpoint(line: number): Promise<void> {
     await this.goToLine(line);

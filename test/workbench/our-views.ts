@@ -66,6 +66,40 @@ export class ExitBreakpoints {
   }
 }
 
+/** The view "Invariants". */
+export class InvariantsView {
+  private readonly editor: Editor;
+  private readonly tree: Locator;
+
+  constructor(editor: Editor) {
+    this.editor = editor;
+    this.tree = editor.page
+      .locator(".pane", {
+        has: editor.page.locator('.pane-header[aria-label="Invariants Section"]'),
+      })
+      .locator(".tree-explorer-viewlet-tree-view");
+  }
+
+  focus(): Promise<void> {
+    return this.editor.command("Focus on Invariants View");
+  }
+
+  /** A row by its label; its text is label and description. */
+  row(label: string): Locator {
+    const name = this.editor.page
+      .locator(".label-name")
+      .filter({ hasText: new RegExp(`^${label}$`) });
+    return this.tree.locator(".monaco-list-row").filter({ has: name });
+  }
+
+  /** Waits until the group of a verdict has so many. */
+  async group(verdict: string, count: RegExp | number): Promise<void> {
+    const description = this.row(verdict).locator(".label-description");
+    const wanted = typeof count === "number" ? new RegExp(`^${count}$`) : count;
+    await description.filter({ hasText: wanted }).waitFor({ timeout: 60_000 });
+  }
+}
+
 /** The memory view: a page of its own within the editor. */
 export class MemoryView {
   private readonly page: Page;

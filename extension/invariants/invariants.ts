@@ -1,0 +1,29 @@
+/** All that the editor does with invariants: their language, verdicts, violations and commands. */
+import { Disposable, type ExtensionContext } from "vscode";
+import type { ReadOnlyDocuments } from "../read-only-documents.ts";
+import { registerAcl2Documents } from "./acl2-document.ts";
+import { registerInvariantCommands } from "./commands.ts";
+import { InvariantFeed } from "./invariant-feed.ts";
+import { registerInvariantsView } from "./invariants-view.ts";
+import { registerInvariantLanguage } from "./language-client.ts";
+import { registerInvariantLenses } from "./lenses.ts";
+import { registerRecheck } from "./recheck.ts";
+import { registerViolations } from "./violations.ts";
+
+export function registerInvariants(
+  context: ExtensionContext,
+  documents: ReadOnlyDocuments,
+): Disposable {
+  const language = registerInvariantLanguage(context);
+  const feed = new InvariantFeed();
+  return Disposable.from(
+    language,
+    feed,
+    registerInvariantsView(feed),
+    registerInvariantLenses(feed),
+    registerInvariantCommands(feed),
+    registerAcl2Documents(feed, documents, language),
+    registerRecheck(feed),
+    registerViolations(feed),
+  );
+}

@@ -1,0 +1,33 @@
+/** What is told of a violation beside its message, each with its place. */
+import type { SourceLine, ViolationBody } from "../../debug-adapter/protocol.ts";
+import { counted } from "./verdicts.ts";
+
+export interface RelatedPlace {
+  readonly at: SourceLine;
+  readonly says: string;
+}
+
+const instant = (icount: number, exit: number): string =>
+  `${exit === 0 ? "before the first exit" : `at exit ${counted(exit)}`}, after ${counted(icount)} instructions`;
+
+/** The line that the violation is shown on: that of the culprit; where nothing wrote it, the VMRUN's. */
+export const lineOf = ({ culprit, vmrun }: ViolationBody): SourceLine | undefined =>
+  culprit ?? vmrun;
+
+/** In the order in which one reads them: from the culprit to the check that found it. */
+export function relatedPlaces(violation: ViolationBody): RelatedPlace[] {
+  const { culprit, vmrun, lastGoodCheck, icount, exit } = violation;
+  const places: { readonly at: SourceLine | undefined; readonly says: string }[] = [
+    {
+      at: lastGoodCheck?.at,
+      says: lastGoodCheck
+        ? `The last check that found it to hold: ${instant(lastGoodCheck.icount, lastGoodCheck.exit)}`
+        : "",
+    },
+    {
+      at: culprit && vmrun,
+      says: `Found by the check at this VMRUN, ${instant(icount, exit)}`,
+    },
+  ];
+  return places.flatMap(({ at, says }) => (at === undefined ? [] : [{ at, says }]));
+}

@@ -1,0 +1,56 @@
+/** What a run says of each invariant, in words: for the rows of the view and the lenses of .inv files. */
+import type { InvariantStatus } from "../../debug-adapter/protocol.ts";
+
+export const counted = (count: number): string => count.toLocaleString("en-US");
+
+const times = (checks: number): string => (checks === 1 ? "once" : `${counted(checks)} times`);
+
+function checked({ checks, lastExit }: InvariantStatus): string[] {
+  if (checks === 0) return [];
+  return [
+    `checked ${times(checks)}`,
+    ...(lastExit === undefined ? [] : [`last at exit ${counted(lastExit)}`]),
+  ];
+}
+
+/** Where the run has it turn false, also of one that holds again, or now that the machine is back before it. */
+function violated({ verdict, violation }: InvariantStatus): string[] {
+  if (violation === undefined) return verdict === "violated" ? ["violated"] : [];
+  const place =
+    violation.exit === 0 ? "before the first exit" : `at exit ${counted(violation.exit)}`;
+  return [`${verdict === "violated" ? "" : "seen "}violated ${place}`];
+}
+
+const policies: { readonly [P in InvariantStatus["policy"]]: readonly string[] } = {
+  stop: [],
+  log: ["only logged"],
+  off: ["off"],
+};
+
+const joined = (...parts: readonly (readonly string[])[]): string => parts.flat().join(" · ");
+
+/** Beside the invariant's name in the view, below its verdict's group. */
+export function rowSummary(status: InvariantStatus): string {
+  return joined(policies[status.policy], violated(status), checked(status));
+}
+
+/** Above the invariant in its file. */
+export function lensTitle(status: InvariantStatus): string {
+  const { verdict } = status;
+  if (status.policy === "off") return "off";
+  const says = verdict === "violated" ? [] : [verdict];
+  return joined(says, violated(status), checked(status), policies[status.policy]);
+}
+
+/** All of it, a line each. */
+export function details(status: InvariantStatus): string {
+  const { name, doc, source, verdict, reason, violation } = status;
+  const lines = [
+    doc === "" ? name : `${name}: ${doc}`,
+    joined([verdict], checked(status), policies[status.policy]),
+    violation?.message ?? "",
+    verdict === "unknown" && reason !== undefined ? `Unknown: ${reason}` : "",
+    source === undefined ? "" : `Source: ${source}`,
+  ];
+  return lines.filter((line) => line !== "").join("\n");
+}
