@@ -206,6 +206,17 @@ export class InvariantWatch {
     };
   }
 
+  /** As `meetWith`, of what the next instruction violates before it runs: nobody has looked there at the end. */
+  metNext(invariant: string | undefined): Violation | undefined {
+    let met: Violation | undefined;
+    const release = this.meetWith((violation) => {
+      met ??= violation;
+    }, invariant);
+    this.attached?.judgeNext();
+    release();
+    return met;
+  }
+
   /** A search has led to a violation: it counts as seen, and its culprit is looked for. */
   met(violation: Violation): SeenViolation {
     const seen = this.note(violation);
@@ -296,7 +307,8 @@ export class InvariantWatch {
 
   private violated(violation: Violation): void {
     const { isSearching } = this.events;
-    const isRepeated = this.debuggee.timeline?.isReplaying === true && !isSearching;
+    const isReplaying = this.debuggee.timeline?.isReplaying === true;
+    const isRepeated = isReplaying || this.meet !== undefined;
     const stops = this.policyOf(violation.invariant) === "stop";
     this.meet?.(violation);
     if (isSearching) {

@@ -37,6 +37,11 @@ export interface AttachedInvariants {
   counters(): { readonly evaluations: number; readonly tableScans: number };
   /** Judges those about states that have no verdict yet, as the machine stands. */
   checkNew(): void;
+  /**
+   * Judges the calls and returns that the next instruction is, where a run that was told to end here
+   * has not looked at it.
+   */
+  judgeNext(): void;
   /** What a term is worth as the machine stands: its text, or why it is unknown. */
   valueOf(term: Term): { readonly value: string } | { readonly unknown: string };
   /** Another number whenever a status may have changed. */
@@ -70,6 +75,7 @@ export function attachInvariants(machine: Machine, options: AttachOptions): Atta
       tableScans: monitor.views.cache.scans,
     }),
     checkNew: () => monitor.checkNew(),
+    judgeNext: () => monitor.judgeNext(),
     valueOf: (term) => {
       const value = compile(term)(makeFrame(monitor.views.view("always")));
       return isUnknown(value) ? { unknown: value.reason } : { value: valueText(value) };

@@ -72,7 +72,11 @@ export class Calls {
       if (unwound.kind === "caller") {
         const old = new Map(waiting.map((each) => [each.identity, each.oldResults(view)]));
         const call = { function: name, returnsTo: unwound.pc, stack: unwound.cfa, old };
-        this.setOpen([...this.open, call]);
+        // Who stops before its first instruction sees the call again when that runs.
+        const others = this.open.filter(
+          ({ returnsTo, stack }) => returnsTo !== call.returnsTo || stack !== call.stack,
+        );
+        this.setOpen([...others, call]);
       }
     }
     program.judge(undefined);

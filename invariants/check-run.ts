@@ -77,6 +77,7 @@ function* replayed(run: RunToCheck, { stopAtFirst = false, ...checks }: RunCheck
   const met = () => [...violations.values()].at(0);
   try {
     yield* stopAtFirst ? timeline.first(RESET, end, met) : play(timeline);
+    if (!stopAtFirst || violations.size === 0) attached.judgeNext();
     return { status: attached.status(), violations };
   } finally {
     attached.detach();

@@ -137,6 +137,12 @@ export class Monitor {
     this.checkAll(this.views.view("always"), unjudged);
   }
 
+  /** Judges the calls and returns that the next instruction of the host is, before it runs. */
+  judgeNext(): void {
+    const { guestMode, rip } = this.machine.state;
+    if (guestMode === 0) this.calls?.execute(rip);
+  }
+
   save(): MonitorState {
     const { lastExit, tablesChanged } = this;
     return {

@@ -42,7 +42,8 @@ function* first(
   if (known === "none") return undefined;
   const arm = (meet: (violation: Violation) => void) => watch.meetWith(meet, invariant);
   const found = yield* firstMet(timeline, before(known), timeline.endOfTime, arm);
-  return found && watch.met(found.what);
+  const violation = found?.what ?? watch.metNext(invariant);
+  return violation && watch.met(violation);
 }
 
 const noViolation = (which: string): string =>
