@@ -152,13 +152,13 @@ export interface Place {
   readonly isWithinOld: boolean;
 }
 
-/** Why a name that looks like one of the hypervisor's is not known; empty where all its names are. */
+/** Why a name that may be one of the hypervisor's is not known; empty where all its names are. */
 export function whyUnknown(program: ProgramNames | undefined): string {
-  const why =
-    program === undefined
-      ? "its image has no debug information, or none is given"
-      : program.problem;
-  return why === undefined ? "" : `, and the hypervisor's own names are not known: ${why}`;
+  if (program === undefined) {
+    return ", and the hypervisor's own names are not known: its image has no debug information, or none is given";
+  }
+  const { problem } = program;
+  return problem === undefined ? "" : `, and not all names of the hypervisor are known: ${problem}`;
 }
 
 /** A term for what could not be checked: it fits everywhere. */

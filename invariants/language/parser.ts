@@ -1,6 +1,7 @@
 /** Parses .inv files: items, each on its own, so that a broken one does not hide the next. */
 import { ITEM_WORDS, parseExpression } from "./expression-parser.ts";
 import { lex, type Token } from "./lexer.ts";
+import { similarName } from "./similar.ts";
 import {
   type DefineItem,
   EVENT_NAMES,
@@ -87,7 +88,8 @@ function parseEvent(reader: TokenReader): EventNode | undefined {
   const name = reader.name("an event");
   if (name.text === "") return undefined;
   if (!isEventName(name.text)) {
-    reader.complain(name, `There is no event "${name.text}"; there are ${EVENT_NAMES.join(", ")}`);
+    const message = `There is no event "${name.text}"; there are ${EVENT_NAMES.join(", ")}`;
+    reader.complain(name, message, similarName(name.text, EVENT_NAMES));
     if (reader.token.kind === "symbol" && reader.accept("(")) parseNames(reader);
     return undefined;
   }

@@ -80,11 +80,12 @@ export class TokenReader {
   }
 
   /** One complaint a place: what follows from the first says nothing new. */
-  complain(span: Span, message: string): void {
+  complain(span: Span, message: string, suggestion?: string): void {
     const { start, end } = span;
     if (this.places.has(start)) return;
     this.places.add(start);
-    this.diagnostics.push({ severity: "error", start, end, message });
+    const error = { severity: "error", start, end, message } as const;
+    this.diagnostics.push(suggestion === undefined ? error : { ...error, suggestion });
   }
 
   /** Skips to a token at which `stops` says true, or to the end. */

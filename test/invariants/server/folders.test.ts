@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { SHIPPED_INVARIANTS } from "../../../invariants/shipped.ts";
+import { PAE_HYPERVISOR } from "../../../scripts/build-minvisor.mjs";
 import { build, compile } from "../../symbols/toolchain.ts";
+import { repository } from "../../tidy/sources.ts";
 import { Client } from "./client.ts";
 
 let folder: string;
@@ -77,6 +79,27 @@ test("what is shipped is there, can be looked at and is not renamed", async () =
   expect(await client.problems(own)).toEqual([]);
 });
 
+test("any hypervisor's names are known: a 32-bit one, in DWARF 4", async () => {
+  await client.tell("minvisor/setProgram", { program: join(repository, PAE_HYPERVISOR) });
+  const mine = uri("ward.inv");
+  await client.open(mine, "invariant a on vmrun : ward_vmcb.;\ninvariant b on exitt : true;\n");
+  const items = await client.ask<{ label: string; detail: string }[]>(
+    "textDocument/completion",
+    client.at(mine, "ward_vmcb.", 10),
+  );
+  expect(items.length).toBeGreaterThan(0);
+  const { label = "" } = items.find(({ detail }) => detail.startsWith("u")) ?? {};
+  await client.replace(mine, `invariant a on vmrun : $ward_vmcb.${label} == 0;\n`);
+  expect(await client.problems(mine)).toEqual([]);
+  const hover = await client.ask<{ contents: { value: string } }>(
+    "textDocument/hover",
+    client.at(mine, "ward_vmcb"),
+  );
+  expect(hover.contents.value).toMatch(
+    /struct vmcb ward_vmcb\n```\n\nAt hva:0x[0-9a-f]{8}, 4096 bytes, declared at \[test\/guests\/pae-hypervisor\/warden\.c:\d+\]/,
+  );
+});
+
 test("a program that is missing, damaged or without debug information is the reason at each unknown name", async () => {
   const mine = uri("mine.inv");
   await client.open(mine, "invariant a on vmrun, call build_it : counters == 0;\n");
@@ -84,7 +107,7 @@ test("a program that is missing, damaged or without debug information is the rea
     await client.tell("minvisor/setProgram", { program });
     const problems = await client.problems(mine);
     expect(problems.map(({ range }) => range.start.character)).toEqual([27, 38]);
-    const [first, second] = problems.map(({ message }) => String(message).split("not known: ")[1]);
+    const [first, second] = problems.map(({ message }) => String(message).split("are known: ")[1]);
     expect(first).toBe(second);
     return first;
   };

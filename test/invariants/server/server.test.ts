@@ -76,6 +76,17 @@ test("a misspelt name can be changed into what is meant", async () => {
   );
 });
 
+test("a misspelt event too", async () => {
+  await client.replace(URI, "invariant a on vmrum : true;");
+  const { position } = at("vmrum");
+  const range = { start: position, end: position };
+  const context = { diagnostics: [] };
+  expect(
+    await client.ask("textDocument/codeAction", { textDocument, range, context }),
+  ).toMatchObject([{ title: "Change to vmrun" }]);
+  await client.replace(URI, TEXT);
+});
+
 test("hover says type, meaning and section of what is built in, and what a definition says of itself", async () => {
   expect(await hover("nCR3")).toMatch(/Vmcb\.nCR3: integer[\s\S]+AMD manual/);
   expect(await hover("NPF")).toMatch(/NPF = 0x400/);
