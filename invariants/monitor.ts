@@ -35,7 +35,6 @@ export interface MonitorState {
   readonly pendingWrite: PendingWrite | undefined;
   readonly calls: readonly OpenCall[];
   readonly tablesChanged: boolean;
-  readonly lastExit: number | undefined;
 }
 
 /** What is judged at one moment: the invariants that listen to any of these events. */
@@ -68,7 +67,6 @@ export class Monitor {
   private readonly listeners: { readonly [M in Moment]: readonly Tracked[] };
   private readonly watch: WriteWatch;
   private readonly calls: Calls | undefined;
-  private lastExit: number | undefined;
   /** A host has written a nested table since the last VMRUN. */
   private tablesChanged = false;
   /** Grows with whatever may change a status. */
@@ -111,7 +109,7 @@ export class Monitor {
 
   status(): InvariantStatus[] {
     const { memorySource } = this.views;
-    return this.tracks.map(({ invariant, identity, verdict, checked }) => {
+    return this.tracks.map(({ invariant, identity, verdict, checked, lastExit }) => {
       const { name, doc, source, file, span } = invariant;
       const reason =
         verdict?.kind === "unknown"
@@ -122,7 +120,7 @@ export class Monitor {
       return {
         ...{ name, identity, doc, source, file, span, checked },
         state: verdict?.kind ?? "never checked",
-        ...(this.lastExit === undefined ? {} : { lastExit: this.lastExit }),
+        ...(lastExit === undefined ? {} : { lastExit }),
         ...(reason === undefined ? {} : { reason }),
         ...(memorySource === undefined ? {} : { hypervisorMemory: memorySource }),
       };
@@ -144,17 +142,16 @@ export class Monitor {
   }
 
   save(): MonitorState {
-    const { lastExit, tablesChanged } = this;
     return {
       tracks: new Map(this.tracks.map((each) => [each.identity, each.save()])),
       views: this.views.save(),
       pendingWrite: this.watch.pending,
       calls: this.calls?.save() ?? [],
-      ...{ lastExit, tablesChanged },
+      tablesChanged: this.tablesChanged,
     };
   }
 
-  restore({ tracks, views, pendingWrite, calls, lastExit, tablesChanged }: MonitorState): void {
+  restore({ tracks, views, pendingWrite, calls, tablesChanged }: MonitorState): void {
     const isWhole = this.machine.icount === 0;
     for (const each of this.tracks) {
       each.restore(tracks.get(each.identity) ?? { ...NEVER_CHECKED, isWhole });
@@ -162,7 +159,6 @@ export class Monitor {
     this.views.restore(views);
     this.watch.restore(views.vmcb, pendingWrite);
     this.calls?.restore(calls);
-    this.lastExit = lastExit;
     this.tablesChanged = tablesChanged;
     this.revision++;
   }
@@ -271,7 +267,6 @@ export class Monitor {
     if (armed.length === 0) return undefined;
     const { stopOnViolation, onViolation } = this.options;
     const place = this.placeOf(view);
-    this.lastExit = place.exitNumber;
     this.revision++;
     let stop: "stop" | undefined;
     for (const tracked of armed) {

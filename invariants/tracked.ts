@@ -50,6 +50,7 @@ export interface TrackState {
   /** It was checked from reset on: every run to here gives the same. */
   readonly isWhole: boolean;
   readonly lastGood: CheckPlace | undefined;
+  readonly lastExit: number | undefined;
   readonly old: ReadonlyMap<EventName, OldResults>;
 }
 
@@ -58,6 +59,7 @@ export const NEVER_CHECKED: TrackState = {
   checked: 0,
   isWhole: false,
   lastGood: undefined,
+  lastExit: undefined,
   old: new Map(),
 };
 
@@ -71,6 +73,8 @@ export class Tracked {
   private isWhole: boolean;
   /** Where it was last found to hold. */
   lastGood: CheckPlace | undefined;
+  /** Number of the last exit before its last check. */
+  lastExit: number | undefined;
   /** Times that it was evaluated, not merely found unchanged. */
   evaluations = 0;
   private readonly places: ReadonlyMap<Term, number>;
@@ -103,6 +107,7 @@ export class Tracked {
     const before = this.verdict?.kind;
     const verdict = this.judge(view);
     this.verdict = verdict;
+    this.lastExit = place.exitNumber;
     if (verdict.kind !== "unknown") this.checked++;
     if (verdict.kind === "holds") this.lastGood = place;
     return verdict.kind === "violated" && before !== "violated";
@@ -131,15 +136,16 @@ export class Tracked {
   }
 
   save(): TrackState {
-    const { verdict, checked, isWhole, lastGood } = this;
-    return { verdict, checked, isWhole, lastGood, old: new Map(this.old) };
+    const { verdict, checked, isWhole, lastGood, lastExit } = this;
+    return { verdict, checked, isWhole, lastGood, lastExit, old: new Map(this.old) };
   }
 
-  restore({ verdict, checked, isWhole, lastGood, old }: TrackState): void {
+  restore({ verdict, checked, isWhole, lastGood, lastExit, old }: TrackState): void {
     this.verdict = verdict;
     this.checked = checked;
     this.isWhole = isWhole;
     this.lastGood = lastGood;
+    this.lastExit = lastExit;
     this.old = new Map(old);
     this.last = undefined;
   }

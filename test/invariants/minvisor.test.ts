@@ -53,6 +53,9 @@ test.each(MODES)("a clean run with %s hv.memory holds, and was checked", (source
     const state = status.name === "text_is_not_written" ? "never checked" : "holds";
     expect(status).toMatchObject({ state, hypervisorMemory: source });
     if (state === "holds") expect(status.checked).toBeGreaterThanOrEqual(exitCount - 1);
+    // The exit before its own last check: what was never checked has none.
+    if (state === "holds") expect(status.lastExit).toBeGreaterThanOrEqual(exitCount - 1);
+    else expect(status.lastExit).toBeUndefined();
   }
   expect(exitCount).toBeGreaterThan(20);
 });
