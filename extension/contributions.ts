@@ -44,6 +44,7 @@ export const COMMANDS = {
   goToInvariant: "minvisor.goToInvariant",
   goToFirstViolation: "minvisor.goToFirstViolation",
   runBackToCulprit: "minvisor.runBackToCulprit",
+  checkWholeRun: "minvisor.checkWholeRun",
   showAcl2Form: "minvisor.showAcl2Form",
   stopAtViolations: "minvisor.stopAtViolations",
   logViolations: "minvisor.logViolations",

@@ -8,7 +8,7 @@ import { registerInvariantsView } from "./invariants-view.ts";
 import { registerInvariantLanguage } from "./language-client.ts";
 import { registerInvariantLenses } from "./lenses.ts";
 import { registerRecheck } from "./recheck.ts";
-import { registerViolations } from "./violations.ts";
+import { Violations } from "./violations.ts";
 
 export function registerInvariants(
   context: ExtensionContext,
@@ -16,14 +16,15 @@ export function registerInvariants(
 ): Disposable {
   const language = registerInvariantLanguage(context);
   const feed = new InvariantFeed();
+  const violations = new Violations(feed);
   return Disposable.from(
     language,
     feed,
+    violations,
     registerInvariantsView(feed),
     registerInvariantLenses(feed),
     registerInvariantCommands(feed),
     registerAcl2Documents(feed, documents, language),
-    registerRecheck(feed),
-    registerViolations(feed),
+    registerRecheck(feed, violations),
   );
 }

@@ -1,20 +1,37 @@
-/** An .inv file that is saved while a machine stands still is checked at once, as it now reads. */
-import { type Disposable, debug, type TextDocument, window, workspace } from "vscode";
-import { DEBUG_TYPE, INVARIANT_LANGUAGE } from "../contributions.ts";
+/** Invariants that are checked anew: a file that is saved, where the machine stands; all, on the whole recorded run. */
+import { type DebugSession, Disposable, debug, window, workspace } from "vscode";
+import { registerCommand } from "../commands.ts";
+import { COMMANDS, DEBUG_TYPE, INVARIANT_LANGUAGE } from "../contributions.ts";
 import { customRequest } from "../session.ts";
+import { inSession } from "../time-travel/commands.ts";
 import type { InvariantFeed } from "./invariant-feed.ts";
+import { checkSummary } from "./verdicts.ts";
+import type { Violations } from "./violations.ts";
 
-export function registerRecheck(feed: InvariantFeed): Disposable {
-  return workspace.onDidSaveTextDocument((document) => void recheck(feed, document));
+export function registerRecheck(feed: InvariantFeed, violations: Violations): Disposable {
+  return Disposable.from(
+    workspace.onDidSaveTextDocument(({ languageId }) => {
+      const session = debug.activeDebugSession;
+      if (languageId === INVARIANT_LANGUAGE && session?.type === DEBUG_TYPE)
+        void recheck(session, feed);
+    }),
+    registerCommand(COMMANDS.checkWholeRun, () =>
+      inSession((session) => checkRun(session, violations)),
+    ),
+  );
 }
 
-async function recheck(feed: InvariantFeed, { languageId }: TextDocument): Promise<void> {
-  const session = debug.activeDebugSession;
-  if (languageId !== INVARIANT_LANGUAGE || session?.type !== DEBUG_TYPE) return;
-  const open = workspace.textDocuments.filter((each) => each.languageId === INVARIANT_LANGUAGE);
-  const files = open.map((each) => ({ path: each.uri.fsPath, text: each.getText() }));
+/** The .inv files that are open, as they now read; not what is shipped, nor what they were. */
+const openFiles = () =>
+  workspace.textDocuments
+    .filter(({ languageId, uri }) => languageId === INVARIANT_LANGUAGE && uri.scheme === "file")
+    .map((each) => ({ path: each.uri.fsPath, text: each.getText() }));
+
+async function recheck(session: DebugSession, feed: InvariantFeed): Promise<void> {
   try {
-    const { invariants } = await customRequest(session, "minvisor/setInvariants", { files });
+    const { invariants } = await customRequest(session, "minvisor/setInvariants", {
+      files: openFiles(),
+    });
     feed.take(session, invariants);
     const violated = invariants.filter(({ verdict }) => verdict === "violated");
     const says =
@@ -23,4 +40,17 @@ async function recheck(feed: InvariantFeed, { languageId }: TextDocument): Promi
   } catch {
     // The machine runs: the file counts from the next launch or save.
   }
+}
+
+/** The adapter shows its progress, which cancels it. */
+async function checkRun(session: DebugSession, violations: Violations): Promise<void> {
+  const { invariants } = await customRequest(session, "minvisor/checkRun", { files: openFiles() });
+  const found = invariants.flatMap(({ violation }) => violation ?? []);
+  await violations.showChecked(found, session.id);
+  const [first] = found.toSorted((a, b) => a.icount - b.icount);
+  const goThere = "Go to the First";
+  const buttons = first === undefined ? [] : [goThere];
+  const answer = await window.showInformationMessage(checkSummary(invariants), ...buttons);
+  if (answer === goThere && first !== undefined)
+    await customRequest(session, "minvisor/seek", { icount: first.icount });
 }

@@ -54,3 +54,18 @@ export function details(status: InvariantStatus): string {
   ];
   return lines.filter((line) => line !== "").join("\n");
 }
+
+/** Of a check of the whole run. */
+export function checkSummary(statuses: readonly InvariantStatus[]): string {
+  const having = (wanted: InvariantStatus["verdict"]) =>
+    statuses.filter(({ verdict }) => verdict === wanted).map(({ name }) => name);
+  const violated = having("violated");
+  const says = [
+    violated.length === 0 ? "none is violated" : `violated: ${violated.join(", ")}`,
+    ...(["unknown", "never checked"] as const).flatMap((verdict) => {
+      const count = having(verdict).length;
+      return count === 0 ? [] : [`${counted(count)} ${verdict}`];
+    }),
+  ];
+  return `${counted(statuses.length)} invariants, checked on the whole recorded run: ${says.join("; ")}.`;
+}

@@ -46,6 +46,8 @@ async function relatedTo(violation: ViolationBody): Promise<DiagnosticRelatedInf
 interface Shown {
   /** Its session's id. */
   readonly session: string;
+  /** Seen as the session ran, or found by a check of its whole run. */
+  readonly by: "run" | "check";
   readonly invariant: string;
   readonly uri: Uri;
   readonly diagnostic: Diagnostic;
@@ -57,24 +59,36 @@ const isSame = (a: Shown, b: Shown): boolean =>
   a.uri.toString() === b.uri.toString() &&
   a.diagnostic.range.start.line === b.diagnostic.range.start.line;
 
-class Violations {
+export class Violations {
   private readonly feed: InvariantFeed;
   private readonly collection = languages.createDiagnosticCollection(DIAGNOSTIC_SOURCE);
+  private readonly subscriptions: Disposable;
   private shown: readonly Shown[] = [];
 
   constructor(feed: InvariantFeed) {
     this.feed = feed;
+    this.subscriptions = Disposable.from(
+      this.collection,
+      onCustomEvent("minvisor/violation", (body, { id }) => void this.show(body, id, "run")),
+      feed.onDidChange(() => this.keep((each) => this.isTrue(each))),
+    );
   }
 
   dispose(): void {
-    this.collection.dispose();
+    this.subscriptions.dispose();
   }
 
-  async show(violation: ViolationBody, session: string): Promise<void> {
+  /** What a check of the session's whole run has found, in the place of what the last one found. */
+  async showChecked(found: readonly ViolationBody[], session: string): Promise<void> {
+    this.keep(({ by }) => by === "run");
+    for (const violation of found) await this.show(violation, session, "check");
+  }
+
+  private async show(violation: ViolationBody, session: string, by: Shown["by"]): Promise<void> {
     const { invariant, message } = violation;
     const place = lineOf(violation);
     if (place === undefined) {
-      void window.showErrorMessage(`${invariant}: ${message}`);
+      if (by === "run") void window.showErrorMessage(`${invariant}: ${message}`);
       return;
     }
     const { uri, range } = await locationOf(place);
@@ -82,33 +96,31 @@ class Violations {
     diagnostic.source = DIAGNOSTIC_SOURCE;
     diagnostic.code = invariant;
     diagnostic.relatedInformation = await relatedTo(violation);
-    const shown = { session, invariant, uri, diagnostic };
-    this.replace([...this.shown.filter((each) => !isSame(each, shown)), shown]);
+    const shown: Shown = { session, by, invariant, uri, diagnostic };
+    const known = this.shown.find((each) => isSame(each, shown));
+    if (known?.by === "run" && by === "check") return;
+    this.replace([...this.shown.filter((each) => each !== known), shown]);
   }
 
-  /** Those of invariants that have been violated in their session's run stay, wherever it stands now. */
-  keepTrue(): void {
-    this.replace(
-      this.shown.filter(({ session, invariant }) =>
-        this.feed.of(session).some(({ name, violation }) => name === invariant && violation),
-      ),
-    );
+  /**
+   * Those of invariants that have been violated in their session's run stay, wherever it stands now;
+   * those that a check found, until another run begins.
+   */
+  private isTrue({ session, by, invariant }: Shown): boolean {
+    const statuses = this.feed.of(session);
+    if (by === "check") return statuses.length > 0;
+    return statuses.some(({ name, violation }) => name === invariant && violation !== undefined);
+  }
+
+  private keep(isKept: (shown: Shown) => boolean): void {
+    const kept = this.shown.filter(isKept);
+    if (kept.length < this.shown.length) this.replace(kept);
   }
 
   private replace(shown: readonly Shown[]): void {
-    if (shown.length === 0 && this.shown.length === 0) return;
     this.shown = shown;
     this.collection.clear();
     for (const { uri, diagnostic } of shown)
       this.collection.set(uri, [...(this.collection.get(uri) ?? []), diagnostic]);
   }
-}
-
-export function registerViolations(feed: InvariantFeed): Disposable {
-  const violations = new Violations(feed);
-  return Disposable.from(
-    violations,
-    onCustomEvent("minvisor/violation", (body, { id }) => void violations.show(body, id)),
-    feed.onDidChange(() => violations.keepTrue()),
-  );
 }

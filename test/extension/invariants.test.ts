@@ -4,7 +4,12 @@ import type { InvariantStatus, ViolationBody } from "../../debug-adapter/protoco
 import { invariantAt, invariantsIn } from "../../extension/invariants/invariant-places.ts";
 import { badgeOf, rowsOf, textOf } from "../../extension/invariants/invariant-tree.ts";
 import { lineOf, relatedPlaces } from "../../extension/invariants/related-places.ts";
-import { details, lensTitle, rowSummary } from "../../extension/invariants/verdicts.ts";
+import {
+  checkSummary,
+  details,
+  lensTitle,
+  rowSummary,
+} from "../../extension/invariants/verdicts.ts";
 import { seededBugElf } from "../../scripts/build-minvisor.mjs";
 import { type AdapterClient, SAMPLE, startClient } from "../harness/dap-adapter.ts";
 import { readSource } from "../tidy/sources.ts";
@@ -50,6 +55,15 @@ describe("words", () => {
     expect(lines).toContain("Unknown: it is not mapped");
     expect(lines).toContain("Source: APM 15.5");
   });
+});
+
+test("a check of the whole run, in a sentence", () => {
+  const never = status({ name: "b", verdict: "never checked" });
+  expect(checkSummary([status({}), never])).toBe(
+    "2 invariants, checked on the whole recorded run: none is violated; 1 never checked.",
+  );
+  const violated = status({ name: "c", verdict: "violated", violation: violation() });
+  expect(checkSummary([status({}), violated])).toMatch(/run: violated: c\.$/);
 });
 
 test("rows: what is wrong first, the number violated on the view", () => {
