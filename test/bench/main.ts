@@ -8,6 +8,7 @@ import { attachSvm } from "../invariants/svm.ts";
 import { type Comparison, compare } from "./alternating.ts";
 import { idle, steps, stops } from "./debugger.ts";
 import { KERNEL_ARGUMENTS, linuxFiles, linuxImage, linuxMachine } from "./linux-machine.ts";
+import { recordings } from "./recordings.ts";
 import { goingBack, recording } from "./time-travel.ts";
 
 const repository = process.cwd();
@@ -84,6 +85,7 @@ const BENCHMARKS: Readonly<Record<string, (pairs: number) => Promise<void>>> = {
     const result = await recording(pairs);
     show("recording on / off", "at most 1.3", ["on", "off"], result);
   },
+  recordings,
   back: () => goingBack(20),
   stops: () => stops(30),
   steps: () => steps(20_000),

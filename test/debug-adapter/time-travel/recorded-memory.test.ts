@@ -81,12 +81,13 @@ beforeEach(() => {
 });
 afterEach(() => session.session.close());
 
-async function attach(attributes: object = {}): Promise<void> {
+async function attach(attributes: object = {}, breakpoints: object[] = []): Promise<void> {
   await session.ask("initialize", { adapterID: "minvisor" });
   const initialized = session.next("initialized");
   const cwd = inRepository(".");
   await session.ask("attach", { recording: file, cwd, serial: ["null"], ...attributes });
   await initialized;
+  await session.ask("setFunctionBreakpoints", { breakpoints });
   const stopped = session.next("stopped");
   await session.ask("configurationDone");
   await stopped;
@@ -113,6 +114,13 @@ test("a saved session has its exits, and opens at its end without a replay", asy
   expect(snapshots.upTo(endOfTime).snapshot.icount).toBe(endOfTime.icount);
   for (const _ of timeline().seek(endOfTime));
   expect(remembered()).toEqual(seen);
+});
+
+test("guests and their images that came before a snapshot are known from it", async () => {
+  const changed = session.next<{ breakpoint: { verified: boolean } }>("breakpoint");
+  await attach({ recording: small, symbols: SAMPLE.symbols }, [{ name: "guest_main" }]);
+  const nothing = new Promise((resolve) => setImmediate(resolve, "nothing"));
+  expect(await Promise.race([changed, nothing])).toMatchObject({ breakpoint: { verified: true } });
 });
 
 test("where other invariants are asked for, the run is gone through for them", async () => {
