@@ -13,10 +13,15 @@ interface Configuration {
   readonly kernel: string;
   readonly modules: readonly (string | { readonly path: string })[];
   readonly symbols?: readonly { readonly path: string }[];
-  readonly invariantFiles: readonly string[];
+  readonly invariantFiles?: readonly string[];
 }
 
-const filesOf = ({ kernel, modules, symbols = [], invariantFiles }: Configuration): string[] => [
+const filesOf = ({
+  kernel,
+  modules,
+  symbols = [],
+  invariantFiles = [],
+}: Configuration): string[] => [
   kernel,
   ...invariantFiles,
   ...modules.map((module) => (typeof module === "string" ? module.split(" ")[0]! : module.path)),

@@ -90,7 +90,7 @@ test("the guest's console is a terminal", async () => {
 
 test("a seeded bug is a problem on the line that made it", async () => {
   await editor.startDebugging("Seeded bug: wrong region size");
-  const problem = await editor.problem("builder_maps_one_to_one");
+  const problem = await editor.problem("npt_protects_hypervisor");
   await editor.page.getByText(/Paused on violation/).waitFor();
   // The editor shows the stop by itself; only then does it stay where the problem leads.
   await editor.page.getByText("Exception has occurred").waitFor();
