@@ -39,6 +39,8 @@ export class InvWorkspace {
   private readonly disk: Disk;
   private readonly open = new Map<string, string>();
   private readonly groups = new Map<string, Group>();
+  /** Texts of the disk's files, by folder. */
+  private readonly saved = new Map<string, ReadonlyMap<string, string>>();
   private readonly parses = new Map<string, { readonly text: string; readonly parsed: Parsed }>();
   private names: ProgramNames | undefined;
 
@@ -55,10 +57,12 @@ export class InvWorkspace {
   /** The disk has its text again. */
   remove(path: string): void {
     this.open.delete(path);
-    this.groups.delete(folderOf(path));
+    this.diskChanged();
   }
 
+  /** Files are read again when they are next asked for. */
   diskChanged(): void {
+    this.saved.clear();
     this.groups.clear();
   }
 
@@ -158,15 +162,26 @@ export class InvWorkspace {
 
   private textsOf(folder: string): Map<string, string> {
     const own = new Map<string, string>();
-    const paths = folder.startsWith("/") ? this.disk.invariantFiles(folder) : [];
+    const saved = this.savedIn(folder);
     const here = [...this.open.keys()].filter((path) => folderOf(path) === folder);
-    for (const path of [...new Set([...paths, ...here])].sort()) {
-      const text = this.open.get(path) ?? this.disk.read(path);
-      if (text !== undefined) own.set(path, text);
+    for (const path of [...new Set([...saved.keys(), ...here])].sort()) {
+      own.set(path, this.open.get(path) ?? saved.get(path) ?? "");
     }
     const isHere = (name: string) => own.has(name) || own.has(`${folder}/${name}`);
     const shipped = SHIPPED_INVARIANTS.filter((each) => !isHere(each.path));
     return new Map([...shipped.map(({ path, text }) => [path, text] as const), ...own]);
+  }
+
+  private savedIn(folder: string): ReadonlyMap<string, string> {
+    const known = this.saved.get(folder);
+    if (known !== undefined) return known;
+    const texts = new Map<string, string>();
+    for (const path of folder.startsWith("/") ? this.disk.invariantFiles(folder) : []) {
+      const text = this.disk.read(path);
+      if (text !== undefined) texts.set(path, text);
+    }
+    this.saved.set(folder, texts);
+    return texts;
   }
 
   private check(texts: ReadonlyMap<string, string>): ResolvedFile[] {
