@@ -1,18 +1,20 @@
 /** Searches for culprits, which replay a second machine a slice at a time beside the session's. */
 import type { SeekProgress } from "../emulator/index.ts";
-import {
-  type Culprit,
-  findCulprit,
-  type SearchProgress,
-  type Violation,
-} from "../invariants/index.ts";
+import { type Culprit, findCulprit, runAgain } from "../invariants/index.ts";
 import { type BootPlan, bootMachine } from "./boot.ts";
-import type { Debuggee } from "./debuggee.ts";
+import { Debuggee } from "./debuggee.ts";
+import { showNumber } from "./format.ts";
+import { frameName } from "./frame-name.ts";
+import type { ViolationFrame } from "./protocol.ts";
 import type { Services } from "./services.ts";
+import { CallStack } from "./stack.ts";
 import { messageOf } from "./text.ts";
 import type { SeenViolation } from "./violation-history.ts";
 
-type Steps = Generator<SearchProgress, Culprit, undefined>;
+type Steps = Generator<SeekProgress, Culprit, undefined>;
+
+/** Of a stack without an end nobody reads more. */
+const MOST_FRAMES = 50;
 
 /** One at a time: each has a machine of its own. */
 export class CulpritSearches {
@@ -39,7 +41,7 @@ export class CulpritSearches {
   /** Looks for it between messages, unless it is known; `found` is called when it is. */
   start(seen: SeenViolation): void {
     if (seen.culprit !== undefined || this.waiting.has(seen)) return;
-    this.waiting.set(seen, this.search(seen.violation));
+    this.waiting.set(seen, this.search(seen));
     this.cancel ??= this.services.schedule(() => this.advance(), 0);
   }
 
@@ -67,21 +69,47 @@ export class CulpritSearches {
   }
 
   private step(seen: SeenViolation): SeekProgress {
-    const { icount } = seen.violation;
     const { done, value } = (this.waiting.get(seen) as Steps).next();
-    if (!done) return { done: value.icount, total: value.end };
+    if (!done) return value;
     this.waiting.delete(seen);
     seen.culprit = value;
     this.found(seen);
+    const { icount } = seen.violation;
     return { done: icount, total: icount };
   }
 
-  private *search(violation: Violation): Steps {
-    const inputs = [...(this.debuggee.timeline?.inputs.all ?? [])];
+  /** From the session's own snapshots, which another machine takes up with what the debugger remembers at each. */
+  private *search(seen: SeenViolation): Steps {
+    const { violation } = seen;
+    const { timeline: past, images, configuration } = this.debuggee;
+    const inputs = [...(past?.inputs.all ?? [])];
+    const never = Number.POSITIVE_INFINITY;
+    const until = { icount: violation.icount, idleTicks: never, events: never };
+    const lent = past?.snapshots.lend(until);
     try {
-      return yield* findCulprit(() => bootMachine(this.plan), violation, inputs);
+      const machine = bootMachine(this.plan);
+      const twin = new Debuggee(machine, images, { ...configuration, recording: false });
+      const { followers } = twin;
+      const snapshots = lent?.all ?? [];
+      const timeline = runAgain(machine, violation, { inputs, snapshots, followers });
+      const culprit = yield* findCulprit(timeline, violation);
+      if (culprit.kind === "write") seen.stack = stackOf(twin);
+      return culprit;
     } catch (caught) {
       return { kind: "diverged", reason: messageOf(caught) };
+    } finally {
+      lent?.giveBack();
     }
   }
+}
+
+/** The frames where the machine stands, innermost first. */
+function stackOf(debuggee: Debuggee): ViolationFrame[] {
+  const show = showNumber("hexadecimal");
+  return new CallStack(debuggee).slice(0, MOST_FRAMES).map((frame) => {
+    if (frame.kind === "label") return { name: frame.name };
+    const name = frameName(debuggee, frame, undefined, show);
+    const { location } = frame;
+    return location === undefined ? { name } : { name, path: location.path, line: location.line };
+  });
 }

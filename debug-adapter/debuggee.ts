@@ -2,6 +2,7 @@
 import {
   type Changes,
   ExitLedger,
+  type Follower,
   type Machine,
   type Recording,
   Timeline,
@@ -32,6 +33,7 @@ export class Debuggee {
   readonly images: Images;
   readonly configuration: LaunchConfiguration;
   readonly spaces: AddressSpaces;
+  private readonly memory: RunMemory;
   readonly exits: ExitLog;
   readonly deliveries: DeliveryLog;
   readonly consoleTail: ConsoleTail;
@@ -58,20 +60,25 @@ export class Debuggee {
       enter: (i) => this.changes.enter(i),
       edit: (c) => this.changes.edit(c),
     });
-    const memory = new RunMemory(machine);
-    this.exits = memory.exits;
-    this.deliveries = memory.deliveries;
-    this.consoleTail = memory.consoleTail;
+    this.memory = new RunMemory(machine);
+    this.exits = this.memory.exits;
+    this.deliveries = this.memory.deliveries;
+    this.consoleTail = this.memory.consoleTail;
     if (!configuration.recording) return;
     this.ledger = new ExitLedger(machine, this.spaces.guests, recording?.ledger);
     const options = {
       budgetBytes: configuration.recordingBytes,
-      followers: [this.spaces.guests, this.ledger, ...memory.followers],
+      followers: [this.spaces.guests, this.ledger, ...this.memory.followers],
     };
     this.timeline =
       recording === undefined
         ? new Timeline(machine, options)
         : timelineOf(machine, recording, options);
+  }
+
+  /** What every debuggee remembers of its machine. */
+  get followers(): readonly Follower[] {
+    return [this.spaces.guests, ...this.memory.followers];
   }
 
   /** The way in for everything that the debugger changes. */

@@ -13,7 +13,7 @@ import { hex } from "./text.ts";
 import type { SeenViolation } from "./violation-history.ts";
 
 export function violationBody(
-  { violation, culprit: found }: Readonly<SeenViolation>,
+  { violation, culprit: found, stack }: Readonly<SeenViolation>,
   files: InvariantFiles,
   images: Images,
 ): ViolationBody {
@@ -21,7 +21,8 @@ export function violationBody(
   const blamed = blame(violation, found, (world, rip) => images.sourceAt(world, rip));
   const { remark, culprit, vmrun, lastGood: at } = blamed;
   return {
-    ...{ invariant, expected, actual, icount, exit, culprit, vmrun },
+    ...{ invariant, expected, actual, icount, exit, vmrun },
+    culprit: culprit && { ...culprit, ...(stack === undefined ? {} : { stack }) },
     message: remark === undefined ? message : `${message}. ${remark}`,
     invariantAt: files.placeOf(invariant),
     ...(lastGood === undefined

@@ -112,6 +112,13 @@ export interface SourceLine {
   readonly line: number;
 }
 
+/** A frame, or what led from one world to another. */
+export interface ViolationFrame {
+  readonly name: string;
+  readonly path?: string;
+  readonly line?: number;
+}
+
 /** An invariant turned false. */
 export interface ViolationBody {
   readonly invariant: string;
@@ -121,7 +128,7 @@ export interface ViolationBody {
   /** Instructions retired when it was found. */
   readonly icount: number;
   /** The line that last wrote what made it false; missing where nothing wrote it. */
-  readonly culprit: SourceLine | undefined;
+  readonly culprit: (SourceLine & { readonly stack?: readonly ViolationFrame[] }) | undefined;
   /** The VMRUN at which it was found. */
   readonly vmrun: SourceLine | undefined;
   /** Where the invariant is written; missing for those that the debugger ships. */

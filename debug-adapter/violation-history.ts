@@ -1,10 +1,13 @@
 /** Where invariants were seen to turn false in a run: the first and the last time of each. */
 import type { Culprit, Violation } from "../invariants/index.ts";
+import type { ViolationFrame } from "./protocol.ts";
 
 export interface SeenViolation {
   readonly violation: Violation;
   /** Once it was looked for. */
   culprit: Culprit | undefined;
+  /** Where the culprit was about to run. */
+  stack?: readonly ViolationFrame[];
 }
 
 interface Seen {

@@ -135,7 +135,7 @@ export type { RecordingConfiguration } from "./time/recording-parts.ts";
 export { machineOf, replayChecked, timelineOf } from "./time/recording-replay.ts";
 export { Recorder, type RecorderOptions, recordingOf } from "./time/recording-writer.ts";
 export { SNAPSHOTS, type SnapshotPolicy } from "./time/run-file.ts";
-export type { Follower } from "./time/snapshot-store.ts";
+export type { Follower, LentSnapshots, StoredSnapshot } from "./time/snapshot-store.ts";
 export {
   DivergedError,
   type Met,

@@ -9,7 +9,7 @@ import {
   Timeline,
 } from "../emulator/index.ts";
 import { type AttachOptions, attachInvariants } from "./attach.ts";
-import { type Culprit, findCulprit } from "./culprit.ts";
+import { type Culprit, findCulprit, runAgain } from "./culprit.ts";
 import type { InvariantStatus, Violation } from "./violation.ts";
 
 export interface RunToCheck {
@@ -39,14 +39,19 @@ export interface CheckedRun {
   readonly findings: readonly RunFinding[];
 }
 
+/** Instructions between two snapshots, from which culprits are looked for. */
+const INTERVAL = 50_000_000;
+
 export function* checkRun(
   run: RunToCheck,
   checks: RunChecks,
 ): Generator<SeekProgress, CheckedRun, undefined> {
-  const { status, violations } = yield* replayed(run, checks);
+  const { status, violations, snapshots } = yield* replayed(run, checks);
   const findings: RunFinding[] = [];
   for (const violation of violations.values()) {
-    findings.push({ violation, culprit: yield* culpritIn(run, violation) });
+    const { inputs } = run;
+    const timeline = runAgain(run.makeMachine(), violation, { inputs, snapshots });
+    findings.push({ violation, culprit: yield* findCulprit(timeline, violation) });
   }
   return {
     findings,
@@ -60,11 +65,7 @@ function* replayed(run: RunToCheck, { stopAtFirst = false, ...checks }: RunCheck
   const { inputs, end, play = (timeline: Timeline) => timeline.seek(end) } = run;
   const machine = run.makeMachine();
   const violations = new Map<string, Violation>();
-  const never = Number.POSITIVE_INFINITY;
-  const timeline = new Timeline(machine, {
-    ...{ interval: never, denseInterval: never },
-    recorded: { inputs, end },
-  });
+  const timeline = new Timeline(machine, { denseInterval: INTERVAL, recorded: { inputs, end } });
   const attached = attachInvariants(machine, {
     ...checks,
     guests: new Guests(machine),
@@ -78,18 +79,10 @@ function* replayed(run: RunToCheck, { stopAtFirst = false, ...checks }: RunCheck
   try {
     yield* stopAtFirst ? timeline.first(RESET, end, met) : play(timeline);
     if (!stopAtFirst || violations.size === 0) attached.judgeNext();
-    return { status: attached.status(), violations };
+    const { all: snapshots } = timeline.snapshots.lend(machine.instant);
+    return { status: attached.status(), violations, snapshots };
   } finally {
     attached.detach();
     timeline.dispose();
-  }
-}
-
-function* culpritIn({ makeMachine, inputs }: RunToCheck, violation: Violation) {
-  const search = findCulprit(makeMachine, violation, inputs);
-  for (;;) {
-    const { done, value } = search.next();
-    if (done) return value;
-    yield { done: value.icount, total: value.end };
   }
 }

@@ -1,6 +1,17 @@
-/** Finds the instruction that last wrote what made an invariant false, by running a second machine. */
+/** Finds the instruction that last wrote what made an invariant false, on a second machine with the run's past. */
 
-import { type LoggedInput, type Machine, Timeline } from "../emulator/index.ts";
+import {
+  compareInstants,
+  DivergedError,
+  type Follower,
+  type Instant,
+  type LoggedInput,
+  type Machine,
+  RESET,
+  type SeekProgress,
+  type StoredSnapshot,
+  Timeline,
+} from "../emulator/index.ts";
 import { bytesValue } from "./bytes-value.ts";
 import type { Violation } from "./violation.ts";
 
@@ -9,8 +20,8 @@ export type Culprit =
   | {
       readonly kind: "write";
       readonly rip: bigint;
-      /** Instructions retired before it. */
-      readonly icount: number;
+      /** Before the instruction; what an interrupt or #VMEXIT wrote is there already. */
+      readonly at: Instant;
       readonly world: "host" | "guest";
       readonly exitNumber: number;
     }
@@ -21,16 +32,11 @@ export type Culprit =
   /** The second run is not the first one again, so that nothing can be said. */
   | { readonly kind: "diverged"; readonly reason: string };
 
-export interface SearchProgress {
-  readonly icount: number;
-  readonly end: number;
-}
-
 type Witness = NonNullable<Violation["witness"]>;
 type Write = Extract<Culprit, { kind: "write" }>;
 
 /** Instructions between two yields: a few milliseconds. */
-const SLICE = 500_000;
+const PIECE = 500_000;
 
 /** Notes the writes to the witness; its pages are watched until release() is called. */
 class WriteSearch {
@@ -51,11 +57,18 @@ class WriteSearch {
         if (changed !== 0n && (changed & ~statusBits) === 0n) return;
         const world = state.guestMode === 0 ? "host" : "guest";
         const { rip, exitCount: exitNumber } = state;
-        this.last = { kind: "write", rip, icount: machine.icount, world, exitNumber };
-        if (changed !== 0n) this.changing = this.last;
+        const write: Write = { kind: "write", rip, at: machine.instant, world, exitNumber };
+        // Stretches come latest first, and each forwards.
+        if (compareInstants(write.at, this.last?.at ?? RESET) >= 0) this.last = write;
+        if (changed !== 0n) this.changing = write;
       },
     };
     this.releases.push(machine.observe({ name: "culprit", on }));
+  }
+
+  /** Whether the stretch that was done has a write that changed it: those before have none that is later. */
+  get isOver(): boolean {
+    return this.changing !== undefined;
   }
 
   get found(): Culprit {
@@ -84,51 +97,74 @@ function sharedBits({ address, size }: WriteEvent, first: number, bytes: number)
   return written & ((1n << BigInt(8 * bytes)) - 1n);
 }
 
-/** Runs one slice towards `end`; returns why the machine cannot get there, if so. */
-function runSlice(timeline: Timeline, end: number): string | undefined {
+/** What there is of a run on a second machine of the same image, at reset. */
+export interface RunAgain {
+  /** What entered, in order. */
+  readonly inputs?: readonly LoggedInput[];
+  /** To begin from in place of reset, with what the followers saved. */
+  readonly snapshots?: readonly StoredSnapshot[];
+  readonly followers?: readonly Follower[];
+}
+
+/** The run as the past of the machine, up to a violation. The caller disposes of it. */
+export function runAgain(machine: Machine, { icount }: Violation, run: RunAgain = {}): Timeline {
+  const never = Number.POSITIVE_INFINITY;
+  const { inputs = [], snapshots = [], followers = [] } = run;
+  return new Timeline(machine, {
+    ...{ interval: never, denseInterval: never, piece: PIECE, budgetBytes: never, followers },
+    recorded: {
+      inputs,
+      end: { icount: icount + 1, idleTicks: never, events: never },
+      snapshots: () => snapshots,
+    },
+  });
+}
+
+/** Where the instruction at the violation has run: where it is a guest's, it made the write. */
+function* endOf(timeline: Timeline, icount: number): Generator<SeekProgress, Instant> {
   const { machine } = timeline;
-  const instructions = Math.min(SLICE, end - machine.icount);
-  const result = timeline.run({ instructions });
-  if (result.reason === "budget" || (result.reason === "idle" && !result.forever)) return undefined;
-  return `the replay ended with "${result.reason}" after ${machine.icount} instructions`;
+  try {
+    yield* timeline.seekIcount(icount + 1);
+  } catch (caught) {
+    if (!(caught instanceof DivergedError)) throw caught;
+    // The run may end at the violation.
+    if (machine.icount < icount) {
+      throw new DivergedError(`the replay ended after ${machine.icount} instructions`);
+    }
+  }
+  return machine.instant;
 }
 
 /**
- * Replays to the violation and returns who wrote its witness last; yields between slices, so that
- * the caller decides when to go on and may stop by not going on (or by return()).
- *
- * `makeMachine` gives a machine with the options and image of the one that was violated, at reset;
- * `inputs` are what entered that one. Needs no symbols.
+ * Looks for who wrote the witness last, in the stretches of the run from the violation backwards;
+ * yields between pieces, so that the caller decides when to go on and may stop by not going on (or
+ * by return()). The machine is left where the culprit is about to run, if there is one. Needs no symbols.
  */
 export function* findCulprit(
-  makeMachine: () => Machine,
+  timeline: Timeline,
   violation: Violation,
-  inputs: readonly LoggedInput[] = [],
-): Generator<SearchProgress, Culprit, undefined> {
+): Generator<SeekProgress, Culprit, undefined> {
   const { witness } = violation;
   if (witness === undefined) return { kind: "registers" };
-  const machine = makeMachine();
-  // The instruction at the violation runs too: where it is a guest's, it made the write.
-  const end = violation.icount + 1;
-  const never = Number.POSITIVE_INFINITY;
-  const recorded = { inputs, end: { icount: end, idleTicks: never, events: never } };
-  const timeline = new Timeline(machine, { interval: never, denseInterval: never, recorded });
-  const search = new WriteSearch(machine, witness, violation.icount);
+  const { machine } = timeline;
+  let search: WriteSearch | undefined;
   try {
-    while (machine.icount < end) {
-      const reason = runSlice(timeline, end);
-      if (reason === undefined) yield { icount: machine.icount, end };
-      else if (machine.icount < violation.icount) return { kind: "diverged", reason };
-      else break;
-    }
+    const end = yield* endOf(timeline, violation.icount);
     const value = bytesValue(machine.memory.peek(witness.first, witness.bytes));
     if (((value ^ witness.value) & ~witness.statusBits) !== 0n) {
       const reason = `the bytes came out as 0x${value.toString(16)}, not 0x${witness.value.toString(16)}`;
       return { kind: "diverged", reason };
     }
-    return search.found;
+    const writes = new WriteSearch(machine, witness, violation.icount);
+    search = writes;
+    yield* timeline.backwards(end, () => writes.isOver);
+    const { found } = writes;
+    if (found.kind === "write") yield* timeline.seek(found.at);
+    return found;
+  } catch (caught) {
+    if (caught instanceof DivergedError) return { kind: "diverged", reason: caught.message };
+    throw caught;
   } finally {
-    search.release();
-    timeline.dispose();
+    search?.release();
   }
 }

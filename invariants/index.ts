@@ -20,7 +20,7 @@ export {
   type RunFinding,
   type RunToCheck,
 } from "./check-run.ts";
-export { type Culprit, findCulprit, type SearchProgress } from "./culprit.ts";
+export { type Culprit, findCulprit, type RunAgain, runAgain } from "./culprit.ts";
 export type {
   CheckedFile,
   CheckedInvariant,

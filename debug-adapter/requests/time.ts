@@ -130,7 +130,7 @@ function seek(context: Context, args: SeekArguments): undefined {
   }
   if (args.culprit !== undefined) {
     const { invariants } = stoppedIn(context);
-    return travel(context, toCulprit(debuggee, timeline, invariants, args.culprit));
+    return travel(context, toCulprit(timeline, invariants, args.culprit));
   }
   if (console !== undefined) {
     const { text, port, occurrence = "last" } = console;

@@ -1,7 +1,6 @@
 /** Ways to where an invariant turned false first in the run, and back to the instruction that made it so. */
 import { type Instant, RESET, type SeekProgress, type Timeline } from "../../emulator/index.ts";
 import type { Culprit, Violation } from "../../invariants/index.ts";
-import type { Debuggee } from "../debuggee.ts";
 import type { Journey } from "../execution.ts";
 import { stopAtViolation } from "../invariant-bodies.ts";
 import type { InvariantWatch } from "../invariant-watch.ts";
@@ -59,17 +58,11 @@ const before = (icount: number | undefined): Instant =>
  * To before the instruction that wrote what makes the invariant false: the last time that it was seen
  * to be, else the first time in the recording. Throws a UserError for an unknown invariant.
  */
-export function toCulprit(
-  debuggee: Debuggee,
-  timeline: Timeline,
-  watch: InvariantWatch,
-  invariant: string,
-): Journey {
-  return culpritJourney(debuggee, timeline, watch, invariant, watch.firstSeen(invariant));
+export function toCulprit(timeline: Timeline, watch: InvariantWatch, invariant: string): Journey {
+  return culpritJourney(timeline, watch, invariant, watch.firstSeen(invariant));
 }
 
 function* culpritJourney(
-  debuggee: Debuggee,
   timeline: Timeline,
   watch: InvariantWatch,
   invariant: string,
@@ -78,12 +71,11 @@ function* culpritJourney(
   const home = timeline.machine.instant;
   const seen = watch.lastSeen(invariant) ?? (yield* first(timeline, watch, invariant, known));
   const culprit = seen && (yield* watch.culpritOf(seen));
-  const at = culprit?.kind === "write" ? yield* instantOf(debuggee, timeline, culprit) : undefined;
-  yield* timeline.seek(at ?? home);
+  yield* timeline.seek(culprit?.kind === "write" ? culprit.at : home);
   if (seen === undefined || culprit === undefined) {
     return { reason: "goto", description: noViolation(invariant) };
   }
-  if (at === undefined) {
+  if (culprit.kind !== "write") {
     const text = ABSENT[culprit.kind];
     return { reason: "goto", description: `No instruction is the culprit of ${invariant}`, text };
   }
@@ -94,28 +86,8 @@ function* culpritJourney(
   };
 }
 
-const ABSENT: { readonly [K in Culprit["kind"]]: string } = {
-  write: "The run does not come by the instruction again.",
+const ABSENT: { readonly [K in Exclude<Culprit["kind"], "write">]: string } = {
   neverSet: "Nothing has written since reset what makes it false.",
   registers: "Registers make it false, and no byte of memory.",
   diverged: "Its writer was not found.",
 };
-
-/** Interrupts and exits come at the same count of instructions before it: it is the last that waits there. */
-function* instantOf(
-  debuggee: Debuggee,
-  timeline: Timeline,
-  { icount, rip, world }: Extract<Culprit, { kind: "write" }>,
-): Generator<SeekProgress, Instant | undefined> {
-  const { machine } = debuggee;
-  const { endOfTime } = timeline;
-  const never = Number.POSITIVE_INFINITY;
-  const to = endOfTime.icount > icount ? { icount, idleTicks: never, events: never } : endOfTime;
-  let found: Instant | undefined;
-  yield* timeline.seekIcount(icount);
-  yield* timeline.crawl(to, () => {
-    const isThere = machine.icount === icount && machine.state.rip === rip;
-    if (isThere && debuggee.world === world) found = machine.instant;
-  });
-  return found;
-}

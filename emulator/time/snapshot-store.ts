@@ -1,5 +1,6 @@
 /** The snapshots of a run within a memory budget: close together near its end, further apart before. */
 import { type Machine, type Snapshot, snapshotBytes } from "../machine.ts";
+import { PageSet } from "../page-history.ts";
 import { compareInstants, type Instant } from "./instant.ts";
 
 /** What goes back and forth with the machine: an observer's memory of what it has seen. */
@@ -70,6 +71,12 @@ export function savedStates(followers: Iterable<Follower>): FollowerStates {
   return states;
 }
 
+/** Snapshots on loan, at another machine with the same image and memory. */
+export interface LentSnapshots {
+  readonly all: readonly StoredSnapshot[];
+  giveBack(): void;
+}
+
 export class SnapshotStore {
   private readonly machine: Machine;
   private readonly budgetBytes: number;
@@ -136,6 +143,21 @@ export class SnapshotStore {
     );
     if (from < 0) return;
     for (const { snapshot } of this.kept.splice(from)) this.machine.forget(snapshot);
+  }
+
+  /**
+   * Those up to an instant but the one at reset, which every machine has: good until they are given
+   * back, whatever is dropped here meanwhile.
+   */
+  lend(to: Instant): LentSnapshots {
+    const all = this.kept.slice(1, this.countUpTo(to)).map((each) => {
+      const pages = new PageSet(each.snapshot.pages, new Map());
+      return { ...each, snapshot: { ...each.snapshot, pages } };
+    });
+    const giveBack = () => {
+      for (const { snapshot } of all) snapshot.pages.leave();
+    };
+    return { all, giveBack };
   }
 
   private countUpTo(instant: Instant): number {

@@ -14,6 +14,8 @@ export interface TimelineOptions {
   readonly interval?: number;
   /** The same where the past is looked at: what a seek nearby replays at most. */
   readonly denseInterval?: number;
+  /** Instructions that a way through the past does at a time. */
+  readonly piece?: number;
   readonly followers?: readonly Follower[];
   /** A run that there has been already: the machine starts in its past. */
   readonly recorded?: {
@@ -46,7 +48,6 @@ export class PastError extends Error {
   }
 }
 
-const PIECE = 2_000_000;
 const CRAWL_PIECE = 500;
 /** Towards where a replay goes its snapshots come closer together, down to this share of the dense interval. */
 const CLOSEST_SHARE = 1 / 256;
@@ -58,6 +59,7 @@ export class Timeline implements Changes {
   private readonly ways = new Futures();
   private readonly interval: number;
   private readonly denseInterval: number;
+  private readonly piece: number;
   /** By name, each with the state of its beginning, for snapshots that have none of its own. */
   private readonly followed = new Map<string, Followed>();
   private readonly detach: () => void;
@@ -78,6 +80,7 @@ export class Timeline implements Changes {
     this.machine = machine;
     this.interval = options.interval ?? 50_000_000;
     this.denseInterval = options.denseInterval ?? 2_500_000;
+    this.piece = options.piece ?? 2_000_000;
     this.snapshots = new SnapshotStore(machine, options.budgetBytes ?? 512 * 2 ** 20);
     this.end = options.recorded?.end ?? machine.instant;
     for (const { at, input } of options.recorded?.inputs ?? []) this.inputs.add(at, input);
@@ -152,7 +155,7 @@ export class Timeline implements Changes {
   /** As Machine.run; what entered in this part of the past enters again. */
   run(limits: RunLimits): RunResult {
     const last = this.snapshots.upTo(this.machine.instant).snapshot.icount;
-    if (!this.isInPast && this.machine.icount - last >= this.interval) this.keep();
+    if (this.machine.icount - last >= this.interval) this.keep();
     this.enterWhatIsDue();
     const next = this.inputs.all[this.nextInput];
     const left =
@@ -329,23 +332,51 @@ export class Timeline implements Changes {
     isInclusive: boolean,
   ): Generator<SeekProgress, Met<T>[]> {
     const all: Met<T>[] = [];
+    let found: Met<T>[] = [];
+    const look = () => {
+      const at = this.machine.instant;
+      const what = met();
+      const order = compareInstants(at, before);
+      if (what === undefined || order > 0 || (order === 0 && !isInclusive)) return false;
+      found.push({ at, what });
+      if (found.length > limit - all.length) found.shift();
+      return false;
+    };
+    const isEnough = () => {
+      all.push(...found.reverse());
+      found = [];
+      return all.length >= limit;
+    };
+    yield* this.stretches(before, isEnough, look);
+    return all;
+  }
+
+  /**
+   * Does the run up to an instant again, from snapshot to snapshot, the latest stretch first; `isEnough`
+   * is asked at the end of each. The machine is left somewhere in the past.
+   */
+  *backwards(before: Instant, isEnough: () => boolean): Generator<SeekProgress, void> {
+    this.end = this.endOfTime;
+    this.isReplaying = true;
+    try {
+      yield* this.stretches(before, isEnough);
+    } finally {
+      this.isReplaying = false;
+    }
+  }
+
+  private *stretches(
+    before: Instant,
+    isEnough: () => boolean,
+    look?: () => boolean,
+  ): Generator<SeekProgress, void> {
     let end = before;
     for (;;) {
       const from = this.snapshots.before(end);
-      if (from === undefined) return all;
+      if (from === undefined) return;
       this.goBack(from);
-      const found: Met<T>[] = [];
-      yield* this.replay(end, () => {
-        const at = this.machine.instant;
-        const what = met();
-        const order = compareInstants(at, before);
-        if (what === undefined || order > 0 || (order === 0 && !isInclusive)) return false;
-        found.push({ at, what });
-        if (found.length > limit - all.length) found.shift();
-        return false;
-      });
-      all.push(...found.reverse());
-      if (all.length >= limit) return all;
+      yield* this.replay(end, look);
+      if (isEnough()) return;
       end = from.snapshot;
     }
   }
@@ -398,7 +429,7 @@ export class Timeline implements Changes {
         this.keep();
         laid = machine.icount;
       }
-      if (machine.icount - told < PIECE) continue;
+      if (machine.icount - told < this.piece) continue;
       told = machine.icount;
       yield { done: told - start, total };
     }
@@ -414,7 +445,7 @@ export class Timeline implements Changes {
     const { icount, idleTicks } = machine.instant;
     const left = target.icount - icount;
     if (left > 0) {
-      const instructions = Math.min(left, PIECE, Math.max(1, most));
+      const instructions = Math.min(left, this.piece, Math.max(1, most));
       machine.run({ instructions, idleTicks: Number.POSITIVE_INFINITY, passBreakpoint: pass });
       return;
     }

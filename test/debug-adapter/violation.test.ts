@@ -35,7 +35,15 @@ test.each(["wrong-region-size", "tables-outside-region"])(
     expect(info.body.exceptionId).toBe("invariant");
     const path = `test/seeded-bugs/${bug}/nested_pages.c`;
     const { culprit, vmrun } = await violation;
-    expect(culprit).toEqual({ path: inRepository(path), line: culpritLine(path) });
+    const line = culpritLine(path);
+    expect(culprit).toMatchObject({ path: inRepository(path), line });
+    const callers = culprit?.stack?.map((frame) => frame.name);
+    expect(callers?.slice(-3)).toEqual([
+      expect.stringMatching(/^host · nested_pages_build/),
+      "host · minvisor_main",
+      expect.stringMatching(/^host · start64/),
+    ]);
+    expect(culprit?.stack?.[0]).toMatchObject({ path: inRepository(path), line });
     expect(vmrun?.path).toBe(inRepository("minvisor/vmrun.S"));
     const { body } = await client.customRequest("minvisor/status");
     expect(body.invariants.map((each: { verdict: string }) => each.verdict)).toContain("violated");

@@ -1,9 +1,17 @@
 /** The search for a culprit: exact rips, the right write among many, and honest answers without one. */
 
 import { expect, test } from "vitest";
-import { Machine } from "../../emulator/index.ts";
-import { type Culprit, findCulprit, type Violation } from "../../invariants/index.ts";
+import { Machine, Timeline } from "../../emulator/index.ts";
+import {
+  type Culprit,
+  findCulprit,
+  type RunAgain,
+  runAgain,
+  type Violation,
+} from "../../invariants/index.ts";
+import { randomizer } from "../emulator/time/sample-run.ts";
 
+const SEED = Number(process.env.SEED ?? Date.now() % 1e9);
 const CODE = 0x1000;
 const DATA = 0x8ff0;
 
@@ -40,16 +48,25 @@ function violationOf({ icount, value, ...witness }: Wanted): Violation {
   };
 }
 
-function culpritOf(make: () => Machine, wanted: Wanted): Culprit {
-  const search = findCulprit(make, violationOf(wanted));
+function culpritOf(make: () => Machine, wanted: Wanted, run?: RunAgain): Culprit {
+  const violation = violationOf(wanted);
+  const timeline = runAgain(make(), violation, run);
+  const search = findCulprit(timeline, violation);
   for (;;) {
-    const step = search.next();
-    if (step.done) return step.value;
+    const { done, value } = search.next();
+    if (!done) continue;
+    // The machine stands where the culprit is about to run.
+    if (value.kind === "write") {
+      expect(timeline.machine.instant).toEqual(value.at);
+      expect(timeline.machine.state.rip).toBe(value.rip);
+    }
+    timeline.dispose();
+    return value;
   }
 }
 
 const write = (rip: number, icount: number) => ({
-  ...{ kind: "write", rip: BigInt(rip), icount },
+  ...{ kind: "write", rip: BigInt(rip), at: { icount, idleTicks: 0, events: 0 } },
   ...{ world: "host", exitNumber: 0 },
 });
 
@@ -111,11 +128,80 @@ test("a run that was another one is said to be so", () => {
 
 test("the search comes in slices and can be left", () => {
   const machine = machineWith([0xeb, 0xfe]);
-  const search = findCulprit(() => machine, violationOf({ icount: 5_000_000, value: 0n }));
-  const first = search.next();
-  expect(first).toEqual({ done: false, value: { icount: 500_000, end: 5_000_001 } });
-  expect(machine.memory.reasons(DATA)).not.toBe(8);
+  const violation = violationOf({ icount: 1_200_000, value: 0n });
+  const before = machine.memory.reasons(DATA);
+  const search = findCulprit(runAgain(machine, violation), violation);
+  const progress = (done: number) => ({ done: false, value: { done, total: 1_200_001 } });
+  expect(search.next()).toEqual(progress(500_000));
+  expect(search.next()).toEqual(progress(1_000_000));
+  // At the violation the bytes are what they were; then it is looked for who wrote them.
+  expect(search.next()).toEqual(progress(500_000));
+  expect(machine.memory.reasons(DATA)).not.toBe(before);
   search.return({ kind: "neverSet" });
-  expect(machine.memory.reasons(DATA)).toBe(8);
+  expect(machine.memory.reasons(DATA)).toBe(before);
   expect(machine.icount).toBe(500_000);
+});
+
+/** inc word [DATA + 2 * (si & 7)]; add si, dx; over and over, with dx from memory that inputs change. */
+const SCATTERED = [
+  ...[0x89, 0xf3, 0x83, 0xe3, 0x07, 0x01, 0xdb], // mov bx, si; and bx, 7; add bx, bx
+  ...[0xff, 0x87, DATA & 0xff, DATA >> 8], // inc word [bx + DATA]
+  ...[0x03, 0x36, 0x00, 0x80, 0xeb, 0xef], // add si, [0x8000]; jmp back
+];
+
+/** Each run of the machine is in the past of a timeline with a snapshot every 500 instructions. */
+function scattered(random: (below: number) => number) {
+  const timeline = new Timeline(machineWith(SCATTERED), { interval: 500 });
+  while (timeline.machine.icount < 20_000) {
+    timeline.run({ instructions: 500 });
+    const step = Uint8Array.of(random(16), random(256));
+    if (random(4) === 0) timeline.enter({ kind: "memory", address: 0x8000, bytes: step });
+  }
+  return timeline;
+}
+
+test.each(Array.from({ length: 10 }, (_, i) => [SEED + i]))(
+  "from snapshots it is what it is from reset, though they are dropped meanwhile (seed %i)",
+  (seed) => {
+    const random = randomizer(seed);
+    const past = scattered(random);
+    const { machine, snapshots } = past;
+    const inputs = [...past.inputs.all];
+    const first = DATA + 2 * random(8);
+    const { icount } = machine;
+    const value = BigInt(machine.memory.read(first, 2));
+    const lent = snapshots.lend(machine.instant);
+    expect(lent.all.length).toBeGreaterThan(10);
+    // The session goes on, in another future: what was lent is not its own any more.
+    past.mayFork = true;
+    for (const _ of past.seekIcount(3000));
+    past.enter({ kind: "memory", address: first, bytes: Uint8Array.of(1, 2) });
+    for (let i = 0; i < 40; i++) past.run({ instructions: 500 });
+    const make = () => machineWith(SCATTERED);
+    const wanted = { icount: icount - 1, value, first };
+    const fromReset = culpritOf(make, wanted, { inputs });
+    expect(fromReset.kind).not.toBe("diverged");
+    expect(culpritOf(make, wanted, { inputs, snapshots: lent.all })).toEqual(fromReset);
+    lent.giveBack();
+  },
+);
+
+test("what was written shortly before costs no more than the stretch since the last snapshot", () => {
+  const past = new Timeline(machineWith([0xff, 0x06, DATA & 0xff, DATA >> 8, 0xeb, 0xfa]), {
+    interval: 500,
+  });
+  while (past.machine.icount < 20_000) past.run({ instructions: 500 });
+  const machine = machineWith([]);
+  let retired = 0;
+  const run = machine.run.bind(machine);
+  machine.run = (limits) => {
+    const before = machine.icount;
+    const result = run(limits);
+    retired += machine.icount - before;
+    return result;
+  };
+  const { all: snapshots } = past.snapshots.lend(past.machine.instant);
+  const found = culpritOf(() => machine, { icount: 19_999, value: 10_000n }, { snapshots });
+  expect(found).toEqual(write(CODE, 19_998));
+  expect(retired).toBeLessThan(3 * 500);
 });

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import type { BootImage, RunResult } from "../../emulator/index.ts";
-import { type Culprit, findCulprit, type Violation } from "../../invariants/index.ts";
+import { type Culprit, findCulprit, runAgain, type Violation } from "../../invariants/index.ts";
 import { ProgramSymbols } from "../../symbols/program.ts";
 import {
   culpritLine,
@@ -36,7 +36,7 @@ function runChecked(image: BootImage, hypervisorMemory: (typeof MODES)[number][1
 }
 
 function culpritOf(image: BootImage, violation: Violation): Culprit {
-  const search = findCulprit(() => machineWith(image), violation);
+  const search = findCulprit(runAgain(machineWith(image), violation), violation);
   for (;;) {
     const step = search.next();
     if (step.done) return step.value;

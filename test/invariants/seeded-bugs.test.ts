@@ -2,7 +2,7 @@
 import { readdirSync } from "node:fs";
 import { expect, test } from "vitest";
 import type { BootImage, Machine } from "../../emulator/index.ts";
-import { type Culprit, findCulprit, type Violation } from "../../invariants/index.ts";
+import { type Culprit, findCulprit, runAgain, type Violation } from "../../invariants/index.ts";
 import { HOSTILE_GUEST, SEEDED_BUGS, seededBugElf } from "../../scripts/build-minvisor.mjs";
 import { ProgramSymbols } from "../../symbols/program.ts";
 import { culpritLine, elfOf, imageOf, machineWith, programOf, read } from "./boot.ts";
@@ -102,7 +102,7 @@ function run(elf: string, fault?: (machine: Machine) => void) {
 }
 
 function culpritOf(elf: string, violation: Violation): Culprit {
-  const search = findCulprit(() => machineWith(hostile(elf)), violation);
+  const search = findCulprit(runAgain(machineWith(hostile(elf)), violation), violation);
   for (;;) {
     const step = search.next();
     if (step.done) return step.value;
