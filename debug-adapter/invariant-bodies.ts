@@ -64,7 +64,7 @@ export function stopAtViolation({ invariant, message, expected, actual }: Violat
     reason: "exception",
     description: `Paused on violation of ${invariant}`,
     text: `${message}. Expected: ${expected}. Actual: ${actual}.`,
-    exception: { id: "invariant", details: `${invariant}: ${message}` },
+    exception: { id: "invariant", details: invariant },
   };
 }
 

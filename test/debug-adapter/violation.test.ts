@@ -33,6 +33,8 @@ test.each(["wrong-region-size", "tables-outside-region"])(
     expect(stop.text).toMatch(/ Expected: .* Actual: .*\.$/);
     const info = await client.exceptionInfoRequest({ threadId: 1 });
     expect(info.body.exceptionId).toBe("invariant");
+    expect(info.body.description).toMatch(/^npt_/);
+    expect(info.body.description?.split(": ").slice(1).join(": ")).toBe(stop.text);
     const path = `test/seeded-bugs/${bug}/nested_pages.c`;
     const { culprit, vmrun } = await violation;
     const line = culpritLine(path);
