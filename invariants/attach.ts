@@ -77,7 +77,9 @@ export function attachInvariants(machine: Machine, options: AttachOptions): Atta
     checkNew: () => monitor.checkNew(),
     judgeNext: () => monitor.judgeNext(),
     valueOf: (term) => {
-      const value = compile(term)(makeFrame(monitor.views.view("always")));
+      const views = monitor.views.apart();
+      const value = compile(term)(makeFrame(views.view("always")));
+      views.clear();
       return isUnknown(value) ? { unknown: value.reason } : { value: valueText(value) };
     },
     get revision() {

@@ -169,6 +169,14 @@ export class EventViews {
     return new EventView(this, this.shared, event, write);
   }
 
+  /** Others of the same state: of what is looked at through them, writes are not noticed. */
+  apart(): EventViews {
+    const { machine, guests, program } = this.shared;
+    const views = new EventViews(machine, guests, program, this.declared);
+    views.restore({ ...this.save(), tables: [] });
+    return views;
+  }
+
   save(): ViewState {
     const { vmcb, vmrunRip, exit, memory, cache } = this;
     return { vmcb, vmrunRip, exit, memory, tlb: this.tlb.save(), tables: cache.places };
