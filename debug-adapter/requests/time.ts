@@ -22,7 +22,6 @@ import {
   goTo,
   knownEntry,
   outOf,
-  outOfUnknown,
   previousExit,
   restartFrame,
   restartGuest,
@@ -75,16 +74,9 @@ function backOut(context: Context, given: DP.SteppingGranularity | undefined): u
   const place = knownEntry(debuggee, innermost, bytes);
   const { disassembler } = context.services;
   const granularity = given === "instruction" ? "instruction" : "line";
-  const stepper = (kind: "over" | "in", policy = context.stepPolicy) =>
-    new BackStepper(debuggee, timeline, disassembler, { kind, granularity, policy });
-  if (place === undefined) {
-    return travel(context, outOfUnknown(timeline, stepper("over", "sameWorld")));
-  }
-  const kind = given === "instruction" ? "in" : "over";
-  return travel(
-    context,
-    outOf(debuggee, timeline, place, () => stepper(kind)),
-  );
+  const request = { kind: "over", granularity, policy: "sameWorld" } as const;
+  const stepper = () => new BackStepper(debuggee, timeline, disassembler, request);
+  return travel(context, outOf(debuggee, timeline, place, stepper));
 }
 
 /** Is the frame the outermost of its world? */

@@ -33,11 +33,6 @@ export function* stepBack(timeline: Timeline, stepper: BackStepper): Journey {
   return yield* backTo(timeline, yield* stepper.target());
 }
 
-/** To what called or interrupted the code that runs, of which nothing is known. */
-export function* outOfUnknown(timeline: Timeline, stepper: BackStepper): Journey {
-  return yield* backTo(timeline, yield* stepper.caller());
-}
-
 function* backTo(timeline: Timeline, target: Instant | undefined): Journey {
   yield* timeline.seek(target ?? RESET);
   return target === undefined
@@ -128,16 +123,20 @@ export function* restartFrame(
   return { reason: "restart", description: `Paused at the start of ${frame.name}` };
 }
 
-/** To the line that called a function, from anywhere within it. */
+/**
+ * To what called or interrupted the code that runs. Where the function's entry is known it is gone to
+ * first: the search from step to step is short from there, though a loop may lead to it as well.
+ */
 export function* outOf(
   debuggee: Debuggee,
   timeline: Timeline,
-  entry: FrameEntry,
+  entry: FrameEntry | undefined,
   stepper: () => BackStepper,
 ): Journey {
-  const found = yield* lastAt(debuggee, timeline, entry);
-  yield* timeline.seek(found ?? RESET);
-  return found === undefined ? BEGINNING : yield* stepBack(timeline, stepper());
+  const found = entry && (yield* lastAt(debuggee, timeline, entry));
+  if (entry !== undefined) yield* timeline.seek(found ?? RESET);
+  if (entry !== undefined && found === undefined) return BEGINNING;
+  return yield* backTo(timeline, yield* stepper().caller());
 }
 
 /** To the VMRUN that entered the guest, before the guest's first instruction. */

@@ -1,5 +1,6 @@
 // Backwards out of code of which nothing is known leads to the same call as with its symbols.
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { ExitLedgerBody, ExitLedgerRow } from "../../../debug-adapter/protocol.ts";
 import { randomizer } from "../../emulator/time/sample-run.ts";
 import { SAMPLE } from "../../harness/dap-adapter.ts";
 import { InProcessSession } from "../../harness/in-process-session.ts";
@@ -49,31 +50,38 @@ async function out(session: InProcessSession, icount: number, granularity: strin
   return { before, at: machine.instant, hash: machine.stateHash() };
 }
 
+/** Exits out of functions of the guest's own, by the name of the function. */
+async function exitsByFunction(): Promise<Map<string, ExitLedgerRow[]>> {
+  const { rows } = await known.ask<ExitLedgerBody>("minvisor/exitLedger", { count: 10_000 });
+  const byName = new Map<string, ExitLedgerRow[]>();
+  for (const row of rows) {
+    const name = row.symbol?.replace(/\+.*/, "") ?? "";
+    if (/^(?:|start|protected|long_mode|guest_main)$/.test(name)) continue;
+    byName.set(name, [...(byName.get(name) ?? []), row]);
+  }
+  return byName;
+}
+
 test(`from within functions of the guest (seed ${seed})`, async () => {
   const random = randomizer(seed);
-  const { machine } = debuggee(known);
-  const end = machine.icount;
-  const seen = new Set<string>();
-  for (let tries = 0; tries < 200 && seen.size < 4; tries++) {
-    const icount = Math.floor(end * 0.6) + random(Math.floor(end * 0.4));
-    await go(known, "minvisor/seek", { icount });
-    const name = await top(known);
-    const isFunction = /^guest · (?!long_mode|guest_main)\w+$/.test(name);
-    if (debuggee(known).world !== "guest" || !isFunction || seen.has(name)) continue;
-    seen.add(name);
-    const expected = await out(known, icount, "instruction");
-    const found = await out(unknown, icount, "instruction");
-    expect(found.before, name).not.toContain(name.replace("guest · ", ""));
-    expect({ at: found.at, hash: found.hash }, `${name} at icount ${icount}`).toEqual({
+  let compared = 0;
+  for (const [name, rows] of await exitsByFunction()) {
+    const { number, icount } = rows[random(rows.length)]!;
+    // The instruction before the one that exits.
+    const expected = await out(known, icount - 1, "instruction");
+    if (!expected.before.startsWith("guest")) continue;
+    compared++;
+    const found = await out(unknown, icount - 1, "instruction");
+    expect(found.before, name).not.toContain(expected.before.replace("guest · ", ""));
+    expect({ at: found.at, hash: found.hash }, `${name} before exit ${number}`).toEqual({
       at: expected.at,
       hash: expected.hash,
     });
     // A line is asked for, and there is none.
-    expect(await out(unknown, icount, "line"), name).toEqual(found);
-    await go(unknown, "stepIn", { granularity: "instruction" });
-    expect(debuggee(unknown).machine.state.rsp).toBeLessThan(
-      BigInt.asUintN(64, debuggee(known).machine.state.rsp),
-    );
+    expect(await out(unknown, icount - 1, "line"), name).toEqual(found);
+    // From there the function is entered.
+    await go(known, "stepIn", { granularity: "instruction" });
+    expect((await top(known)).replace(/\+.*/, "")).toBe(`guest · ${name}`);
   }
-  expect(seen.size).toBeGreaterThan(1);
+  expect(compared).toBeGreaterThan(3);
 });
