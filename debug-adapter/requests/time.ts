@@ -72,11 +72,16 @@ function backOut(context: Context, given: DP.SteppingGranularity | undefined): u
   if (innermost?.kind !== "code") throw new UserError("There is no frame to go out of.");
   const bytes = codeBits(innermost.registers) / 8;
   const place = knownEntry(debuggee, innermost, bytes);
-  const { disassembler } = context.services;
   const granularity = given === "instruction" ? "instruction" : "line";
+  return travel(context, outOf(debuggee, timeline, place, outStepper(context, granularity)));
+}
+
+/** Makes steppers over calls in one world, from where the machine is then. */
+function outStepper(context: Context, granularity: "line" | "instruction"): () => BackStepper {
+  const { debuggee, timeline } = recordedIn(context);
+  const { disassembler } = context.services;
   const request = { kind: "over", granularity, policy: "sameWorld" } as const;
-  const stepper = () => new BackStepper(debuggee, timeline, disassembler, request);
-  return travel(context, outOf(debuggee, timeline, place, stepper));
+  return () => new BackStepper(debuggee, timeline, disassembler, request);
 }
 
 /** Is the frame the outermost of its world? */
@@ -184,7 +189,8 @@ export const timeRequests: Handlers<
     }
     const bytes = codeBits(frame.registers) / 8;
     frameEntry(debuggee, frame, bytes);
-    return travel(context, restartFrame(debuggee, timeline, frame, bytes));
+    const stepper = outStepper(context, "instruction");
+    return travel(context, restartFrame(debuggee, timeline, frame, bytes, stepper));
   },
 
   "minvisor/seek": (context, args) => announced(context, () => seek(context, args)),

@@ -73,16 +73,36 @@ export class BackStepper {
    * neither its function nor its frame need be known. Undefined where the run begins before it.
    */
   *caller(): Search<Instant | undefined> {
-    let here = this.start;
+    const { call } = (yield* this.entry()) ?? {};
+    if (call === undefined) return undefined;
+    const isLine = this.request.granularity === "line" && this.lines.at(call.linear);
+    return isLine ? yield* this.startOfLine(call) : call.at;
+  }
+
+  /** The instant at which the code that runs began, found so; undefined where it began elsewhere than here. */
+  *beginning(): Search<Instant | undefined> {
+    const { first } = (yield* this.entry()) ?? {};
+    return first?.linear === this.start.linear ? first.at : undefined;
+  }
+
+  /** The step that called or was interrupted, or went on to another function, and the first one after it. */
+  private *entry(): Search<{ readonly call: Step; readonly first: Step } | undefined> {
+    let first = this.start;
     for (;;) {
-      const earlier = yield* this.previous(here);
-      if (earlier === undefined) return undefined;
-      if (this.entered(earlier, here)) {
-        const isLine = this.request.granularity === "line" && this.lines.at(earlier.linear);
-        return isLine ? yield* this.startOfLine(earlier) : earlier.at;
-      }
-      here = earlier;
+      const call = yield* this.previous(first);
+      if (call === undefined) return undefined;
+      if (this.entered(call, first) || this.isOfAnother(call, first)) return { call, first };
+      first = call;
     }
+  }
+
+  /** Whether the two are known to be of different functions. */
+  private isOfAnother(before: Step, step: Step): boolean {
+    const [one, other] = [before, step].map(
+      ({ world, linear }) =>
+        this.debuggee.images.at(world, linear)?.symbols.functionAt(linear)?.start,
+    );
+    return one !== undefined && other !== undefined && one !== other;
   }
 
   /** Whether a call or an interruption led from the one step to the other: both push, and go elsewhere. */

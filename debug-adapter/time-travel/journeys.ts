@@ -113,6 +113,7 @@ export function* restartFrame(
   timeline: Timeline,
   frame: CodeFrame,
   wordBytes: number,
+  stepper: () => BackStepper,
 ): Journey {
   const found = yield* lastAt(debuggee, timeline, frameEntry(debuggee, frame, wordBytes));
   if (found === undefined) {
@@ -120,6 +121,8 @@ export function* restartFrame(
     return BEGINNING;
   }
   yield* timeline.seek(found);
+  // A loop may have come by the first instruction again.
+  yield* timeline.seek((yield* stepper().beginning()) ?? found);
   return { reason: "restart", description: `Paused at the start of ${frame.name}` };
 }
 

@@ -79,9 +79,13 @@ test(`from within functions of the guest (seed ${seed})`, async () => {
     });
     // A line is asked for, and there is none.
     expect(await out(unknown, icount - 1, "line"), name).toEqual(found);
-    // From there the function is entered.
+    // From there the function is entered, where its frame starts again.
     await go(known, "stepIn", { granularity: "instruction" });
     expect((await top(known)).replace(/\+.*/, "")).toBe(`guest · ${name}`);
+    const { icount: begun } = debuggee(known).machine;
+    await go(known, "minvisor/seek", { icount: icount - 1 });
+    await go(known, "restartFrame", { frameId: 1 });
+    expect(debuggee(known).machine.icount, name).toBe(begun);
   }
   expect(compared).toBeGreaterThan(3);
 });
