@@ -318,7 +318,7 @@ export class InvariantWatch {
     const isKnown = this.history.first(violation.invariant) !== undefined;
     const seen = this.note(violation);
     const isStop = !isRepeated && stops && this.events.violated(stopAtViolation(violation));
-    if (!isRepeated && !stops)
+    if (!isRepeated && !isStop)
       this.events.logged(violationLine(violation, this.bodyOf(seen).vmrun));
     // What is broken and mended all the time is explained once, where it does not stop.
     if (isStop || !isKnown) this.searches.start(seen);

@@ -229,7 +229,6 @@ export class DebugSession implements Context {
       violated: (stop) => {
         const wanted = this.breakpoints.onViolation(stop);
         if (wanted) execution.stopWith(wanted);
-        else this.important(`${stop.text}`);
         return wanted !== undefined;
       },
       logged: (text) => this.logOutput.add(text),

@@ -95,6 +95,38 @@ test("what is only logged goes on, and what is off is not checked", async () => 
   ]);
 });
 
+test("what is broken and mended all the time is logged each time and explained once", async () => {
+  const output = collect<{ output: string }>("output");
+  const explained = collect<ViolationBody>("minvisor/violation");
+  const text = 'invariant even on exit "Even exits" : exit.number % 2 == 0;';
+  await session.begin({ ...CLEAN, stopOnEntry: true });
+  await session.ask("setExceptionBreakpoints", { filters: ["exit:VMMCALL"] });
+  const go = async (command: string) => {
+    const stopped = session.next("stopped");
+    await session.ask(command, { threadId: 1 });
+    await stopped;
+  };
+  await go("configurationDone");
+  await session.ask("minvisor/setInvariants", { files: [{ path: "/even.inv", text }] });
+  const first = session.next("minvisor/violation");
+  await go("continue");
+  await first;
+  const { exit } = here();
+  const times = Math.ceil(exit / 2);
+  expect(times).toBeGreaterThan(3);
+  expect((await statuses()).get("even")!.violation!.exit).toBe(2 * times - 1);
+  const lines = () =>
+    output.flatMap((body) => body.output.match(/^even is violated .*$/gm) ?? []).length;
+  // The console gets 60 events a second at most; what waits comes in one.
+  expect(output.length).toBeLessThanOrEqual(60);
+  time += 1000;
+  for (let i = 0; i < 100 && lines() < times; i++) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(lines()).toBe(times);
+  expect(explained).toHaveLength(1);
+});
+
 test("a policy can be changed at a stop", async () => {
   await run(CLEAN, ["exit:VMMCALL"]);
   const before = await statuses();

@@ -39,16 +39,16 @@ test("a violation stops where the condition names its invariant", async () => {
 });
 
 test("and is told in the console where it does not", async () => {
-  const important: string[] = [];
+  const console: string[] = [];
   client.on("output", ({ body }: DP.OutputEvent) => {
-    if (body.category === "important") important.push(body.output);
+    if (body.category === "console") console.push(body.output);
   });
   await client.begin(VIOLATING);
   await setFilter("invariant", 'invariant == "nonesuch"');
   const ended = client.waitForEvent("terminated");
   await client.configurationDoneRequest();
   await ended;
-  expect(important.join("")).toMatch(/Expected: .* Actual: /);
+  expect(console.join("")).toMatch(/ is violated at .*Expected: .* Actual: /);
 });
 
 test("a condition that cannot be evaluated stops and says why", async () => {
