@@ -1,5 +1,5 @@
-/** What is told of a violation beside its message, each with its place. */
-import type { SourceLine, ViolationBody } from "../../debug-adapter/protocol.ts";
+/** A violation as a problem: on which line, how long, and what is told beside its message. */
+import type { InvariantStatus, SourceLine, ViolationBody } from "../../debug-adapter/protocol.ts";
 import { counted } from "./verdicts.ts";
 
 export interface RelatedPlace {
@@ -30,4 +30,21 @@ export function relatedPlaces(violation: ViolationBody): RelatedPlace[] {
     },
   ];
   return places.flatMap(({ at, says }) => (at === undefined ? [] : [{ at, says }]));
+}
+
+/** Seen as the session ran, or found by a check of its whole run. */
+export type FoundBy = "run" | "check";
+
+/**
+ * Whether it stays a problem. What was seen to turn false stays wherever the machine goes in its past,
+ * until the invariant says something else or has not been violated in a new run; what a check found, until
+ * another run begins.
+ */
+export function staysTrue(
+  by: FoundBy,
+  invariant: string,
+  statuses: readonly InvariantStatus[],
+): boolean {
+  if (by === "check") return statuses.length > 0;
+  return statuses.some(({ name, violation }) => name === invariant && violation !== undefined);
 }

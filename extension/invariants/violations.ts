@@ -16,7 +16,7 @@ import { DIAGNOSTIC_SOURCE } from "../contributions.ts";
 import { onCustomEvent } from "../session.ts";
 import type { InvariantFeed } from "./invariant-feed.ts";
 import { locationOfInvariant } from "./invariant-source.ts";
-import { lineOf, relatedPlaces } from "./related-places.ts";
+import { type FoundBy, lineOf, relatedPlaces, staysTrue } from "./related-places.ts";
 
 /** The text of a line without its indentation; all of the line where the file cannot be read. */
 async function locationOf({ path, line }: SourceLine): Promise<Location> {
@@ -46,8 +46,7 @@ async function relatedTo(violation: ViolationBody): Promise<DiagnosticRelatedInf
 interface Shown {
   /** Its session's id. */
   readonly session: string;
-  /** Seen as the session ran, or found by a check of its whole run. */
-  readonly by: "run" | "check";
+  readonly by: FoundBy;
   readonly invariant: string;
   readonly uri: Uri;
   readonly diagnostic: Diagnostic;
@@ -60,17 +59,17 @@ const isSame = (a: Shown, b: Shown): boolean =>
   a.diagnostic.range.start.line === b.diagnostic.range.start.line;
 
 export class Violations {
-  private readonly feed: InvariantFeed;
   private readonly collection = languages.createDiagnosticCollection(DIAGNOSTIC_SOURCE);
   private readonly subscriptions: Disposable;
   private shown: readonly Shown[] = [];
 
   constructor(feed: InvariantFeed) {
-    this.feed = feed;
     this.subscriptions = Disposable.from(
       this.collection,
       onCustomEvent("minvisor/violation", (body, { id }) => void this.show(body, id, "run")),
-      feed.onDidChange(() => this.keep((each) => this.isTrue(each))),
+      feed.onDidChange(() =>
+        this.keep(({ session, by, invariant }) => staysTrue(by, invariant, feed.of(session))),
+      ),
     );
   }
 
@@ -84,7 +83,7 @@ export class Violations {
     for (const violation of found) await this.show(violation, session, "check");
   }
 
-  private async show(violation: ViolationBody, session: string, by: Shown["by"]): Promise<void> {
+  private async show(violation: ViolationBody, session: string, by: FoundBy): Promise<void> {
     const { invariant, message } = violation;
     const place = lineOf(violation);
     if (place === undefined) {
@@ -100,16 +99,6 @@ export class Violations {
     const known = this.shown.find((each) => isSame(each, shown));
     if (known?.by === "run" && by === "check") return;
     this.replace([...this.shown.filter((each) => each !== known), shown]);
-  }
-
-  /**
-   * Those of invariants that have been violated in their session's run stay, wherever it stands now;
-   * those that a check found, until another run begins.
-   */
-  private isTrue({ session, by, invariant }: Shown): boolean {
-    const statuses = this.feed.of(session);
-    if (by === "check") return statuses.length > 0;
-    return statuses.some(({ name, violation }) => name === invariant && violation !== undefined);
   }
 
   private keep(isKept: (shown: Shown) => boolean): void {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { InvariantStatus, ViolationBody } from "../../debug-adapter/protocol.ts";
 import { invariantAt, invariantsIn } from "../../extension/invariants/invariant-places.ts";
 import { badgeOf, rowsOf, textOf } from "../../extension/invariants/invariant-tree.ts";
-import { lineOf, relatedPlaces } from "../../extension/invariants/related-places.ts";
+import { lineOf, relatedPlaces, staysTrue } from "../../extension/invariants/related-places.ts";
 import {
   checkSummary,
   details,
@@ -11,7 +11,7 @@ import {
   rowSummary,
 } from "../../extension/invariants/verdicts.ts";
 import { seededBugElf } from "../../scripts/build-minvisor.mjs";
-import { type AdapterClient, SAMPLE, startClient } from "../harness/dap-adapter.ts";
+import { type AdapterClient, inRepository, SAMPLE, startClient } from "../harness/dap-adapter.ts";
 import { readSource } from "../tidy/sources.ts";
 
 const status = (more: Partial<InvariantStatus>): InvariantStatus => ({
@@ -108,6 +108,15 @@ test("beside a violation: the last good check, and the VMRUN at which it was fou
   expect(relatedPlaces(neverSet)).toEqual([]);
 });
 
+test("a problem stays in the past, and goes when an edit or a new run makes the invariant hold", () => {
+  const back = status({ verdict: "never checked", violation: violation() });
+  expect(staysTrue("run", "it", [status({ name: "other" }), back])).toBe(true);
+  expect(staysTrue("run", "it", [status({})])).toBe(false);
+  expect(staysTrue("run", "it", [])).toBe(false);
+  expect(staysTrue("check", "it", [status({})])).toBe(true);
+  expect(staysTrue("check", "it", [])).toBe(false);
+});
+
 describe("the adapter, at a MinVisor that maps a part of itself", () => {
   let client: AdapterClient;
   let statuses: readonly InvariantStatus[];
@@ -146,6 +155,20 @@ describe("the adapter, at a MinVisor that maps a part of itself", () => {
     const own = statuses.filter(({ at }) => at !== undefined);
     expect(own).toHaveLength(places.size);
     for (const { name, at } of own) expect(at!.line - 1, name).toBe(places.get(name));
+  });
+
+  test("an edit of the invariant makes it hold, and ends the problem", async () => {
+    const path = inRepository("minvisor/minvisor.inv");
+    const text = readSource("minvisor/minvisor.inv").replace(
+      /(invariant builder_maps_one_to_one[\s\S]*?:\n)[\s\S]*?;/,
+      "$1  true;",
+    );
+    const files = [{ path, text }];
+    expect(staysTrue("run", found.invariant, statuses)).toBe(true);
+    const answer = await client.customRequest("minvisor/setInvariants", { files });
+    const { invariants } = answer.body as { invariants: InvariantStatus[] };
+    expect(invariants).toHaveLength(statuses.length);
+    expect(staysTrue("run", found.invariant, invariants)).toBe(false);
   });
 
   test("tells the line that the violation is a problem of", () => {
