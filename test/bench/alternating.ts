@@ -1,5 +1,7 @@
 /** Compares two jobs by CPU seconds in one alternating run: the machine is shared and its speed drifts. */
 
+import { spawnSync } from "node:child_process";
+
 export interface Comparison {
   readonly first: number;
   readonly second: number;
@@ -55,4 +57,31 @@ export async function compare(
     interval: [ratios[cut] ?? Number.NaN, ratios[pairs - 1 - cut] ?? Number.NaN],
     pairs,
   };
+}
+
+/** CPU seconds (user and system) of a child process, by the shell's own clock. */
+export async function childSeconds(command: string, args: readonly string[]): Promise<number> {
+  const script = 'TIMEFORMAT="%U %S"; { time "$@" >/dev/null 2>/dev/null </dev/null; } 2>&1';
+  const { stdout } = spawnSync("bash", ["-c", script, "bench", command, ...args], {
+    encoding: "utf8",
+  });
+  const [user, system] = stdout.trim().split(" ").map(Number);
+  if (user === undefined || system === undefined || Number.isNaN(user + system)) {
+    throw new Error(`${command} could not be timed: ${stdout}`);
+  }
+  return user + system;
+}
+
+/** Prints a comparison; `names` are those of its two jobs. */
+export function show(
+  title: string,
+  goal: string,
+  names: [string, string],
+  result: Comparison,
+): void {
+  const [low, high] = result.interval.map((n) => n.toFixed(3));
+  console.log(
+    `${title}: ${result.ratio.toFixed(3)} (95 % interval ${low} to ${high}, ${result.pairs} pairs; ` +
+      `medians ${names[0]} ${result.first.toFixed(2)} s, ${names[1]} ${result.second.toFixed(2)} s; goal ${goal})`,
+  );
 }

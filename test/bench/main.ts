@@ -1,13 +1,14 @@
 /** `npm run bench`: the goals for speed as ratios, printed; nothing here is a timed test. */
 
-import { spawnSync } from "node:child_process";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import type { Machine } from "../../emulator/index.ts";
 import { QEMU, QEMU_CPU_FLAGS } from "../../scripts/qemu-boot.mjs";
 import { attachSvm } from "../invariants/svm.ts";
-import { type Comparison, compare } from "./alternating.ts";
+import { childSeconds, compare, show } from "./alternating.ts";
 import { idle, steps, stops } from "./debugger.ts";
 import { KERNEL_ARGUMENTS, linuxFiles, linuxImage, linuxMachine } from "./linux-machine.ts";
+import { backBesideQemu, recordingBesideQemu } from "./qemu-replay.ts";
 import { recordings } from "./recordings.ts";
 import { goingBack, recording } from "./time-travel.ts";
 
@@ -15,20 +16,6 @@ const repository = process.cwd();
 const files = linuxFiles(repository);
 /** A stretch of the boot that has unpacking, page tables, interrupts and devices in it. */
 const STRETCH = 250_000_000;
-
-/** CPU seconds (user and system) of a child process, by the shell's own clock. */
-async function childSeconds(command: string, args: readonly string[]): Promise<number> {
-  const script = 'TIMEFORMAT="%U %S"; { time "$@" >/dev/null 2>/dev/null </dev/null; } 2>&1';
-  const { stdout } = spawnSync("bash", ["-c", script, "bench", command, ...args], {
-    encoding: "utf8",
-    cwd: repository,
-  });
-  const [user, system] = stdout.trim().split(" ").map(Number);
-  if (user === undefined || system === undefined || Number.isNaN(user + system)) {
-    throw new Error(`${command} could not be timed: ${stdout}`);
-  }
-  return user + system;
-}
 
 const ourBoot = () =>
   childSeconds(process.execPath, [
@@ -61,16 +48,9 @@ const plain = stretch(() => {});
 const withInvariants = stretch((machine) => {
   attachSvm(machine, { onViolation: ({ message }) => console.log(`violated: ${message}`) });
 });
-function show(title: string, goal: string, names: [string, string], result: Comparison): void {
-  const [low, high] = result.interval.map((n) => n.toFixed(3));
-  console.log(
-    `${title}: ${result.ratio.toFixed(3)} (95 % interval ${low} to ${high}, ${result.pairs} pairs; ` +
-      `medians ${names[0]} ${result.first.toFixed(2)} s, ${names[1]} ${result.second.toFixed(2)} s; goal ${goal})`,
-  );
-}
 
-/** By name, in the order in which they run; each takes the number of pairs. */
-const BENCHMARKS: Readonly<Record<string, (pairs: number) => Promise<void>>> = {
+/** By name, in the order in which they run; each takes the number of pairs, and where it goes back from. */
+const BENCHMARKS: Readonly<Record<string, (pairs: number, icount: number) => Promise<void>>> = {
   invariants: async (pairs) => {
     const result = await compare(withInvariants, plain, pairs);
     show("invariants on / off", "at most 1.05", ["on", "off"], result);
@@ -89,16 +69,24 @@ const BENCHMARKS: Readonly<Record<string, (pairs: number) => Promise<void>>> = {
   back: () => goingBack(20),
   stops: () => stops(30),
   steps: () => steps(20_000),
+  "qemu-recording": (pairs) => recordingBesideQemu(files, pairs),
+  "qemu-back": (pairs, icount) => backBesideQemu(files, icount, pairs),
 };
 
-/** `npm run bench [PAIRS] [NAME...]`. */
-async function main([pairs = "6", ...names]: string[]): Promise<void> {
+/** `npm run bench -- [--icount N] [PAIRS] [NAME...]`. */
+async function main(args: string[]): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { icount: { type: "string", default: "500000000" } },
+  });
+  const [pairs = "6", ...names] = positionals;
   for (const name of names.length > 0 ? names : Object.keys(BENCHMARKS)) {
     const benchmark = BENCHMARKS[name];
     if (benchmark === undefined) {
       throw new Error(`No benchmark "${name}"; there are ${Object.keys(BENCHMARKS).join(", ")}`);
     }
-    await benchmark(Number(pairs));
+    await benchmark(Number(pairs), Number(values.icount));
   }
 }
 

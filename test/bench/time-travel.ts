@@ -38,7 +38,11 @@ const show = (values: readonly number[]): string =>
   `median ${median(values).toFixed(0)} ms, worst ${Math.max(...values).toFixed(0)} ms`;
 
 /** Milliseconds of a request that ends in a stop. */
-async function timed(client: InProcessSession, command: string, args: object): Promise<number> {
+export async function timed(
+  client: InProcessSession,
+  command: string,
+  args: object,
+): Promise<number> {
   const stopped = client.next("stopped");
   const start = performance.now();
   await client.ask(command, { threadId: 1, ...args });
@@ -46,10 +50,10 @@ async function timed(client: InProcessSession, command: string, args: object): P
   return performance.now() - start;
 }
 
-/** Seeks into gaps, seeks near where one was, and steps back, in a Linux boot of half a billion instructions. */
-export async function goingBack(count: number): Promise<void> {
+/** A session whose machine has run to an icount. */
+export async function sessionAt(icount: number, attributes: object): Promise<InProcessSession> {
   const client = new InProcessSession();
-  await client.begin({ ...LINUX, serial: [null, null], stopOnEntry: true });
+  await client.begin({ ...attributes, serial: [null, null], stopOnEntry: true });
   const entry = client.next("stopped");
   await client.ask("configurationDone");
   await entry;
@@ -58,9 +62,16 @@ export async function goingBack(count: number): Promise<void> {
   client.session.resume({
     isSingle: false,
     reached: () =>
-      machine.icount < 500_000_000 ? undefined : { reason: "pause", description: "far enough" },
+      machine.icount < icount ? undefined : { reason: "pause", description: "far enough" },
   });
   await stopped;
+  return client;
+}
+
+/** Seeks into gaps, seeks near where one was, and steps back, in a Linux boot of half a billion instructions. */
+export async function goingBack(count: number): Promise<void> {
+  const client = await sessionAt(500_000_000, LINUX);
+  const { machine } = client.session.loaded!.debuggee;
   const end: Instant = machine.instant;
   const [first, near, back, lines]: number[][] = [[], [], [], []];
   for (let i = 1, random = 42; i <= count; i++) {

@@ -1,7 +1,7 @@
 // QEMU stopped at its first instruction, and a client of its gdb stub (GDB's Remote Serial Protocol).
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createConnection, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,6 +15,8 @@ export interface QemuOptions {
   readonly append?: string;
   /** MiB. */
   readonly memory: number;
+  /** More arguments of QEMU's. */
+  readonly more?: readonly string[];
 }
 
 export interface Register {
@@ -57,6 +59,7 @@ const qemuArguments = (options: QemuOptions, socket: string): string[] => [
   ...((options.modules?.length ?? 0) > 0
     ? ["-initrd", (options.modules ?? []).map((text) => text.replaceAll(",", ",,")).join(",")]
     : []),
+  ...(options.more ?? []),
 ];
 
 /** One connection; one request at a time. */
@@ -104,6 +107,11 @@ export class QemuStub {
     const stub = new QemuStub(child, folder, socket);
     await stub.readDescription();
     return stub;
+  }
+
+  /** CPU seconds that QEMU has used. */
+  get cpuSeconds(): number {
+    return cpuSecondsOf(this.process.pid ?? 0);
   }
 
   stop(): void {
@@ -160,6 +168,11 @@ export class QemuStub {
   /** One instruction, with interrupts and timers held (the stub's default). */
   async step(): Promise<void> {
     await this.resume("s");
+  }
+
+  /** Back by one instruction, where QEMU replays. */
+  async reverseStep(): Promise<void> {
+    await this.resume("bs");
   }
 
   /** Runs to a linear address, by a breakpoint that does not change memory. */
@@ -234,6 +247,13 @@ export class QemuStub {
     this.waiting?.reject(this.ended);
     this.waiting = undefined;
   }
+}
+
+/** User and system time of a process of Linux, in its ticks of a hundredth of a second. */
+export function cpuSecondsOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 /** Undoes the protocol's escapes ("}" and a byte XOR 20h) and run lengths ("*" and count + 29). */
