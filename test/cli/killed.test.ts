@@ -193,6 +193,7 @@ function expectAll(file: string, { stops, forkedAt, failure }: Told): void {
 
 test(`six debug sessions of one adapter, killed five times (seed ${seed})`, async () => {
   const random = randomizer(seed + 1);
+  const moments = randomizer(seed + 2);
   command.guest("summing.elf", SUMMING);
   let [stops, forks] = [0, 0];
   for (let i = 0; i < 5; i++) {
@@ -202,9 +203,10 @@ test(`six debug sessions of one adapter, killed five times (seed ${seed})`, asyn
     const port = Number(`${listening}`.split(":").at(-1));
     const files = Array.from({ length: 6 }, (_, k) => command.path(`session-${i}-${k}.mvrec`));
     const all = await Promise.all(files.map((file) => begin(port, file, random)));
-    const enough = random(10);
-    while (all.some((told) => told.stops.length < enough)) await sleep(5);
-    await sleep(random(10));
+    const enough = 4 + moments(12);
+    const isUnderWay = ({ stops, failure }: Told) => !failure && stops.length < enough;
+    while (all.every(isUnderWay)) await sleep(5);
+    await sleep(moments(10));
     const told = structuredClone(all);
     await kill(child);
     for (const [k, each] of told.entries()) {
@@ -213,6 +215,6 @@ test(`six debug sessions of one adapter, killed five times (seed ${seed})`, asyn
       forks += each.forks;
     }
   }
-  expect(stops).toBeGreaterThan(100);
-  expect(forks).toBeGreaterThan(10);
+  expect(stops).toBeGreaterThan(50);
+  expect(forks).toBeGreaterThan(3);
 }, 240_000);
