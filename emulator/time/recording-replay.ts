@@ -40,7 +40,11 @@ function storedOf(
   let { snapshot } = reset;
   return parts.map((part) => {
     snapshot = snapshotOf(part, snapshot, images);
-    return { snapshot, inputs: part.inputs, followers: part.followers, isRecorded: true };
+    const states = Array.from(
+      part.followers,
+      ([name, state]) => [name, { ...state, isPlain: true }] as const,
+    );
+    return { snapshot, inputs: part.inputs, followers: new Map(states) };
   });
 }
 

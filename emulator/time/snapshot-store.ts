@@ -23,40 +23,40 @@ export interface Follower {
   dropped?(future: number): void;
 }
 
-/** What a follower had seen, and its version; as it saved it, or as a recording has it. */
+/** What a follower had seen, and its version. */
 export interface FollowerState {
   readonly version: string;
   readonly saved: unknown;
+  /** It is as a recording has it, and not as the follower saved it. */
+  readonly isPlain?: boolean;
 }
-export type FollowerStates = ReadonlyMap<string, FollowerState>;
+/** By name. */
+export type FollowerStates = Map<string, FollowerState>;
 
 export interface StoredSnapshot {
   readonly snapshot: Snapshot;
   /** Number of inputs that had entered. */
   readonly inputs: number;
-  /** By name. */
   readonly followers: FollowerStates;
-  /** The states are plain data, of a recording. */
-  readonly isRecorded?: boolean;
 }
 
 /** A follower's state; undefined where the snapshot has none of its version. */
-export function stateOf(follower: Follower, { followers, isRecorded }: StoredSnapshot): unknown {
+export function stateOf(follower: Follower, { followers }: StoredSnapshot): unknown {
   const state = followers.get(follower.name);
   if (state?.version !== follower.version) return undefined;
-  return isRecorded && follower.recall ? follower.recall(state.saved) : state.saved;
+  return state.isPlain && follower.recall ? follower.recall(state.saved) : state.saved;
 }
 
 /** The states as a recording has them, as far as they can be recorded. */
 export function recordedStates(
-  stored: Pick<StoredSnapshot, "followers" | "isRecorded">,
+  stored: Pick<StoredSnapshot, "followers">,
   followers: Iterable<Follower>,
 ): FollowerStates {
   const states = new Map<string, FollowerState>();
   for (const follower of followers) {
     const state = stored.followers.get(follower.name);
     if (state?.version !== follower.version) continue;
-    const isPlain = stored.isRecorded || follower.record === undefined;
+    const isPlain = state.isPlain || follower.record === undefined;
     const saved = isPlain ? state.saved : follower.record?.(state.saved);
     if (saved !== undefined) states.set(follower.name, { version: follower.version, saved });
   }
@@ -116,8 +116,12 @@ export class SnapshotStore {
   /** Forgets all but the first that cannot give back a follower's state. */
   keepThoseOf(follower: Follower): void {
     for (const stored of this.kept.splice(1)) {
-      if (stateOf(follower, stored) !== undefined) this.kept.push(stored);
-      else this.machine.forget(stored.snapshot);
+      const saved = stateOf(follower, stored);
+      if (saved === undefined) this.machine.forget(stored.snapshot);
+      else {
+        stored.followers.set(follower.name, { version: follower.version, saved });
+        this.kept.push(stored);
+      }
     }
   }
 

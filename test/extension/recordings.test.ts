@@ -75,6 +75,17 @@ test("of one that is cut short it says what is missing, and what is left can be 
   expect(html).toContain("Debug from the Start");
 });
 
+test("of one that is damaged too", async () => {
+  const damaged = join(folder, "damaged.mvrec");
+  const bytes = run.file.slice();
+  const at = bytes.length - 9_000;
+  bytes[at] = (bytes[at] ?? 0) ^ 1;
+  writeFileSync(damaged, bytes);
+  expect(text(show(await readContents(adapter, damaged)))).toContainEqual(
+    expect.stringMatching(/^It is damaged at byte \d+: .* missing\.$/),
+  );
+});
+
 test.each([
   ["nothing", "nothing.mvrec", undefined, /nothing\.mvrec cannot be read: it does not exist\.$/],
   ["another file", "other.mvrec", "no recording", /other\.mvrec is not a recording: .*\.$/],

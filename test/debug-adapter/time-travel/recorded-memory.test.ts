@@ -133,6 +133,19 @@ test("where other invariants are asked for, the run is gone through for them", a
   expect(snapshots.filter(({ state }) => icounts.includes(state.icount)).length).toBeLessThan(3);
 });
 
+test("invariants that come later leave those of the snapshots what they had seen", async () => {
+  await attach();
+  const text = 'invariant mine on exit "Mine": true;';
+  await session.ask("minvisor/setInvariants", { files: [{ path: "/mine.inv", text }] });
+  const { snapshots } = readRecording(new Uint8Array(readFileSync(file)), deflate);
+  const { state } = snapshots.at(-2)!;
+  for (const _ of timeline().seek(state));
+  const statuses = session.session.loaded!.invariants.status();
+  expect(statuses.map(({ name }) => name)).toContain("mine");
+  const wellFormed = statuses.find(({ name }) => name === "vmcb_well_formed");
+  expect(wellFormed?.checks).toBeGreaterThan(5);
+});
+
 /** Types of a value, and the names of its members. */
 function shapeOf(value: unknown): unknown {
   if (value instanceof Uint8Array) return "bytes";
