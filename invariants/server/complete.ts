@@ -50,7 +50,7 @@ const HEAD: readonly (readonly [RegExp, (context: Context) => Candidate[]])[] = 
   [/\b(?:call|return)\s+\w*$/, ({ workspace }) => functions(workspace.program)],
   [/(?:\bon|,)\s*\w*$/, () => events()],
   [/^\s*\w*$/, () => words(ITEM_WORDS)],
-  [/^/, () => words(HEAD_WORDS)],
+  [/^\s*invariant\b/, () => words(HEAD_WORDS)],
 ];
 
 export function candidatesAt(workspace: InvWorkspace, path: string, offset: number): Candidate[] {

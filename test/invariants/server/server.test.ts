@@ -174,6 +174,8 @@ test("completion knows what may stand where", async () => {
   expect(await offered("invariant x on call ")).toContain("nested_pages_build");
   expect(await offered("invariant x on vmrun ")).toContain("after first vmrun");
   expect(await offered("define f(m: ")).toContain("Leaf");
+  expect(await offered("define f ")).toEqual([]);
+  expect(await offered("memory hv = 0..")).toEqual([]);
   const symbols = await offered("invariant x on vmrun : $");
   expect(symbols).toContain("vmcb");
   expect(symbols).not.toContain("disjoint");
