@@ -28,7 +28,9 @@ type PlainPlace = Pick<Table, "level" | "address"> & { readonly format: FormatCh
 /** Tables of one ASID as it last ran with them. */
 interface PlainUse {
   readonly asid: number;
+  readonly vmcb: number;
   readonly isStale: boolean;
+  readonly isShared: boolean;
   readonly cr3: bigint;
   readonly format: FormatChoice;
   readonly tables: readonly (Pick<Table, "level" | "address"> & { readonly words: Uint8Array })[];
@@ -143,8 +145,8 @@ const placeOf = ({ format, level, address }: PlainPlace): TablePlace => ({
 });
 
 function plainTlb(uses: TlbState): PlainUse[] {
-  return Array.from(uses, ([asid, { walk, isStale }]) => ({
-    ...{ asid, isStale, cr3: walk.cr3, format: plainFormat(walk.format) },
+  return Array.from(uses, ([asid, { walk, ...use }]) => ({
+    ...{ asid, ...use, cr3: walk.cr3, format: plainFormat(walk.format) },
     tables: walk.visits.map(({ table: { level, address, words } }) => ({
       ...{ level, address },
       words: new Uint8Array(words.buffer, words.byteOffset, words.byteLength),
@@ -154,12 +156,12 @@ function plainTlb(uses: TlbState): PlainUse[] {
 
 function tlbOf(uses: readonly PlainUse[]): TlbState {
   return new Map(
-    uses.map(({ asid, isStale, cr3, format: choice, tables }) => {
+    uses.map(({ asid, cr3, format: choice, tables, ...use }) => {
       const format = tableFormat(choice);
       const visits = tables.map(({ level, address, words }) => ({
         table: tableOf({ format, level, address }, new Int32Array(words.slice().buffer)),
       }));
-      return [asid, { walk: { cr3, format, visits }, isStale }];
+      return [asid, { walk: { cr3, format, visits }, ...use }];
     }),
   );
 }

@@ -207,14 +207,15 @@ export class Monitor {
   }
 
   private written(event: ObserverEvents["physicalWrite"]): "stop" | undefined {
-    const tables = this.views.written(event);
-    const facts = this.watch.factsOf(event);
+    const { views, watch } = this;
     let stop: "stop" | undefined;
-    if (tables && facts.byGuest) stop = this.judge("npt_write", facts);
-    else if (tables) this.tablesChanged = true;
-    const vmcb = this.watch.vmcbWrite(event);
+    if (views.written(event)) {
+      if (this.machine.state.guestMode === 0) this.tablesChanged = true;
+      else stop = this.judge("npt_write", watch.factsOf(event));
+    }
+    const vmcb = watch.vmcbWrite(event);
     if (vmcb !== undefined) stop = this.judge("vmcb_write", vmcb) ?? stop;
-    if (this.watch.isText(event)) stop = this.judge("text_write", facts) ?? stop;
+    if (watch.isText(event)) stop = this.judge("text_write", watch.factsOf(event)) ?? stop;
     return stop;
   }
 
@@ -263,7 +264,7 @@ export class Monitor {
 
   private checkAll(view: View, tracks: readonly Tracked[]): "stop" | undefined {
     const { hasRun } = this.views;
-    const armed = tracks.filter(({ invariant: { phase } }) => hasRun || phase === "reset");
+    const armed = hasRun ? tracks : tracks.filter(({ invariant }) => invariant.phase === "reset");
     if (armed.length === 0) return undefined;
     const { stopOnViolation, onViolation } = this.options;
     const place = this.placeOf(view);

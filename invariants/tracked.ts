@@ -1,5 +1,6 @@
 /** One invariant as it is checked again and again: its verdict, and what the verdict was read from. */
 import {
+  type Code,
   compile,
   type Frame,
   MOST_READS,
@@ -77,6 +78,8 @@ export class Tracked {
   lastExit: number | undefined;
   /** Times that it was evaluated, not merely found unchanged. */
   evaluations = 0;
+  private readonly code: Code;
+  private readonly oldCodes: readonly Code[];
   private readonly places: ReadonlyMap<Term, number>;
   private old = new Map<EventName, OldResults>();
   /** Of the call whose return is judged. */
@@ -95,6 +98,10 @@ export class Tracked {
     this.isWhole = isWhole;
     this.identity = identityOf(invariant, declared);
     this.oldTerms = oldTermsOf(invariant.body);
+    this.code = compile(invariant.body);
+    this.oldCodes = this.oldTerms.flatMap((term) =>
+      term.kind === "old" ? [compile(term.body)] : [],
+    );
     this.places = new Map(this.oldTerms.map((term, i) => [term, i]));
     const events = invariant.events.flatMap(({ name }): EventName[] =>
       name === "always" ? ["vmrun", "exit"] : [name],
@@ -127,7 +134,7 @@ export class Tracked {
 
   oldResults(view: View): OldResults {
     const frame = makeFrame(view);
-    return this.oldTerms.map((term) => oldValue(term, frame));
+    return this.oldCodes.map((code) => code(frame));
   }
 
   /** For return: the values of its own call, however calls nest. */
@@ -157,7 +164,7 @@ export class Tracked {
     this.evaluations++;
     const reads: Unchanged[] = [];
     const frame = makeFrame(view, old, reads);
-    const verdict = this.verdictOf(compile(this.invariant.body)(frame), frame);
+    const verdict = this.verdictOf(this.code(frame), frame);
     this.last = reads.length <= MOST_READS ? { verdict, reads } : undefined;
     return verdict;
   }
@@ -168,11 +175,6 @@ export class Tracked {
     const { view, old } = frame;
     return { kind: "violated", explanation: explain(this.invariant.body, makeFrame(view, old)) };
   }
-}
-
-function oldValue(term: Term, frame: Frame): Result {
-  if (term.kind !== "old") throw new Error("Only old(...) is kept");
-  return compile(term.body)(frame);
 }
 
 /** Those of definitions that it uses, too. */

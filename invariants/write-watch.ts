@@ -6,6 +6,7 @@ import type { WriteFacts } from "./model/view.ts";
 const PAGE = 4096;
 
 export type PendingWrite = WriteFacts & { readonly icount: number };
+type WriteEvent = ObserverEvents["physicalWrite"];
 
 export class WriteWatch {
   private readonly machine: Machine;
@@ -49,25 +50,26 @@ export class WriteWatch {
     this.pending = pending;
   }
 
-  factsOf({ address, size, before, after }: ObserverEvents["physicalWrite"]): WriteFacts {
+  factsOf({ address, size, before, after }: WriteEvent): WriteFacts {
     const byGuest = this.machine.state.guestMode !== 0;
     return { address, bytes: size, before, after, msr: undefined, byGuest };
   }
 
-  isText({ address, size }: ObserverEvents["physicalWrite"]): boolean {
+  isText({ address, size }: WriteEvent): boolean {
     return this.text.some(({ first, bytes }) => address < first + bytes && first < address + size);
   }
 
   /** A write to the VMCB by the host is one at once; a guest's is seen when it is known not to be an exit's. */
-  vmcbWrite(event: ObserverEvents["physicalWrite"]): WriteFacts | undefined {
+  vmcbWrite(event: WriteEvent): WriteFacts | undefined {
     const page = this.vmcb?.address;
     if (page === undefined || event.address < page || event.address >= page + PAGE)
       return undefined;
-    const facts = this.factsOf(event);
-    if (!facts.byGuest) return facts;
+    if (this.machine.state.guestMode === 0) return this.factsOf(event);
     const { icount } = this.machine;
     const before = this.takePending(icount);
-    this.pending = { ...facts, icount };
+    const { address, size, before: was, after } = event;
+    const msr = undefined;
+    this.pending = { address, bytes: size, before: was, after, msr, byGuest: true, icount };
     return before;
   }
 

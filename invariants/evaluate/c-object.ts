@@ -16,6 +16,10 @@ function physical(address: bigint, { machine, pages, paging }: View): number | u
 
 /** Bytes of the host's linear memory; undefined where one of them is not mapped. */
 export function readLinear(address: bigint, length: number, view: View): Uint8Array | undefined {
+  if (Number(BigInt.asUintN(12, address)) + length <= Number(PAGE)) {
+    const first = physical(address, view);
+    return first === undefined ? undefined : view.machine.memory.peek(first, length);
+  }
   const bytes = new Uint8Array(length);
   for (let done = 0; done < length; ) {
     const at = BigInt.asUintN(64, address + BigInt(done));
@@ -84,20 +88,30 @@ export function cAddress(object: CValue): Result {
 
 /** The integer that an object holds. */
 export function cLoad(object: CValue, view: View): Result {
+  return cLoader(object)(view);
+}
+
+/** How to read the integer that an object holds. */
+export function cLoader(object: CValue): (view: View) => Result {
   const { address, bits } = object;
   const size = bits === undefined ? sizeOf(object.type) : Math.ceil((bits.offset + bits.size) / 8);
-  if (size === undefined || size > MOST_BYTES) return new Unknown("it is no integer");
-  const bytes =
-    address === undefined ? object.bytes?.subarray(0, size) : readLinear(address, size, view);
-  if (bytes === undefined || bytes.length < size) {
-    return new Unknown(
-      address === undefined ? "its value is not known" : `hva:${hex(address)} is not mapped to RAM`,
-    );
-  }
-  const whole = bytesValue(bytes);
+  if (size === undefined || size > MOST_BYTES) return () => new Unknown("it is no integer");
   const width = bits?.size ?? 8 * size;
-  const value = BigInt.asUintN(width, whole >> BigInt(bits?.offset ?? 0));
-  return isSigned(object.type) ? BigInt.asIntN(width, value) : value;
+  const shift = BigInt(bits?.offset ?? 0);
+  const hasSign = isSigned(object.type);
+  return (view) => {
+    const bytes =
+      address === undefined ? object.bytes?.subarray(0, size) : readLinear(address, size, view);
+    if (bytes === undefined || bytes.length < size) {
+      return new Unknown(
+        address === undefined
+          ? "its value is not known"
+          : `hva:${hex(address)} is not mapped to RAM`,
+      );
+    }
+    const value = BigInt.asUintN(width, bytesValue(bytes) >> shift);
+    return hasSign ? BigInt.asIntN(width, value) : value;
+  };
 }
 
 function isSigned(type: CType): boolean {

@@ -5,7 +5,15 @@ import { termText } from "../language/term-text.ts";
 import { FUNCTIONS } from "../model/functions.ts";
 import { GLOBALS } from "../model/index.ts";
 import type { View } from "../model/view.ts";
-import { cAddress, cDereference, cElement, cElements, cLoad, cMember } from "./c-object.ts";
+import {
+  cAddress,
+  cDereference,
+  cElement,
+  cElements,
+  cLoad,
+  cLoader,
+  cMember,
+} from "./c-object.ts";
 import { lazily, negated, strict } from "./operators.ts";
 import { defineSource, type Source } from "./readings.ts";
 import {
@@ -63,8 +71,9 @@ export function makeFrame(view: View, old: OldValues = NO_VALUES, reads?: Unchan
 export function compile(term: Term): Code {
   let code = compiled.get(term);
   if (code === undefined) {
-    code = isRead(term) && isOfMachine(term) ? readingOf(term) : make(term);
-    if (term.kind !== "constant" && freeVariables(term).size === 0) code = once(term, code);
+    if (isRead(term) && isOfMachine(term)) code = readingOf(term);
+    else if (term.kind === "constant" || freeVariables(term).size > 0) code = make(term);
+    else code = once(term, make(term));
     compiled.set(term, code);
   }
   return code;
@@ -89,32 +98,86 @@ function isRead(term: Term): boolean {
     const model = FUNCTIONS[term.name];
     return model?.isLive === true && model.basis === undefined;
   }
-  return ["global", "field", "symbol", "element", "dereference", "load"].includes(term.kind);
+  return READS.has(term.kind);
 }
 
-/** Terms of the machine alone bind nothing and run over nothing. */
-const QUIET: Omit<Frame, "view"> = {
-  variables: new Map(),
-  old: NO_VALUES,
-  reads: undefined,
-  noted: new Set(),
-  budget: { left: MOST_STEPS },
-  closed: new Map(),
-};
+const READS: ReadonlySet<Term["kind"]> = new Set([
+  ...(["global", "field", "symbol", "cMember", "element", "dereference", "load"] as const),
+]);
+const NO_VARIABLES: Frame["variables"] = new Map();
+const NO_SOURCES: Frame["noted"] = new Set();
+const UNUSED: Frame["budget"] = { left: MOST_STEPS };
+const NOTHING: Frame["closed"] = new Map();
+
+/** For terms of the machine alone: they bind nothing and run over nothing. */
+function quietFrame(view: View): Frame {
+  return {
+    view,
+    variables: NO_VARIABLES,
+    old: NO_VALUES,
+    reads: undefined,
+    noted: NO_SOURCES,
+    budget: UNUSED,
+    closed: NOTHING,
+  };
+}
 
 /** By their text: the same words in two invariants are one source. */
 const sources = new Map<string, Source>();
 
-function readingOf(term: Term): Code {
+function sourceOf(term: Term): Source {
   const key = `${term.kind} ${termText(term)}`;
   let source = sources.get(key);
   if (source === undefined) {
-    const code = make(term);
-    source = defineSource<Result>((view) => code({ ...QUIET, view }), sameResult);
+    source = defineSource<Result>(reader(term), sameResult);
     sources.set(key, source);
   }
-  const of = source;
-  return (frame) => readAt(frame, of) as Result;
+  return source;
+}
+
+/** How a term of the machine alone is read: the short way, where it is one that each event takes often. */
+function reader(term: Term): (view: View) => Result {
+  if (term.kind === "global") return globalOf(term.name);
+  if (term.kind === "field") {
+    return ofObject<RecordValue>(term.object, (record) => {
+      const field = record.model.fields.get(term.name);
+      return (view) =>
+        field === undefined ? noField(record, term.name) : field.read(record.of, view);
+    });
+  }
+  if (term.kind === "load") return ofObject<CValue>(term.object, cLoader);
+  if (term.kind === "cMember") {
+    return ofObject<CValue>(term.object, (object) => {
+      const member = cMember(object, term.name);
+      return () => member;
+    });
+  }
+  const code = make(term);
+  return (view) => code(quietFrame(view));
+}
+
+/** What is made of the object is made again only where it is another one. */
+function ofObject<T extends Result>(
+  term: Term,
+  make: (object: T) => (view: View) => Result,
+): (view: View) => Result {
+  const source = sourceOf(term);
+  let of: Result | undefined;
+  let read: (view: View) => Result = () => new Unknown("nothing was read yet");
+  return (view) => {
+    const object = view.readings.at(source, view).value as Result;
+    if (isUnknown(object)) return object;
+    if (object !== of) {
+      of = object;
+      read = make(object as T);
+    }
+    return read(view);
+  };
+}
+
+function readingOf(term: Term): Code {
+  const source = sourceOf(term);
+  return (frame) => readAt(frame, source) as Result;
 }
 
 function readAt(frame: Frame, source: Source): unknown {
@@ -152,9 +215,7 @@ function make(term: Term): Code {
       return ({ variables }) =>
         variables.get(term.variable) ?? new Unknown(`${term.variable.name} has no value`);
     case "global": {
-      const { read } = GLOBALS[term.name] ?? {
-        read: () => new Unknown(`${term.name} is not built in`),
-      };
+      const read = globalOf(term.name);
       return (frame) => noted(frame, read);
     }
     case "field":
@@ -205,6 +266,10 @@ function make(term: Term): Code {
   }
 }
 
+function globalOf(name: string): (view: View) => Result {
+  return GLOBALS[name]?.read ?? (() => new Unknown(`${name} is not built in`));
+}
+
 type Of<K extends Term["kind"]> = Extract<Term, { kind: K }>;
 
 function makeOld(term: Of<"old">): Code {
@@ -216,13 +281,18 @@ function makeOld(term: Of<"old">): Code {
 }
 
 function makeField({ object, name }: Of<"field">): Code {
-  return known<RecordValue>(compile(object), ({ model, of }, frame) => {
-    const field = model.fields.get(name);
-    if (field === undefined) return new Unknown(`${model.name} has no ${name}`);
-    if (!model.isLive) return field.read(of, frame.view);
-    return noted(frame, (view) => field.read(of, view));
+  return known<RecordValue>(compile(object), (record, frame) => {
+    if (!record.model.isLive) return readField(record, name, frame.view);
+    return noted(frame, (view) => readField(record, name, view));
   });
 }
+
+function readField(record: RecordValue, name: string, view: View): Result {
+  return record.model.fields.get(name)?.read(record.of, view) ?? noField(record, name);
+}
+
+const noField = ({ model }: RecordValue, name: string): Unknown =>
+  new Unknown(`${model.name} has no ${name}`);
 
 function makeBinary({ operator, left, right }: Of<"binary">): Code {
   const [a, b] = [compile(left), compile(right)];
@@ -232,7 +302,22 @@ function makeBinary({ operator, left, right }: Of<"binary">): Code {
   return (frame) => strict(operator, a(frame), b(frame));
 }
 
+/** What a term of constants and operators that need both sides is worth, if it is known. */
+function constantOf(term: Term): Result | undefined {
+  if (term.kind === "constant") return term.value;
+  if (term.kind !== "binary" || ["&&", "||", "=>"].includes(term.operator)) return undefined;
+  const [left, right] = [constantOf(term.left), constantOf(term.right)];
+  if (left === undefined || right === undefined) return undefined;
+  const value = strict(term.operator, left, right);
+  return isUnknown(value) ? undefined : value;
+}
+
 function makeOneOf({ element, set }: Of<"oneOf">): Code {
+  const constants = set.map(constantOf);
+  if (constants.every((each) => each !== undefined)) {
+    const values: ReadonlySet<Result> = new Set(constants);
+    return known<bigint>(compile(element), (value) => values.has(value));
+  }
   const elements = set.map(compile);
   return known<bigint>(compile(element), (value, frame) => {
     let result: Result = false;
@@ -325,7 +410,8 @@ function makeExpand(term: Of<"expand">): Code {
     const body = compile(definition.body);
     const values = codes.map((code) => code(frame));
     const variables = new Map(definition.parameters.map((each, i) => [each, values[i] as Result]));
-    return body({ ...frame, variables });
+    const { view, old, reads, noted, budget, closed } = frame;
+    return body({ view, variables, old, reads, noted, budget, closed });
   };
 }
 

@@ -36,8 +36,11 @@ export class Readings {
       this.all[source.id] = first;
       return first;
     }
-    if (!source.isSame(known.value, value)) known.version++;
-    known.value = value;
+    // What is the same stays the same object: whoever made something of it need not do so again.
+    if (!source.isSame(known.value, value)) {
+      known.version++;
+      known.value = value;
+    }
     known.view = view;
     return known;
   }

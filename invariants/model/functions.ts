@@ -162,6 +162,15 @@ const portIntercepted: FunctionModel = {
   },
 };
 
+const isAnothersAsid: FunctionModel = {
+  parameters: [parameter("asid", INTEGER)],
+  type: BOOLEAN,
+  doc: "Whether the TLB may keep translations of an ASID that came from running another VMCB: no TLB_CONTROL has flushed it since.",
+  section: "15.16",
+  isLive: true,
+  call: ([asid], view) => view.tlb.isAnothers(Number(asid as bigint), view),
+};
+
 export const FUNCTIONS: { readonly [name: string]: FunctionModel } = {
   disjoint: pure(
     two,
@@ -249,4 +258,5 @@ export const FUNCTIONS: { readonly [name: string]: FunctionModel } = {
   pages: walk("The host's own tables of a root.", "5.3", false),
   msr_intercepted: msrIntercepted,
   port_intercepted: portIntercepted,
+  is_anothers_asid: isAnothersAsid,
 };

@@ -81,7 +81,7 @@ export const GLOBALS: { readonly [name: string]: GlobalModel } = {
   },
   tlb_stale: {
     type: BOOLEAN,
-    doc: "Whether the TLB may keep translations of vmcb.GUEST_ASID that the nested tables no longer give: an entry that was present changed, or the root did, after a VMRUN with this ASID, and no TLB_CONTROL has flushed it.",
+    doc: "Whether the TLB may keep translations of vmcb.GUEST_ASID that the nested tables no longer give: after a VMRUN with this ASID some address came to be translated otherwise, or to allow less, and no TLB_CONTROL has flushed it.",
     section: "15.16",
     read: (view) => view.tlb.isStale(view),
   },

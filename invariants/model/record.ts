@@ -53,7 +53,7 @@ export function defineRecord<H>(name: string, rows: RecordRows<H>): DefinedRecor
       type,
       doc,
       ...(section === undefined ? {} : { section }),
-      read: (of, view) => row.read(of as H, view),
+      read: row.read as FieldModel["read"],
       bytes: (of, view) => row.bytes?.(of as H, view),
     };
     return [field, model];

@@ -86,7 +86,11 @@ export class TypeReader {
 
   /** Adds the type of `entry`'s DW_AT_type as a property that is read at first use. */
   private lazy<S extends object, K extends string>(shape: S, key: K, entry: Entry) {
-    const read = () => this.typeOf(entry);
+    let type: Type | undefined;
+    const read = () => {
+      type ??= this.typeOf(entry);
+      return type;
+    };
     return Object.defineProperty(shape, key, { get: read, enumerable: true }) as S &
       Readonly<Record<K, Type>>;
   }

@@ -24,9 +24,10 @@ export function linuxFiles(repository: string): Files {
 
 const read = (name: string) => ({ name, bytes: new Uint8Array(readFileSync(name)) });
 
-export function linuxImage(files: Files): BootImage {
+export function linuxImage(files: Files, append = ""): BootImage {
   return loadKernel({
     kernel: read(files.minvisor),
+    append,
     modules: [{ ...read(files.kernel), args: KERNEL_ARGUMENTS }, read(files.initrd)],
     ramBytes: RAM_BYTES,
   });

@@ -2,9 +2,9 @@
 
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import type { Machine } from "../../emulator/index.ts";
+import type { BootImage, Machine } from "../../emulator/index.ts";
 import { QEMU, QEMU_CPU_FLAGS } from "../../scripts/qemu-boot.mjs";
-import { attachSvm } from "../invariants/svm.ts";
+import { attachAll } from "../invariants/minvisor-inv.ts";
 import { childSeconds, compare, show } from "./alternating.ts";
 import { idle, steps, stops } from "./debugger.ts";
 import { KERNEL_ARGUMENTS, linuxFiles, linuxImage, linuxMachine } from "./linux-machine.ts";
@@ -32,29 +32,44 @@ const qemuBoot = () =>
     ...["-initrd", `${files.kernel} ${KERNEL_ARGUMENTS.replaceAll(",", ",,")},${files.initrd}`],
   ]);
 
-const image = linuxImage(files);
-
 /** CPU seconds of the stretch with something attached to the machine. */
-const stretch = (prepare: (machine: Machine) => void) => async () => {
+async function stretch(image: BootImage, prepare: (machine: Machine) => () => void) {
   const machine = linuxMachine(image);
-  prepare(machine);
+  const end = prepare(machine);
   const start = process.cpuUsage();
   machine.run({ instructions: STRETCH });
   const { user, system } = process.cpuUsage(start);
+  end();
   return (user + system) / 1e6;
-};
+}
 
-const plain = stretch(() => {});
-const withInvariants = stretch((machine) => {
-  attachSvm(machine, { onViolation: ({ message }) => console.log(`violated: ${message}`) });
-});
+/** A stretch of the boot with all invariants of svm.inv and minvisor.inv against one without. */
+async function invariants(pairs: number, append: string): Promise<void> {
+  const image = linuxImage(files, append);
+  const work = new Set<string>();
+  const on = () =>
+    stretch(image, (machine) => {
+      const { counters, violations } = attachAll(machine, files.minvisor);
+      return () => {
+        const { evaluations, tableScans } = counters();
+        const { exitCount } = machine.state;
+        const { slowPaths } = machine.cpu.mmu.counters;
+        work.add(
+          `${exitCount} exits, ${evaluations} evaluations, ${tableScans} tables read, ` +
+            `${slowPaths} slow paths, ${violations.length} violations`,
+        );
+      };
+    });
+  const result = await compare(on, () => stretch(image, () => () => {}), pairs);
+  const title = `invariants on / off${append === "" ? "" : `, ${append}`}`;
+  show(title, "at most 1.05", ["on", "off"], result);
+  console.log([...work].join("; "));
+}
 
 /** By name, in the order in which they run; each takes the number of pairs, and where it goes back from. */
 const BENCHMARKS: Readonly<Record<string, (pairs: number, icount: number) => Promise<void>>> = {
-  invariants: async (pairs) => {
-    const result = await compare(withInvariants, plain, pairs);
-    show("invariants on / off", "at most 1.05", ["on", "off"], result);
-  },
+  invariants: (pairs) => invariants(pairs, ""),
+  "invariants-many-exits": (pairs) => invariants(pairs, "intercept=io,msr,hlt,intr"),
   idle: async (pairs) =>
     show("debugger idle / none", "at most 1.02", ["idle", "none"], await idle(pairs)),
   boot: async (pairs) => {

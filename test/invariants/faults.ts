@@ -110,7 +110,6 @@ export const BREAKS: { readonly [name: string]: Break } = {
       small.setEntry(m, SECOND_VMCB + 0xb0, 0x10_e000n);
       m.state.rax = BigInt(SECOND_VMCB);
     },
-    also: ["tlb_is_fresh"],
   },
   clean_bits_are_true: {
     atExit: (m) => {

@@ -1,9 +1,12 @@
-// MinVisor and Linux on QEMU and on our machine: the same console, and the same exits, count by count.
+// MinVisor and Linux on QEMU and on our machine: the same console, the same exits, count by count, and all invariants.
 
 import { beforeAll, describe, expect, test } from "vitest";
+import type { InvariantStatus, Violation } from "../../invariants/index.ts";
+import { MINVISOR_ELF } from "../../scripts/build-minvisor.mjs";
 import { KERNEL_ARGUMENTS, READY_LINE } from "../../scripts/guest-linux.mjs";
 import { bootOnQemu, type Counts, linuxModules, parseCounts } from "../../scripts/qemu-boot.mjs";
 import { bootLinux, makeGuests, RESULTS } from "../harness/linux-guest.ts";
+import { attachAll, notKept, readAll } from "../invariants/minvisor-inv.ts";
 
 /** A counter by its table and key, as in "ports 0x0cf8 out mediated". */
 type Counter = string;
@@ -49,6 +52,12 @@ interface Side {
   readonly counts: Counts;
 }
 
+interface Checked extends Side {
+  readonly exits: number;
+  readonly violations: readonly Violation[];
+  readonly statuses: readonly InvariantStatus[];
+}
+
 interface Wanted {
   readonly memory: number;
   /** More arguments for Linux. */
@@ -75,10 +84,22 @@ async function onQemu({ memory, more }: Wanted): Promise<Side> {
   return { console: com1.replaceAll("\r", ""), counts };
 }
 
-function onOurs({ memory, more }: Wanted): Side {
+/** Those judged at each VMRUN; before the first there was no exit to look at. */
+const AT_VMRUN: ReadonlySet<string> = new Set(
+  readAll(MINVISOR_ELF)
+    .all.flatMap(({ invariants }) => invariants)
+    .filter(({ events }) => events.some(({ name }) => name === "vmrun"))
+    .map(({ name }) => name),
+);
+
+/** Every invariant of svm.inv and minvisor.inv is checked all the way. */
+function onOurs({ memory, more }: Wanted): Checked {
   const booted = bootLinux({ memory, arguments: [KERNEL_ARGUMENTS, more ?? []].flat().join(" ") });
+  const { violations, status } = attachAll(booted.machine, MINVISOR_ELF);
   expect(booted.runToEnd(4e9), booted.console).toEqual({ reason: "powerOff" });
-  return { console: booted.console, counts: parseCounts(booted.com2) };
+  const { exitCount: exits } = booted.machine.state;
+  const counts = parseCounts(booted.com2);
+  return { console: booted.console, counts, exits, violations, statuses: status() };
 }
 
 function flatten({ exits, cpuid, msrs, ports }: Counts): Map<Counter, number> {
@@ -102,7 +123,7 @@ function differences(ours: Counts, qemu: Counts): Record<Counter, string> {
 }
 
 describe.each(BOOTS)("in $memory MiB", (wanted) => {
-  let ours: Side;
+  let ours: Checked;
   let qemu: Side;
 
   beforeAll(async () => {
@@ -116,6 +137,15 @@ describe.each(BOOTS)("in $memory MiB", (wanted) => {
       expect(console).toContain(wanted.results);
       expect(console).not.toMatch(/Call Trace|unchecked MSR|BUG:|WARNING:/);
     }
+  });
+
+  test("no invariant is violated, and each that is judged at VMRUN was at every one", () => {
+    expect(ours.violations).toEqual([]);
+    expect(notKept(ours.statuses)).toEqual([]);
+    for (const { name, checked } of ours.statuses.filter(({ name }) => AT_VMRUN.has(name))) {
+      expect(checked, name).toBeGreaterThanOrEqual(ours.exits - 1);
+    }
+    expect(ours.exits).toBeGreaterThan(100);
   });
 
   test("MinVisor sees the same end", () => {
