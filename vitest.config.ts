@@ -2,7 +2,7 @@
 import { defineConfig } from "vitest/config";
 import { LongestFirst } from "./test/harness/longest-first.ts";
 
-const shared = { testTimeout: 60_000, hookTimeout: 60_000, pool: "forks" } as const;
+const shared = { testTimeout: 120_000, hookTimeout: 120_000, pool: "forks" } as const;
 
 /** An .inv file is its text, as in the bundles. */
 const invariantTexts = {
