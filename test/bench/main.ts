@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { BootImage, Machine } from "../../emulator/index.ts";
+import { MINVISOR_ELF } from "../../scripts/build-minvisor.mjs";
 import { QEMU, QEMU_CPU_FLAGS } from "../../scripts/qemu-boot.mjs";
 import { attachAll } from "../invariants/minvisor-inv.ts";
 import { childSeconds, compare, show } from "./alternating.ts";
@@ -49,7 +50,7 @@ async function invariants(pairs: number, append: string): Promise<void> {
   const work = new Set<string>();
   const on = () =>
     stretch(image, (machine) => {
-      const { counters, violations } = attachAll(machine, files.minvisor);
+      const { counters, violations } = attachAll(machine, MINVISOR_ELF);
       return () => {
         const { evaluations, tableScans } = counters();
         const { exitCount } = machine.state;
