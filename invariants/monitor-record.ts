@@ -10,7 +10,7 @@ import type { TlbState } from "./tlb-history.ts";
 import type { OldResults, TrackState } from "./tracked.ts";
 
 /** Another one wherever the plain data means something else. */
-export const STATE_VERSION = "2";
+export const STATE_VERSION = "3";
 
 /** A value that a recording cannot hold: a record of the machine's, or a C object. */
 class NotPlain extends Error {}
