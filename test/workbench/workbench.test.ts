@@ -26,6 +26,14 @@ function lineOf(path: string, text: string): number {
   return index + 1;
 }
 
+/** Opens a file of ours with the cursor at a name, the first that stands behind a text. */
+async function goToName(path: string, before: string, name: string): Promise<void> {
+  const line = lineOf(path, before + name);
+  const text = readSource(path).split("\n")[line - 1] ?? "";
+  await editor.openFile(path);
+  await editor.goToLine(line, text.indexOf(before + name) + before.length + 1);
+}
+
 const SAMPLE = "Sample guest under MinVisor";
 
 test("assembly has its language", async () => {
@@ -102,15 +110,16 @@ test("a seeded bug is a problem on the line that made it", async () => {
 });
 
 test("a hover over a name of an .inv file has its value where the machine stands, and what it means", async () => {
-  const file = "minvisor/minvisor.inv";
-  const text = "npt(vmcb.nCR3)";
-  const line = lineOf(file, text);
-  await editor.openFile(file);
-  const column = (readSource(file).split("\n")[line - 1] ?? "").indexOf("nCR3") + 1;
-  await editor.goToLine(line, column);
+  await goToName("minvisor/minvisor.inv", "npt(vmcb.", "nCR3");
   await editor.hoverShows("vmcb.nCR3 = 0x");
   await editor.hoverShows("Vmcb.nCR3: integer");
   await editor.screenshot("invariant-hover");
+});
+
+test("definitions lead from an .inv file into C", async () => {
+  await goToName("minvisor/minvisor.inv", "hpa($", "minvisor_region");
+  await editor.page.keyboard.press("F12");
+  await editor.cursorIn("main.c", lineOf("minvisor/main.c", "minvisor_region = "));
 });
 
 test("another run clears the problem", async () => {
