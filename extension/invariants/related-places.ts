@@ -14,10 +14,20 @@ const instant = (icount: number, exit: number): string =>
 export const lineOf = ({ culprit, vmrun }: ViolationBody): SourceLine | undefined =>
   culprit ?? vmrun;
 
-/** In the order in which one reads them: from the culprit to the check that found it. */
+/** Who called the function of the culprit, innermost first; what has no source is left out. */
+function callers(culprit: ViolationBody["culprit"]): RelatedPlace[] {
+  const [, ...outer] = culprit?.stack ?? [];
+  return outer.flatMap(({ name, path, line }) => {
+    if (path === undefined || line === undefined) return [];
+    return [{ at: { path, line }, says: `The culprit was called from ${name}` }];
+  });
+}
+
+/** In the order in which one reads them: from the culprit and its callers to the check that found it. */
 export function relatedPlaces(violation: ViolationBody): RelatedPlace[] {
   const { culprit, vmrun, lastGoodCheck, icount, exit } = violation;
   const places: { readonly at: SourceLine | undefined; readonly says: string }[] = [
+    ...callers(culprit),
     {
       at: lastGoodCheck?.at,
       says: lastGoodCheck

@@ -103,6 +103,14 @@ test("beside a violation: the last good check, and the VMRUN at which it was fou
     { at, says: "The last check that found it to hold: at exit 11, after 4,000 instructions" },
     { at, says: "Found by the check at this VMRUN, at exit 12, after 5,000 instructions" },
   ]);
+  const stack = [
+    { name: "nested_pages_build", ...at },
+    { name: "minvisor_main", path: "/main.c", line: 72 },
+    { name: "#VMEXIT NPF" },
+  ];
+  expect(relatedPlaces(violation({ culprit: { ...at, stack } }))).toEqual([
+    { at: { path: "/main.c", line: 72 }, says: "The culprit was called from minvisor_main" },
+  ]);
   const neverSet = violation({ vmrun: at });
   expect(lineOf(neverSet)).toEqual(at);
   expect(relatedPlaces(neverSet)).toEqual([]);
