@@ -212,6 +212,17 @@ export class Editor {
     await hover.waitFor();
   }
 
+  /** Hovers over a row, again until its tooltip shows the text: a row that is drawn anew loses it. */
+  async tooltipShows(row: Locator, text: string): Promise<void> {
+    const tooltip = this.page.locator(".workbench-hover", { hasText: text }).first();
+    for (let attempt = 0; attempt < 8; attempt++) {
+      await row.hover();
+      if (await shows(tooltip, 4_000)) return;
+      await this.page.mouse.move(1, 1);
+    }
+    await tooltip.waitFor();
+  }
+
   /** Types over a line of the editor in front, from its first letter to its end, and saves. */
   async replaceLine(line: number, text: string): Promise<void> {
     await this.goToLine(line);

@@ -99,8 +99,8 @@ test("a bad condition of an exit filter says why in its row; a right one stops t
   await editor.showSection("Breakpoints");
   await editor.tickBreakpoint("#VMEXIT IOIO");
   await breakpoints.editCondition("#VMEXIT IOIO", "port ==");
-  await breakpoints.row("#VMEXIT IOIO").filter({ hasText: "port ==" }).hover();
-  await editor.page.locator(".workbench-hover", { hasText: 'The condition "port =="' }).waitFor();
+  const row = breakpoints.row("#VMEXIT IOIO").filter({ hasText: "port ==" });
+  await editor.tooltipShows(row, 'The condition "port =="');
   await editor.screenshot("filter-condition-problem");
   await breakpoints.editCondition("#VMEXIT IOIO", "port == 0x604");
   await breakpoints.row("#VMEXIT IOIO").filter({ hasText: "port == 0x604" }).waitFor();
