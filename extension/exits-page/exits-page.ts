@@ -1,6 +1,7 @@
 /** The page of all exits: filter and groups, the drawing over time, the table; kept fresh while the machine runs. */
 import type { ExitGroupKey } from "../../debug-adapter/protocol.ts";
-import { counted, sortedBy, within } from "../exits/exit-columns.ts";
+import { counted } from "../counted.ts";
+import { sortedBy, within } from "../exits/exit-columns.ts";
 import { ALL_EXITS, type ExitQuery, ExitStore, isGroup } from "../exits/exit-store.ts";
 import type { MachineState, ToPage } from "../exits/messages.ts";
 import { RunningLook } from "../exits/running-look.ts";

@@ -5,9 +5,8 @@ import type {
   ExitLedgerRow,
   ExitSort,
 } from "../../debug-adapter/protocol.ts";
+import { counted } from "../counted.ts";
 import type { ExitQuery } from "./exit-store.ts";
-
-export const counted = (count: number): string => count.toLocaleString("en-US");
 
 export interface Column<Row> {
   readonly title: string;

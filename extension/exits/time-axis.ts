@@ -1,6 +1,6 @@
 /** The drawing of exits over time: which stretch is shown, what is stacked where, and what keys do. */
 import type { ExitDensityBody } from "../../debug-adapter/protocol.ts";
-import { counted } from "./exit-columns.ts";
+import { counted } from "../counted.ts";
 
 export interface Stretch {
   readonly from: number;

@@ -1,6 +1,7 @@
 /** The rows of the view of invariants: by verdict, what is wrong first. */
 import type { InvariantStatus, Verdict } from "../../debug-adapter/protocol.ts";
-import { counted, details, rowSummary } from "./verdicts.ts";
+import { counted } from "../counted.ts";
+import { details, rowSummary } from "./verdicts.ts";
 
 export interface GroupRow {
   readonly kind: "group";

@@ -1,6 +1,7 @@
 /** A violation as a problem: on which line, how long, and what is told beside its message. */
 import type { InvariantStatus, SourceLine, ViolationBody } from "../../debug-adapter/protocol.ts";
-import { counted } from "./verdicts.ts";
+import { counted } from "../counted.ts";
+import { exitPlace } from "./verdicts.ts";
 
 export interface RelatedPlace {
   readonly at: SourceLine;
@@ -8,7 +9,7 @@ export interface RelatedPlace {
 }
 
 const instant = (icount: number, exit: number): string =>
-  `${exit === 0 ? "before the first exit" : `at exit ${counted(exit)}`}, after ${counted(icount)} instructions`;
+  `${exitPlace(exit)}, after ${counted(icount)} instructions`;
 
 /** The line that the violation is shown on: that of the culprit; where nothing wrote it, the VMRUN's. */
 export const lineOf = ({ culprit, vmrun }: ViolationBody): SourceLine | undefined =>

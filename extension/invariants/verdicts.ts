@@ -1,7 +1,10 @@
 /** What a run says of each invariant, in words: for the rows of the view and the lenses of .inv files. */
 import type { InvariantStatus } from "../../debug-adapter/protocol.ts";
+import { counted } from "../counted.ts";
 
-export const counted = (count: number): string => count.toLocaleString("en-US");
+/** Where in the run, by the number of the last exit before. */
+export const exitPlace = (exit: number): string =>
+  exit === 0 ? "before the first exit" : `at exit ${counted(exit)}`;
 
 const times = (checks: number): string => (checks === 1 ? "once" : `${counted(checks)} times`);
 
@@ -16,9 +19,7 @@ function checked({ checks, lastExit }: InvariantStatus): string[] {
 /** Where the run has it turn false, also of one that holds again, or now that the machine is back before it. */
 function violated({ verdict, violation }: InvariantStatus): string[] {
   if (violation === undefined) return verdict === "violated" ? ["violated"] : [];
-  const place =
-    violation.exit === 0 ? "before the first exit" : `at exit ${counted(violation.exit)}`;
-  return [`${verdict === "violated" ? "" : "seen "}violated ${place}`];
+  return [`${verdict === "violated" ? "" : "seen "}violated ${exitPlace(violation.exit)}`];
 }
 
 const policies: { readonly [P in InvariantStatus["policy"]]: readonly string[] } = {

@@ -5,6 +5,7 @@ import type {
   RecordingContents,
 } from "../../debug-adapter/protocol.ts";
 import { COMMANDS } from "../contributions.ts";
+import { counted } from "../counted.ts";
 import { escaped, type PageSources, pageHtml } from "../page-html.ts";
 
 /** What the command that debugs a recording is about. */
@@ -46,7 +47,6 @@ function link(recording: string, at: DebugRecording["at"], label: string): strin
   return `<a class="button" role="button" href="command:${COMMANDS.debugRecording}?${escaped(argument)}">${label}</a>`;
 }
 
-const counted = (count: number): string => count.toLocaleString("en-US");
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 const plural = (count: number, one: string): string =>
   `${counted(count)} ${one}${count === 1 ? "" : "s"}`;

@@ -2,6 +2,7 @@
 import { type DebugSession, type Disposable, debug, window } from "vscode";
 import { type DebugProtocol, ERROR_IDS } from "../../debug-adapter/protocol.ts";
 import { DEBUG_TYPE } from "../contributions.ts";
+import { counted } from "../counted.ts";
 import { customRequest } from "../session.ts";
 
 /** Requests by which a user changes the machine. */
@@ -26,9 +27,7 @@ async function makeAgain(session: DebugSession, request: DebugProtocol.Request):
 
 async function offer(session: DebugSession, request: DebugProtocol.Request): Promise<boolean> {
   const { icount, exits, exit, endIcount } = await customRequest(session, "minvisor/timeline", {});
-  const [instructions, laterExits] = [endIcount - icount, exits - exit].map((count) =>
-    count.toLocaleString("en-US"),
-  );
+  const [instructions, laterExits] = [endIcount - icount, exits - exit].map(counted);
   const answer = await window.showWarningMessage(
     "The machine is in its past: a change here starts another future.",
     {

@@ -3,6 +3,7 @@ import { type DebugSession, Disposable, window } from "vscode";
 import type { DebugProtocol, SeekArguments, TimelineBody } from "../../debug-adapter/protocol.ts";
 import { orTell, registerCommand } from "../commands.ts";
 import { COMMANDS, type CommandId } from "../contributions.ts";
+import { counted } from "../counted.ts";
 import { activeSession } from "../references.ts";
 import { customRequest } from "../session.ts";
 import { parseCount } from "./count.ts";
@@ -92,7 +93,7 @@ function askedCommand(id: CommandId, { title, first, last, now, target }: Asked)
       const text = await window.showInputBox({
         title,
         value: String(now(timeline)),
-        prompt: `A number from ${first} to ${range.last.toLocaleString("en-US")}`,
+        prompt: `A number from ${first} to ${counted(range.last)}`,
         validateInput: (typed) => {
           const count = parseCount(typed, range);
           return typeof count === "string" ? count : undefined;

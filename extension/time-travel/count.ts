@@ -1,5 +1,7 @@
 /** Numbers of exits and instructions as they are typed: `20000`, `20,000`, `20_000` or `0x4e20`. */
 
+import { counted } from "../counted.ts";
+
 export interface CountRange {
   readonly first: number;
   readonly last: number;
@@ -13,5 +15,5 @@ export function parseCount(text: string, { first, last }: CountRange): number | 
   const count = Number(digits);
   if (count >= first && count <= last) return count;
   if (last < first) return "The recording has none yet.";
-  return `${count.toLocaleString("en-US")} is not in the recording: it has ${first} to ${last.toLocaleString("en-US")}.`;
+  return `${counted(count)} is not in the recording: it has ${first} to ${counted(last)}.`;
 }

@@ -5,7 +5,8 @@ import type {
   FutureBody,
   FutureDifference,
 } from "../../debug-adapter/protocol.ts";
-import { counted, EXIT_COLUMNS } from "../exits/exit-columns.ts";
+import { counted } from "../counted.ts";
+import { EXIT_COLUMNS } from "../exits/exit-columns.ts";
 
 export interface FutureItem {
   readonly label: string;

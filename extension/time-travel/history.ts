@@ -1,5 +1,6 @@
 /** The values that a place had, as rows to choose from; and where a condition or a text is looked for. */
 import type { HistoryArguments, HistoryBody, ValueWrite } from "../../debug-adapter/protocol.ts";
+import { counted } from "../counted.ts";
 import type { VariableSubject } from "../references.ts";
 
 export interface WriteItem {
@@ -8,8 +9,6 @@ export interface WriteItem {
   readonly detail: string;
   readonly icount: number;
 }
-
-const counted = (count: number): string => count.toLocaleString("en-US");
 
 function item({ icount, exit, world, old, new: now, writer }: ValueWrite): WriteItem {
   return {

@@ -1,12 +1,11 @@
 /** Where a machine stands in its recording, in the words of the status bar. */
 import type { MachineStatus, TimelineBody } from "../../debug-adapter/protocol.ts";
+import { counted } from "../counted.ts";
 
 export interface Position {
   readonly world: MachineStatus["world"];
   readonly timeline: TimelineBody;
 }
-
-const counted = (count: number): string => count.toLocaleString("en-US");
 
 function exitText({ isInPast, exit, exits }: TimelineBody): string {
   if (exit === 0) return "before the first exit";
