@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import {
   LoadError,
   type LoggedInput,
+  lastAt,
   loadKernel,
   Machine,
   type RecordingConfiguration,
@@ -122,12 +123,11 @@ function* untilEnd(timeline: Timeline, { maxInstructions, until }: Subject) {
 }
 
 function runOf(subject: Subject): RunToCheck {
-  const { inputs, maxInstructions: icount } = subject;
-  const never = Number.POSITIVE_INFINITY;
+  const { inputs, maxInstructions } = subject;
   return {
     makeMachine: () => machineOf(subject),
     inputs,
-    end: { icount, idleTicks: never, events: never },
+    end: lastAt(maxInstructions),
     play: (timeline) => untilEnd(timeline, subject),
   };
 }

@@ -1,5 +1,5 @@
 /** Searches for culprits, which replay a second machine a slice at a time beside the session's. */
-import type { SeekProgress } from "../emulator/index.ts";
+import { lastAt, type SeekProgress } from "../emulator/index.ts";
 import { type Culprit, findCulprit, runAgain } from "../invariants/index.ts";
 import { type BootPlan, bootMachine } from "./boot.ts";
 import { Debuggee } from "./debuggee.ts";
@@ -83,9 +83,7 @@ export class CulpritSearches {
     const { violation } = seen;
     const { timeline: past, images, configuration } = this.debuggee;
     const inputs = [...(past?.inputs.all ?? [])];
-    const never = Number.POSITIVE_INFINITY;
-    const until = { icount: violation.icount, idleTicks: never, events: never };
-    const lent = past?.snapshots.lend(until);
+    const lent = past?.snapshots.lend(lastAt(violation.icount));
     try {
       const machine = bootMachine(this.plan);
       const twin = new Debuggee(machine, images, { ...configuration, recording: false });

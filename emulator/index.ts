@@ -115,7 +115,7 @@ export {
 } from "./time/compare-futures.ts";
 export { type Future, parting } from "./time/futures.ts";
 export type { LoggedInput } from "./time/input-log.ts";
-export { compareInstants, type Instant, RESET } from "./time/instant.ts";
+export { compareInstants, firstAt, type Instant, lastAt, RESET } from "./time/instant.ts";
 export {
   ExitLedger,
   type ExitRow,

@@ -24,11 +24,15 @@ export function sameRanges(a: readonly AddressRange[], b: readonly AddressRange[
   );
 }
 
+/** Whether the range shares a byte with [first, first + bytes). */
+export const overlaps = (range: AddressRange, first: number, bytes: number): boolean =>
+  first < range.first + range.bytes && range.first < first + bytes;
+
 /** The first of the ranges that shares a byte with [first, first + bytes). */
 export function overlapping<R extends AddressRange>(
   ranges: readonly R[],
   first: number,
   bytes: number,
 ): R | undefined {
-  return ranges.find((r) => first < r.first + r.bytes && r.first < first + bytes);
+  return ranges.find((range) => overlaps(range, first, bytes));
 }

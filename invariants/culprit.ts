@@ -6,14 +6,17 @@ import {
   type Follower,
   type Instant,
   type LoggedInput,
+  lastAt,
   type Machine,
   RESET,
   type SeekProgress,
   type StoredSnapshot,
   Timeline,
 } from "../emulator/index.ts";
+import { overlaps } from "./address-range.ts";
 import { bytesValue } from "./bytes-value.ts";
 import type { Violation } from "./violation.ts";
+import { watchRange } from "./watched-ranges.ts";
 
 export type Culprit =
   /** The last write that gave the witness its value; without one that changed it, the last write. */
@@ -47,7 +50,7 @@ class WriteSearch {
   constructor(machine: Machine, { first, bytes, statusBits }: Witness, end: number) {
     const { memory, state } = machine;
     const start = memory.canonical(first);
-    this.releases.push(memory.watchWrites(first), memory.watchWrites(first + bytes - 1));
+    this.releases.push(watchRange(memory, { first, bytes }));
     const on = {
       physicalWrite: (event: WriteEvent): undefined => {
         const shared = sharedBits(event, start, bytes);
@@ -92,7 +95,7 @@ const placed = (bits: bigint, offset: number): bigint =>
 
 /** Bits of the witness that the write covers. */
 function sharedBits({ address, size }: WriteEvent, first: number, bytes: number): bigint {
-  if (address >= first + bytes || address + size <= first) return 0n;
+  if (!overlaps({ first, bytes }, address, size)) return 0n;
   const written = placed((1n << BigInt(8 * size)) - 1n, address - first);
   return written & ((1n << BigInt(8 * bytes)) - 1n);
 }
@@ -106,17 +109,13 @@ export interface RunAgain {
   readonly followers?: readonly Follower[];
 }
 
-/** The run as the past of the machine, up to a violation. The caller disposes of it. */
+/** The run as the past of the machine, up to a violation. */
 export function runAgain(machine: Machine, { icount }: Violation, run: RunAgain = {}): Timeline {
   const never = Number.POSITIVE_INFINITY;
   const { inputs = [], snapshots = [], followers = [] } = run;
   return new Timeline(machine, {
     ...{ interval: never, denseInterval: never, piece: PIECE, budgetBytes: never, followers },
-    recorded: {
-      inputs,
-      end: { icount: icount + 1, idleTicks: never, events: never },
-      snapshots: () => snapshots,
-    },
+    recorded: { inputs, end: lastAt(icount + 1), snapshots: () => snapshots },
   });
 }
 

@@ -1,10 +1,20 @@
 /** Ranges of memory whose writes are watched, so that what was read there need not be read again. */
 import { type MachineMemory, PAGE_SIZE } from "../emulator/index.ts";
+import { type AddressRange, overlaps } from "./address-range.ts";
 
-interface Watched {
-  readonly first: number;
-  readonly bytes: number;
-  readonly releases: readonly (() => void)[];
+interface Watched extends AddressRange {
+  readonly release: () => void;
+}
+
+/** Has writes to the pages of a range told, until the returned function is called. */
+export function watchRange(memory: MachineMemory, { first, bytes }: AddressRange): () => void {
+  const releases: (() => void)[] = [];
+  for (let at = first - (first % PAGE_SIZE); at < first + bytes; at += PAGE_SIZE) {
+    releases.push(memory.watchWrites(at));
+  }
+  return () => {
+    for (const release of releases) release();
+  };
 }
 
 /** Its owner tells it of each physicalWrite and poke event. */
@@ -21,25 +31,21 @@ export class WatchedRanges {
     const first = this.memory.canonical(address);
     const known = this.ranges.find((each) => each.first === first && each.bytes === bytes);
     if (known !== undefined) return known;
-    const releases: (() => void)[] = [];
-    for (let at = first - (first % PAGE_SIZE); at < first + bytes; at += PAGE_SIZE) {
-      releases.push(this.memory.watchWrites(at));
-    }
-    const range = { first, bytes, releases };
+    const range = { first, bytes, release: watchRange(this.memory, { first, bytes }) };
     this.ranges.push(range);
     return range;
   }
 
   written(address: number, size: number): void {
     for (let i = this.ranges.length - 1; i >= 0; i--) {
-      const { first, bytes, releases } = this.ranges[i] as Watched;
-      if (address >= first + bytes || address + size <= first) continue;
-      for (const release of releases) release();
+      const range = this.ranges[i] as Watched;
+      if (!overlaps(range, address, size)) continue;
+      range.release();
       this.ranges.splice(i, 1);
     }
   }
 
   clear(): void {
-    for (const { releases } of this.ranges.splice(0)) for (const release of releases) release();
+    for (const { release } of this.ranges.splice(0)) release();
   }
 }

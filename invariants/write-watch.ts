@@ -1,9 +1,8 @@
 /** Pages whose writes invariants are about beside page tables: the VMCB's and the program's text. */
-import type { Machine, ObserverEvents } from "../emulator/index.ts";
-import type { AddressRange } from "./address-range.ts";
+import { type Machine, type ObserverEvents, PAGE_SIZE } from "../emulator/index.ts";
+import { type AddressRange, overlapping } from "./address-range.ts";
 import type { WriteFacts } from "./model/view.ts";
-
-const PAGE = 4096;
+import { watchRange } from "./watched-ranges.ts";
 
 export type PendingWrite = WriteFacts & { readonly icount: number };
 type WriteEvent = ObserverEvents["physicalWrite"];
@@ -11,7 +10,7 @@ type WriteEvent = ObserverEvents["physicalWrite"];
 export class WriteWatch {
   private readonly machine: Machine;
   private readonly text: readonly AddressRange[];
-  private readonly releases: (() => void)[] = [];
+  private readonly releases: (() => void)[];
   private vmcb: { readonly address: number; readonly release: () => void } | undefined;
   private readonly wantsVmcb: boolean;
   /** A write to the VMCB while a guest runs: the CPU's own if an exit comes at once. */
@@ -21,11 +20,7 @@ export class WriteWatch {
     this.machine = machine;
     this.text = text;
     this.wantsVmcb = wantsVmcb;
-    for (const { first, bytes } of text) {
-      for (let at = first - (first % PAGE); at < first + bytes; at += PAGE) {
-        this.releases.push(machine.memory.watchWrites(at));
-      }
-    }
+    this.releases = text.map((range) => watchRange(machine.memory, range));
   }
 
   dispose(): void {
@@ -56,13 +51,13 @@ export class WriteWatch {
   }
 
   isText({ address, size }: WriteEvent): boolean {
-    return this.text.some(({ first, bytes }) => address < first + bytes && first < address + size);
+    return overlapping(this.text, address, size) !== undefined;
   }
 
   /** A write to the VMCB by the host is one at once; a guest's is seen when it is known not to be an exit's. */
   vmcbWrite(event: WriteEvent): WriteFacts | undefined {
     const page = this.vmcb?.address;
-    if (page === undefined || event.address < page || event.address >= page + PAGE)
+    if (page === undefined || event.address < page || event.address >= page + PAGE_SIZE)
       return undefined;
     if (this.machine.state.guestMode === 0) return this.factsOf(event);
     const { icount } = this.machine;

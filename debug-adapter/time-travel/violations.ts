@@ -1,5 +1,11 @@
 /** Ways to where an invariant turned false first in the run, and back to the instruction that made it so. */
-import { type Instant, RESET, type SeekProgress, type Timeline } from "../../emulator/index.ts";
+import {
+  firstAt,
+  type Instant,
+  RESET,
+  type SeekProgress,
+  type Timeline,
+} from "../../emulator/index.ts";
 import type { Culprit, Violation } from "../../invariants/index.ts";
 import type { Journey } from "../execution.ts";
 import { stopAtViolation } from "../invariant-bodies.ts";
@@ -50,9 +56,7 @@ const noViolation = (which: string): string =>
 
 /** An instant from which the violation is still to come. */
 const before = (icount: number | undefined): Instant =>
-  icount === undefined || icount === 0
-    ? RESET
-    : { icount: icount - 1, idleTicks: Number.NEGATIVE_INFINITY, events: 0 };
+  icount === undefined ? RESET : firstAt(icount - 1);
 
 /**
  * To before the instruction that wrote what makes the invariant false: the last time that it was seen

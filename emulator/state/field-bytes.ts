@@ -4,7 +4,8 @@ import { CPU_FIELDS, type Field, type FieldName } from "./cpu-fields.ts";
 
 const WIDTHS = { u8: 1, u16: 2, u32: 4, u64: 8, u128: 16, segment: 16, x87: 16 } as const;
 
-const STATE_FIELDS = (Object.entries(CPU_FIELDS) as [FieldName, Field][])
+/** Those of machine state, in table order. */
+export const STATE_FIELDS = (Object.entries(CPU_FIELDS) as [FieldName, Field][])
   .filter(([, field]) => field.kind === "state")
   .map(([name, field]) => ({ name, offset: field.offset, width: WIDTHS[field.type] }));
 

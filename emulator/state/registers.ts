@@ -1,6 +1,6 @@
 /** All registers of a CPU by name, as numbers: what two states can be told apart by. */
-import { CPU_FIELDS, type Field } from "./cpu-fields.ts";
 import type { CpuState, Segment } from "./cpu-state.ts";
+import { STATE_FIELDS } from "./field-bytes.ts";
 import { getRflags } from "./flags.ts";
 
 /** RFLAGS is kept in these. */
@@ -8,14 +8,10 @@ const FLAG_WORDS: ReadonlySet<string> = new Set(["flagResult", "flagCarries", "f
 const SEGMENT_PARTS = ["selector", "attributes", "limit", "base"] as const;
 const SIGN_EXPONENT_SHIFT = 64n;
 
-const STATE_FIELDS = (Object.entries(CPU_FIELDS) as [keyof typeof CPU_FIELDS, Field][])
-  .filter(([, { kind }]) => kind === "state")
-  .map(([name]) => name);
-
 /** Every field of machine state, and rflags whole; a segment register is four numbers: cs.selector, cs.base. */
 export function allRegisters(state: CpuState): Map<string, bigint> {
   const registers = new Map<string, bigint>();
-  for (const name of STATE_FIELDS) {
+  for (const { name } of STATE_FIELDS) {
     if (name === "flagResult") registers.set("rflags", getRflags(state));
     if (FLAG_WORDS.has(name)) continue;
     const value = state[name];

@@ -2,13 +2,13 @@
 import type { Machine, Snapshot } from "../machine.ts";
 import { differingPages } from "../page-history.ts";
 import { allRegisters } from "../state/registers.ts";
+import { countWhile } from "./count-while.ts";
 import { compareInstants, type Instant } from "./instant.ts";
 import { type ExitRow, exitRow } from "./ledger.ts";
-import { CHUNK_ROWS, type LedgerChunk, type LedgerTable } from "./ledger-columns.ts";
+import { CHUNK_ROWS, type LedgerChunk, type LedgerTable, WIDE_COLUMNS } from "./ledger-columns.ts";
 
-/** Columns of one kind of row each, of which a difference makes an exit another one. */
+/** With the wide ones, the columns of which a difference makes an exit another one. */
 const COMPARED_NUMBERS = ["code", "icount", "idleTicks", "events"] as const;
-const COMPARED_WORDS = ["info1", "info2", "guestRip", "cr3"] as const;
 
 /** The row, from 0, from which on two ledgers differ: in it, or because only one has it. */
 export function firstDifference(a: LedgerTable, b: LedgerTable): number | undefined {
@@ -25,25 +25,20 @@ export function firstDifference(a: LedgerTable, b: LedgerTable): number | undefi
 function sameRow(a: LedgerChunk, b: LedgerChunk, at: number): boolean {
   return (
     COMPARED_NUMBERS.every((column) => a[column][at] === b[column][at]) &&
-    COMPARED_WORDS.every((column) => a[column].values[at] === b[column].values[at])
+    WIDE_COLUMNS.every((column) => a[column].values[at] === b[column].values[at])
   );
 }
 
 /** Exits up to an instant, that one included. */
 export function exitsUpTo(table: LedgerTable, instant: Instant): number {
-  let [low, high] = [0, table.extent];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (compareInstants(exitRow(table, middle).at, instant) <= 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return countWhile(table.extent, (i) => compareInstants(exitRow(table, i).at, instant) <= 0);
 }
 
 /** In what two exits of the same number differ. */
 export function differingFields(a: ExitRow, b: ExitRow): string[] {
-  const names = ["code", "info1", "info2", "guestRip", "cr3"] as const;
-  const fields: string[] = names.filter((name) => a[name] !== b[name]);
+  const fields: string[] = (["code", ...WIDE_COLUMNS] as const).filter(
+    (name) => a[name] !== b[name],
+  );
   return compareInstants(a.at, b.at) === 0 ? fields : [...fields, "instant"];
 }
 

@@ -24,25 +24,14 @@ export class InputLog {
     this.entries.push({ at, input });
   }
 
-  /** Index of the first entry at or after the instant; the number of entries if there is none. */
-  indexAt(instant: Instant): number {
-    let [low, high] = [0, this.entries.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (compareInstants((this.entries[middle] as LoggedInput).at, instant) < 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
   /** Has these entries instead. */
   replace(entries: readonly LoggedInput[]): void {
     this.entries.length = 0;
     for (const entry of entries) this.entries.push(entry);
   }
 
-  /** Takes the entries from an index on away and returns them. */
-  cut(from: number): LoggedInput[] {
-    return this.entries.splice(from);
+  /** Takes the entries from an index on away. */
+  cut(from: number): void {
+    this.entries.splice(from);
   }
 }

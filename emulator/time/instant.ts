@@ -15,6 +15,17 @@ export interface Instant {
 
 export const RESET: Instant = { icount: 0, idleTicks: 0, events: 0 };
 
+/** Before all instants at which so many instructions have retired. */
+export const firstAt = (icount: number): Instant =>
+  icount <= 0 ? RESET : { icount, idleTicks: Number.NEGATIVE_INFINITY, events: 0 };
+
+/** After all of them. */
+export const lastAt = (icount: number): Instant => ({
+  icount,
+  idleTicks: Number.POSITIVE_INFINITY,
+  events: Number.POSITIVE_INFINITY,
+});
+
 /** Negative if `a` comes before `b`, 0 if they are the same. */
 export function compareInstants(a: Instant, b: Instant): number {
   return a.icount - b.icount || a.idleTicks - b.idleTicks || a.events - b.events;

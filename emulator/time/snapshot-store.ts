@@ -1,6 +1,7 @@
 /** The snapshots of a run within a memory budget: close together near its end, further apart before. */
 import { type Machine, type Snapshot, snapshotBytes } from "../machine.ts";
 import { PageSet } from "../page-history.ts";
+import { countWhile } from "./count-while.ts";
 import { compareInstants, type Instant } from "./instant.ts";
 
 /** What goes back and forth with the machine: an observer's memory of what it has seen. */
@@ -165,14 +166,9 @@ export class SnapshotStore {
   }
 
   private countUpTo(instant: Instant): number {
-    let [low, high] = [0, this.kept.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      const { snapshot } = this.kept[middle] as StoredSnapshot;
-      if (compareInstants(snapshot, instant) <= 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    const isUpTo = (i: number) =>
+      compareInstants((this.kept[i] as StoredSnapshot).snapshot, instant) <= 0;
+    return countWhile(this.kept.length, isUpTo);
   }
 
   /** The one whose gap would be the shortest for its distance from `near`; never the first. */

@@ -4,7 +4,7 @@ import type { Machine, RunLimits, RunResult } from "../machine.ts";
 import type { CpuState } from "../state/cpu-state.ts";
 import { type Future, Futures, parting } from "./futures.ts";
 import { InputLog, type LoggedInput } from "./input-log.ts";
-import { compareInstants, type Instant, RESET } from "./instant.ts";
+import { compareInstants, firstAt, type Instant, RESET } from "./instant.ts";
 import { type Follower, SnapshotStore, type StoredSnapshot, stateOf } from "./snapshot-store.ts";
 
 export interface TimelineOptions {
@@ -249,19 +249,30 @@ export class Timeline implements Changes {
    * come by it.
    */
   *seek(to: Instant, future = this.future): Generator<SeekProgress, void> {
-    const { machine } = this;
     const other = future === this.future ? undefined : this.ways.get(future);
     const end = other?.end ?? this.endOfTime;
     if (compareInstants(to, end) > 0) throw new DivergedError("That is in the future");
+    yield* this.replaying(this.goTo(to, other, end));
+  }
+
+  private *goTo(
+    to: Instant,
+    other: Future | undefined,
+    end: Instant,
+  ): Generator<SeekProgress, void> {
+    if (other !== undefined) this.goInto(other);
+    this.end = end;
+    const from = this.snapshots.upTo(to);
+    const here = this.machine.instant;
+    const isNearer = compareInstants(here, to) <= 0 && compareInstants(here, from.snapshot) >= 0;
+    if (!isNearer) this.goBack(from);
+    yield* this.replay(to);
+  }
+
+  private *replaying<T>(way: Generator<SeekProgress, T>): Generator<SeekProgress, T> {
     this.isReplaying = true;
     try {
-      if (other !== undefined) this.goInto(other);
-      this.end = end;
-      const from = this.snapshots.upTo(to);
-      const here = machine.instant;
-      const isNearer = compareInstants(here, to) <= 0 && compareInstants(here, from.snapshot) >= 0;
-      if (!isNearer) this.goBack(from);
-      yield* this.replay(to);
+      return yield* way;
     } finally {
       this.isReplaying = false;
     }
@@ -269,16 +280,18 @@ export class Timeline implements Changes {
 
   /** Goes to the first instant at which so many instructions had retired. */
   *seekIcount(icount: number, future = this.future): Generator<SeekProgress, void> {
-    const to = icount <= 0 ? RESET : { icount, idleTicks: Number.NEGATIVE_INFINITY, events: 0 };
-    yield* this.seek(to, future);
+    yield* this.seek(firstAt(icount), future);
   }
 
   /** From the present on one thing at a time; `look` is called at each instant before `to`. */
   *crawl(to: Instant, look: () => void): Generator<SeekProgress, void> {
+    yield* this.replaying(this.crawlTo(to, look));
+  }
+
+  private *crawlTo(to: Instant, look: () => void): Generator<SeekProgress, void> {
     const { machine } = this;
     const start = machine.icount;
     const stop = this.stopAtEachEvent();
-    this.isReplaying = true;
     try {
       for (let count = 1; compareInstants(machine.instant, to) < 0; count++) {
         look();
@@ -289,7 +302,6 @@ export class Timeline implements Changes {
         yield { done: machine.icount - start, total: to.icount - start };
       }
     } finally {
-      this.isReplaying = false;
       stop();
     }
   }
@@ -317,12 +329,7 @@ export class Timeline implements Changes {
     isInclusive = false,
   ): Generator<SeekProgress, Met<T>[]> {
     this.end = this.endOfTime;
-    this.isReplaying = true;
-    try {
-      return yield* this.searchBack(before, met, limit, isInclusive);
-    } finally {
-      this.isReplaying = false;
-    }
+    return yield* this.replaying(this.searchBack(before, met, limit, isInclusive));
   }
 
   private *searchBack<T>(
@@ -357,12 +364,7 @@ export class Timeline implements Changes {
    */
   *backwards(before: Instant, isEnough: () => boolean): Generator<SeekProgress, void> {
     this.end = this.endOfTime;
-    this.isReplaying = true;
-    try {
-      yield* this.stretches(before, isEnough);
-    } finally {
-      this.isReplaying = false;
-    }
+    yield* this.replaying(this.stretches(before, isEnough));
   }
 
   private *stretches(
@@ -392,17 +394,13 @@ export class Timeline implements Changes {
   ): Generator<SeekProgress, Met<T> | undefined> {
     yield* this.seek(after);
     let found: Met<T> | undefined;
-    this.isReplaying = true;
-    try {
-      yield* this.replay(to, () => {
-        const at = this.machine.instant;
-        const what = met();
-        if (what !== undefined && compareInstants(at, after) > 0) found = { at, what };
-        return found !== undefined;
-      });
-    } finally {
-      this.isReplaying = false;
-    }
+    const look = () => {
+      const at = this.machine.instant;
+      const what = met();
+      if (what !== undefined && compareInstants(at, after) > 0) found = { at, what };
+      return found !== undefined;
+    };
+    yield* this.replaying(this.replay(to, look));
     return found;
   }
 
