@@ -3,7 +3,6 @@ import {
   Disposable,
   debug,
   type ExtensionContext,
-  RelativePattern,
   type TextDocument,
   Uri,
   workspace,
@@ -20,6 +19,7 @@ import {
   type ShippedText,
 } from "../../invariants/server/protocol.ts";
 import { INVARIANT_LANGUAGE } from "../contributions.ts";
+import { watchFile } from "../watch-file.ts";
 import { withValue } from "./hover-value.ts";
 import { hypervisorProgram, type Launch } from "./hypervisor-program.ts";
 
@@ -138,8 +138,7 @@ class ProgramWatch implements Disposable {
     this.watcher = undefined;
     const { program } = this;
     if (program === undefined) return;
-    const [, folder = "", name = ""] = /^(.*)[\\/](.*)$/.exec(program) ?? [];
-    const watcher = workspace.createFileSystemWatcher(new RelativePattern(Uri.file(folder), name));
+    const watcher = watchFile(Uri.file(program));
     const tell = () => this.changed({ program });
     this.watcher = Disposable.from(
       watcher,

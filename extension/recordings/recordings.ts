@@ -4,7 +4,6 @@ import {
   type CustomReadonlyEditorProvider,
   Disposable,
   debug,
-  RelativePattern,
   Uri,
   type WebviewPanel,
   window,
@@ -12,6 +11,7 @@ import {
 } from "vscode";
 import { registerCommand } from "../commands.ts";
 import { COMMANDS, DEBUG_TYPE, EDITORS } from "../contributions.ts";
+import { watchFile } from "../watch-file.ts";
 import { pageFolder, styleSource } from "../webview-page.ts";
 import { readContents } from "./read-contents.ts";
 import { type DebugRecording, recordingHtml } from "./recording-html.ts";
@@ -43,9 +43,7 @@ class RecordingEditor implements CustomReadonlyEditorProvider {
       // It may have been written again, or closed, meanwhile.
       if (own === reads) webview.html = recordingHtml(sources, uri.fsPath, described);
     };
-    const file = workspace.createFileSystemWatcher(
-      new RelativePattern(Uri.joinPath(uri, ".."), uri.path.replace(/.*\//, "")),
-    );
+    const file = watchFile(uri);
     file.onDidCreate(read);
     file.onDidChange(read);
     panel.onDidDispose(() => {
