@@ -21,7 +21,7 @@ import { exitsHtml } from "../../extension/exits/exits-html.ts";
 import { MAX_HEIGHT, ROW_HEIGHT, RowWindow, rowOfKey } from "../../extension/exits/row-window.ts";
 import { RunningLook } from "../../extension/exits/running-look.ts";
 import { emptyText, TimeAxis } from "../../extension/exits/time-axis.ts";
-import { buildImage, multibootSource } from "../emulator/loader/build-image.ts";
+import { buildImage, ENABLE_SVM, multibootSource } from "../emulator/loader/build-image.ts";
 import { type AdapterClient, startClient } from "../harness/dap-adapter.ts";
 
 let client: AdapterClient;
@@ -117,14 +117,7 @@ describe("the store", () => {
 
 /** Has VMCBs of zeros refused for ever: exits without end. */
 const ENDLESS = `
-  mov $0xc0000080, %ecx
-  rdmsr
-  or $0x1000, %eax
-  wrmsr
-  mov $0xc0010117, %ecx
-  mov $0x301000, %eax
-  xor %edx, %edx
-  wrmsr
+  ${ENABLE_SVM}
 again:
   mov $200, %ecx
   loop .

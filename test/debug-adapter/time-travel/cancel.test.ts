@@ -4,20 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import type { HistoryBody, TimelineBody, WhyBody } from "../../../debug-adapter/protocol.ts";
-import { buildImage, multibootSource } from "../../emulator/loader/build-image.ts";
+import { buildImage, ENABLE_SVM, multibootSource } from "../../emulator/loader/build-image.ts";
 import { InProcessSession } from "../../harness/in-process-session.ts";
 
 /** Writes one word; counts for millions of instructions and runs a VMCB of zeros, which is refused; once more. */
 const LONG = `
   movl $1, 0x201000
-  mov $0xc0000080, %ecx
-  rdmsr
-  or $0x1000, %eax
-  wrmsr
-  mov $0xc0010117, %ecx
-  mov $0x301000, %eax
-  xor %edx, %edx
-  wrmsr
+  ${ENABLE_SVM}
 run:
   mov $2000000, %ecx
 again:

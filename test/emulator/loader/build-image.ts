@@ -58,3 +58,13 @@ value: .long 0x12345678
 .space 4096
 `;
 }
+
+/** Instructions that set EFER.SVME and put the host save area at 0x301000. */
+export const ENABLE_SVM = `mov $0xc0000080, %ecx
+  rdmsr
+  or $0x1000, %eax
+  wrmsr
+  mov $0xc0010117, %ecx
+  mov $0x301000, %eax
+  xor %edx, %edx
+  wrmsr`;

@@ -11,7 +11,7 @@ import {
   VmcbView,
 } from "../../../emulator/index.ts";
 import { ExitLedger, type ExitRow, exitRow } from "../../../emulator/time/ledger.ts";
-import { buildImage, multibootSource } from "../loader/build-image.ts";
+import { buildImage, ENABLE_SVM, multibootSource } from "../loader/build-image.ts";
 import { drain, randomizer, sampleMachine } from "./sample-run.ts";
 
 const FIELDS = Object.keys(VMCB_FIELDS) as VmcbFieldName[];
@@ -150,14 +150,7 @@ test("a change of the past drops the exits that came after it", () => {
 
 /** Starts a VMCB of zeros, which no consistency check lets pass, three times. */
 const INVALID_VMRUNS = `
-  mov $0xc0000080, %ecx
-  rdmsr
-  or $0x1000, %eax
-  wrmsr
-  mov $0xc0010117, %ecx
-  mov $0x301000, %eax
-  xor %edx, %edx
-  wrmsr
+  ${ENABLE_SVM}
   mov $3, %ebx
 again:
   mov $0x300000, %eax
