@@ -1,10 +1,11 @@
 /** What `minvisor check` found, as text, SARIF 2.1.0 and JUnit XML. */
-import type {
-  Blame,
-  CheckedInvariant,
-  InvariantStatus,
-  Line,
-  Violation,
+import {
+  type Blame,
+  type CheckedInvariant,
+  type InvariantStatus,
+  type Line,
+  type Violation,
+  violationText,
 } from "../invariants/index.ts";
 
 /** A violation with the line that last wrote what made it false, if there is one. */
@@ -57,9 +58,9 @@ const location = ({ path, line }: Line) => ({
 });
 
 function sarifResult({ violation, culprit, vmrun, remark }: Finding) {
-  const { invariant, message, expected, actual, icount, exitNumber } = violation;
+  const { invariant, icount, exitNumber } = violation;
   const at = culprit ?? vmrun;
-  const text = `${message}. Expected: ${expected}. Actual: ${actual}.${remark === undefined ? "" : ` ${remark}.`}`;
+  const text = `${violationText(violation)}${remark === undefined ? "" : ` ${remark}.`}`;
   return {
     ruleId: invariant,
     level: "error",

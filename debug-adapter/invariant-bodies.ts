@@ -4,6 +4,7 @@ import {
   type CheckedInvariant,
   type InvariantStatus as Status,
   type Violation,
+  violationText,
 } from "../invariants/index.ts";
 import type { Stop } from "./execution.ts";
 import type { Images } from "./images.ts";
@@ -59,22 +60,23 @@ export function statusBody(
 }
 
 /** A violation, as a session stops there. */
-export function stopAtViolation({ invariant, message, expected, actual }: Violation): Stop {
+export function stopAtViolation(violation: Violation): Stop {
+  const { invariant } = violation;
   return {
     reason: "exception",
     description: `Paused on violation of ${invariant}`,
-    text: `${message}. Expected: ${expected}. Actual: ${actual}.`,
+    text: violationText(violation),
     exception: { id: "invariant", details: invariant },
   };
 }
 
 /** A violation that does not stop, in one line. */
 export function violationLine(violation: Violation, vmrun: SourceLine | undefined): string {
-  const { invariant, message, expected, actual, icount, exitNumber, witness } = violation;
+  const { invariant, icount, exitNumber, witness } = violation;
   const at = vmrun === undefined ? "" : ` at ${vmrun.path}:${vmrun.line}`;
   const bytes =
     witness === undefined
       ? ""
       : ` Witness: hpa:${hex(witness.first)}, ${witness.bytes} bytes, ${hex(witness.value)}.`;
-  return `${invariant} is violated${at}, icount ${icount}, exit ${exitNumber}: ${message}. Expected: ${expected}. Actual: ${actual}.${bytes}`;
+  return `${invariant} is violated${at}, icount ${icount}, exit ${exitNumber}: ${violationText(violation)}${bytes}`;
 }

@@ -33,7 +33,7 @@ export { BUILT_INS } from "./model/index.ts";
 export { Program } from "./program.ts";
 export { readExpression } from "./read-expression.ts";
 export { SHIPPED_INVARIANTS } from "./shipped.ts";
-export type { InvariantStatus, Violation } from "./violation.ts";
+export { type InvariantStatus, type Violation, violationText } from "./violation.ts";
 
 /** The text of an .inv file and where it comes from. */
 export interface InvariantText {

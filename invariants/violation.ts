@@ -27,6 +27,10 @@ export interface Violation {
   };
 }
 
+/** What was found, in sentences. */
+export const violationText = ({ message, expected, actual }: Violation): string =>
+  `${message}. Expected: ${expected}. Actual: ${actual}.`;
+
 export interface InvariantStatus {
   readonly name: string;
   /** The same of two that say the same. */

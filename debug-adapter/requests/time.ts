@@ -11,7 +11,7 @@ import type { DebugProtocol as DP, SeekArguments } from "../protocol.ts";
 import { codeBits } from "../register-file.ts";
 import { type CodeFrame, worldFrames } from "../stack.ts";
 import { UserError } from "../text.ts";
-import { BackStepper } from "../time-travel/back-stepper.ts";
+import { BackStepper, type BackStepRequest } from "../time-travel/back-stepper.ts";
 import { tableOf } from "../time-travel/compare-futures.ts";
 import { condition } from "../time-travel/condition.ts";
 import { consoleText } from "../time-travel/console-text.ts";
@@ -55,14 +55,10 @@ function back(
   kind: "over" | "in",
   given: DP.SteppingGranularity | undefined,
 ): undefined {
-  const { debuggee, timeline } = recordedIn(context);
+  const { timeline } = recordedIn(context);
   const granularity = given === "instruction" ? "instruction" : "line";
-  const { disassembler } = context.services;
-  const request = { kind, granularity, policy: context.stepPolicy } as const;
-  return travel(
-    context,
-    stepBack(timeline, new BackStepper(debuggee, timeline, disassembler, request)),
-  );
+  const stepper = stepperOf(context, { kind, granularity, policy: context.stepPolicy });
+  return travel(context, stepBack(timeline, stepper()));
 }
 
 /** Back to the call of the innermost frame: to its line where there is one, or to the instruction. */
@@ -76,13 +72,16 @@ function backOut(context: Context, given: DP.SteppingGranularity | undefined): u
   return travel(context, outOf(debuggee, timeline, place, outStepper(context, granularity)));
 }
 
-/** Makes steppers over calls in one world, from where the machine is then. */
-function outStepper(context: Context, granularity: "line" | "instruction"): () => BackStepper {
+/** Makes steppers, each from where the machine is then. */
+function stepperOf(context: Context, request: BackStepRequest): () => BackStepper {
   const { debuggee, timeline } = recordedIn(context);
   const { disassembler } = context.services;
-  const request = { kind: "over", granularity, policy: "sameWorld" } as const;
   return () => new BackStepper(debuggee, timeline, disassembler, request);
 }
+
+/** Over calls, in one world. */
+const outStepper = (context: Context, granularity: BackStepRequest["granularity"]) =>
+  stepperOf(context, { kind: "over", granularity, policy: "sameWorld" });
 
 /** Is the frame the outermost of its world? */
 function isOutermost(debuggee: Debuggee, { world, depth }: CodeFrame): boolean {
