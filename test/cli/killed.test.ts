@@ -61,39 +61,63 @@ const PRINTING = `
   out %al, %dx
   jmp 1b`;
 
-test(`minvisor record, killed 20 times (seed ${seed})`, async () => {
-  const random = randomizer(seed);
-  const kernel = command.guest("printing.elf", PRINTING);
-  let opened = 0;
-  for (let i = 0; i < 20; i++) {
-    const file = command.path(`killed-${i}.mvrec`);
-    const options = ["--memory", "4M", "-o", file, "--check-interval", `${CHECK_INTERVAL}`];
-    const child = command.start("record", "--kernel", kernel, ...options);
-    let lines = 0;
-    child.stdout?.on("data", (bytes: Buffer) => {
-      lines += bytes.length;
-    });
-    while (!existsSync(file) || statSync(file).size === 0) await sleep(2);
-    const enough = random(12) - 3;
-    while (lines < enough) await sleep(2);
-    await sleep(random(4));
-    const shown = lines;
-    await kill(child);
-    const seen = 3 * TURNS * shown;
-    try {
-      const recording = read(file);
-      opened++;
-      // What a process has shown is in its file but for what came since the last mark.
-      expect(recording.end.icount).toBeGreaterThan(seen - 2 * CHECK_INTERVAL);
-      expect(recording.checks.length).toBeGreaterThan(recording.end.icount / CHECK_INTERVAL - 1);
-      replayed(recording);
-    } catch (error) {
-      if (!(error instanceof RecordingError)) throw error;
-      expect(error.message).toMatch(/header|before (its configuration|the image)/);
-      expect(shown).toBe(0);
-    }
+/** How a process that records was killed: what it had shown, and the file that it left. */
+interface Killed {
+  readonly file: string;
+  readonly lines: number;
+}
+
+/** Kills one at a moment that `random` chooses: while it begins, or after so many lines. */
+async function killRecorder(name: string, random: (below: number) => number): Promise<Killed> {
+  const file = command.path(name);
+  const options = ["--memory", "4M", "-o", file, "--check-interval", `${CHECK_INTERVAL}`];
+  const [enough, delay] = [random(12) - 3, random(4)];
+  const child = command.start("record", "--kernel", command.path("printing.elf"), ...options);
+  let lines = 0;
+  child.stdout?.on("data", (bytes: Buffer) => {
+    lines += bytes.length;
+  });
+  while (!existsSync(file) || statSync(file).size === 0) await sleep(2);
+  while (lines < enough) await sleep(2);
+  await sleep(delay);
+  const shown = lines;
+  await kill(child);
+  return { file, lines: shown };
+}
+
+/** Whether anything of the run is left: all that was shown then, but for what came since the last mark. */
+function isLeft({ file, lines }: Killed): boolean {
+  try {
+    const recording = read(file);
+    expect(recording.end.icount).toBeGreaterThan(3 * TURNS * lines - 2 * CHECK_INTERVAL);
+    expect(recording.checks.length).toBeGreaterThan(recording.end.icount / CHECK_INTERVAL - 1);
+    replayed(recording);
+    return true;
+  } catch (error) {
+    if (!(error instanceof RecordingError)) throw error;
+    expect(error.message).toMatch(/header|before (its configuration|the image)/);
+    expect(lines).toBe(0);
+    return false;
   }
-  expect(opened).toBeGreaterThan(10);
+}
+
+/** `of` of all the `count` things at a time, in the order of their numbers. */
+async function overlapping(count: number, of: number, one: (i: number) => Promise<void>) {
+  let next = 0;
+  const some = async () => {
+    while (next < count) await one(next++);
+  };
+  await Promise.all(Array.from({ length: of }, some));
+}
+
+test(`minvisor record, killed 40 times (seed ${seed})`, async () => {
+  const random = randomizer(seed);
+  command.guest("printing.elf", PRINTING);
+  const killed: Killed[] = [];
+  await overlapping(40, 4, async (i) => {
+    killed.push(await killRecorder(`killed-${i}.mvrec`, random));
+  });
+  expect(killed.filter(isLeft).length).toBeGreaterThan(20);
 }, 240_000);
 
 /** What ECX is set to by the user gets into EDX with every turn: EDX tells all changes and when they were. */
@@ -191,30 +215,28 @@ function expectAll(file: string, { stops, forkedAt, failure }: Told): void {
   }
 }
 
-test(`six debug sessions of one adapter, killed five times (seed ${seed})`, async () => {
+test(`two debug sessions of each of ten adapters, which are killed (seed ${seed})`, async () => {
   const random = randomizer(seed + 1);
   const moments = randomizer(seed + 2);
   command.guest("summing.elf", SUMMING);
-  let [stops, forks] = [0, 0];
-  for (let i = 0; i < 5; i++) {
+  const killed: { readonly file: string; readonly told: Told }[] = [];
+  await overlapping(10, 2, async (i) => {
     const child = command.start("dap", "--port", "0");
     const [listening] = (await once(child.stderr!, "data")) as [Buffer];
     expect(`${listening}`).toMatch(/^minvisor: listening on 127\.0\.0\.1:\d+\n$/);
     const port = Number(`${listening}`.split(":").at(-1));
-    const files = Array.from({ length: 6 }, (_, k) => command.path(`session-${i}-${k}.mvrec`));
+    const files = [0, 1].map((k) => command.path(`session-${i}-${k}.mvrec`));
     const all = await Promise.all(files.map((file) => begin(port, file, random)));
-    const enough = 4 + moments(12);
+    const enough = 4 + moments(20);
     const isUnderWay = ({ stops, failure }: Told) => !failure && stops.length < enough;
     while (all.every(isUnderWay)) await sleep(5);
     await sleep(moments(10));
     const told = structuredClone(all);
     await kill(child);
-    for (const [k, each] of told.entries()) {
-      expectAll(files[k] as string, each);
-      stops += each.stops.length;
-      forks += each.forks;
-    }
-  }
-  expect(stops).toBeGreaterThan(50);
-  expect(forks).toBeGreaterThan(3);
+    for (const [k, file] of files.entries()) killed.push({ file, told: told[k] as Told });
+  });
+  for (const { file, told } of killed) expectAll(file, told);
+  const sum = (of: (told: Told) => number) => killed.reduce((sum, { told }) => sum + of(told), 0);
+  expect(sum(({ stops }) => stops.length)).toBeGreaterThan(50);
+  expect(sum(({ forks }) => forks)).toBeGreaterThan(3);
 }, 240_000);
