@@ -112,6 +112,7 @@ export class Engine {
    */
   runSlice(budget: number): number {
     const { state } = this.cpu;
+    state.ticksAtSliceEnd = BigInt(Math.trunc(this.cpu.clock.ticks) + budget);
     state.budget = budget;
     state.exitRequest = 0;
     this.granted = budget;
@@ -132,7 +133,9 @@ export class Engine {
   endSlice(): void {
     const { state } = this.cpu;
     if (state.budget <= 1) return;
-    this.granted -= state.budget - 1;
+    const dropped = state.budget - 1;
+    this.granted -= dropped;
+    state.ticksAtSliceEnd -= BigInt(dropped);
     state.budget = 1;
   }
 

@@ -39,9 +39,9 @@ export function performChecks(x: Execution, row: Row): void {
   if (row.intercept !== undefined && order === "interceptFirst") {
     interceptExecution(x, row.intercept);
   }
-  if (row.feature === "SVM") row.exceptions?.(state);
+  row.exceptions?.(state);
   if (row.cpl0 && state.cpl !== 0) throw new GuestFault("GP", 0);
-  if (row.feature !== "SVM") row.exceptions?.(state);
+  if (state.cpl !== 0) row.userExceptions?.(state);
   if (row.intercept !== undefined && order === "afterExceptions") {
     interceptExecution(x, row.intercept);
   }

@@ -3,4 +3,4 @@
  * this changes whenever the same images and input could lead to another state hash at some instant:
  * semantics, devices, loaders, what the hash covers.
  */
-export const MACHINE_VERSION = "1";
+export const MACHINE_VERSION = "2";

@@ -2,6 +2,7 @@
 
 import type { CpuState } from "../state/cpu-state.ts";
 import {
+  bankIndex,
   CODE_TLB_ENTRIES,
   NO_WINDOW_TAG,
   PAGE_SIZE,
@@ -77,7 +78,7 @@ export class FetchWindows {
   }
 
   private entry(linear: bigint): number {
-    const index = Number((linear >> 12n) & BigInt(CODE_TLB_ENTRIES - 1));
+    const index = bankIndex(Number(BigInt.asUintN(32, linear)), CODE_TLB_ENTRIES);
     return this.state.windowBank + index * WINDOW_ENTRY;
   }
 }

@@ -10,6 +10,7 @@ import { ContextBase, type WordField } from "../instructions/context-base.ts";
 import { CPU_FIELDS, type GeneralRegister, type SegmentRegister } from "../state/cpu-fields.ts";
 import { type ExceptionName, GuestFault } from "../system/exceptions.ts";
 import { checkAccess } from "../system/segment-access.ts";
+import { readTsc } from "../system/time-stamp.ts";
 import type { Vcpu } from "../vcpu.ts";
 import { laneOperation } from "./lanes.ts";
 
@@ -218,6 +219,9 @@ export class Evaluator extends ContextBase<bigint, boolean> implements Execution
   }
   protected byteField(name: "cpl"): bigint {
     return BigInt(this.cpu.state[name]);
+  }
+  timeStamp(): bigint {
+    return readTsc(this.cpu);
   }
   protected codeLimit(): bigint {
     return BigInt(this.cpu.state.cs.limit);

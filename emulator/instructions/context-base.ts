@@ -17,7 +17,13 @@ import type { ExceptionName } from "../system/exceptions.ts";
 import { CONDITIONS, type ConditionCode, type Size, type StatusFlag } from "./context.ts";
 
 /** The 64-bit fields of CPU state that shared semantics touches. */
-export type WordField = "flagResult" | "flagCarries" | "flagsOther" | "rsp" | "stackMask";
+export type WordField =
+  | "flagResult"
+  | "flagCarries"
+  | "flagsOther"
+  | "rsp"
+  | "stackMask"
+  | "tscAux";
 
 const TOP = 1n << CARRY_BIT;
 const SECOND = 1n << CARRY_INTO_TOP_BIT;
@@ -285,6 +291,10 @@ export abstract class ContextBase<V, B> {
 
   cpl(): V {
     return this.byteField("cpl");
+  }
+
+  timeStampAuxiliary(): V {
+    return this.field("tscAux");
   }
 
   iopl(): V {

@@ -211,6 +211,9 @@ export interface Context<V, B, X> {
   /** Current privilege level, and the level that I/O and the interrupt flag need. */
   cpl(): V;
   iopl(): V;
+  /** TSC in the current world, and TSC_AUX. */
+  timeStamp(): V;
+  timeStampAuxiliary(): V;
   /** Holds interrupts off until after the next instruction (STI). */
   shadowInterrupts(): void;
 

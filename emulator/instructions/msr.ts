@@ -5,13 +5,13 @@ import { interceptMsr } from "../svm/msr-intercept.ts";
 import { GuestFault } from "../system/exceptions.ts";
 import { CR4 } from "../system/mode.ts";
 import { readMsr, writeMsr } from "../system/msrs.ts";
-import { readTsc } from "../system/time-stamp.ts";
-import { complexRow, type Row } from "./row.ts";
+import type { Context } from "./context.ts";
+import { complexRow, type Row, row } from "./row.ts";
 
 /** EDX:EAX, with the upper halves of the registers cleared. */
-function setPair(x: Execution, value: bigint): void {
-  x.setRegister("rax", 4, value & 0xffff_ffffn);
-  x.setRegister("rdx", 4, value >> 32n);
+function setPair<V, B, X>(c: Context<V, B, X>, value: V): void {
+  c.setRegister("rax", 4, value);
+  c.setRegister("rdx", 4, c.shiftRight(value, c.constant(32)));
 }
 
 function tell({ cpu }: Execution, index: number, write: boolean, value: bigint): void {
@@ -35,18 +35,12 @@ function write(x: Execution): void {
   tell(x, number, true, value);
 }
 
-/** CR4.TSD keeps the time stamp from CPL above 0. */
-function checkTimeStamp(state: CpuState): void {
-  if ((state.cr4 & CR4.TSD) !== 0n && state.cpl > 0) throw new GuestFault("GP", 0);
+function checkTimeStamp({ cr4 }: CpuState): void {
+  if ((cr4 & CR4.TSD) !== 0n) throw new GuestFault("GP", 0);
 }
 
-function checkPerformance(state: CpuState): void {
-  if ((state.cr4 & CR4.PCE) === 0n && state.cpl > 0) throw new GuestFault("GP", 0);
-}
-
-function timeStampAndProcessor(x: Execution): void {
-  setPair(x, readTsc(x.cpu));
-  x.setRegister("rcx", 4, x.cpu.state.tscAux & 0xffff_ffffn);
+function checkPerformance({ cr4 }: CpuState): void {
+  if ((cr4 & CR4.PCE) === 0n) throw new GuestFault("GP", 0);
 }
 
 /** There are no performance counters: every number in ECX is one too high. */
@@ -58,30 +52,33 @@ export const MSR_ROWS: readonly Row[] = [
   // The permission map decides about these two: the intercept is looked at in the semantics.
   complexRow("RDMSR", "0F 32", "", { cpl0: true }, read),
   complexRow("WRMSR", "0F 30", "", { cpl0: true }, write),
-  complexRow(
+  row(
     "RDTSC",
     "0F 31",
     "",
-    { exceptions: checkTimeStamp, intercept: "RDTSC", interceptOrder: "afterExceptions" },
-    (x) => setPair(x, readTsc(x.cpu)),
+    { userExceptions: checkTimeStamp, intercept: "RDTSC", interceptOrder: "afterExceptions" },
+    (c) => setPair(c, c.timeStamp()),
   ),
-  complexRow(
+  row(
     "RDTSCP",
     "0F 01 F9",
     "",
     {
       feature: "RDTSCP",
-      exceptions: checkTimeStamp,
+      userExceptions: checkTimeStamp,
       intercept: "RDTSCP",
       interceptOrder: "afterExceptions",
     },
-    timeStampAndProcessor,
+    (c) => {
+      setPair(c, c.timeStamp());
+      c.setRegister("rcx", 4, c.timeStampAuxiliary());
+    },
   ),
   complexRow(
     "RDPMC",
     "0F 33",
     "",
-    { exceptions: checkPerformance, intercept: "RDPMC", interceptOrder: "afterExceptions" },
+    { userExceptions: checkPerformance, intercept: "RDPMC", interceptOrder: "afterExceptions" },
     performanceCounter,
   ),
 ];

@@ -33,11 +33,13 @@ export interface RowOptions {
   readonly intercept?: InterceptName;
   /** When the intercept is looked at (APM volume 2, section 15.7 and the instruction's page). */
   readonly interceptOrder?: "interceptFirst" | "afterExceptions" | "afterMemory";
-  /**
-   * Exceptions that depend on state alone (CR4.TSD, IOPL) and come after `cpl0` and before an
-   * "afterExceptions" intercept: throws GuestFault.
-   */
+  /** Exceptions that depend on state alone (EFER.SVME) and come before `cpl0`: throws GuestFault. */
   readonly exceptions?: (state: CpuState) => void;
+  /**
+   * Those that there are above CPL 0 only (CR4.TSD), after `cpl0` and before an "afterExceptions"
+   * intercept: throws GuestFault.
+   */
+  readonly userExceptions?: (state: CpuState) => void;
   /** Flags that the manual leaves undefined. */
   readonly undefinedFlags?: readonly StatusFlag[];
   /** Accepts REP/REPE/REPNE as a repeat count. */

@@ -13,10 +13,12 @@ import type { Context, LaneOperation, Size } from "../instructions/context.ts";
 import { ContextBase, type WordField } from "../instructions/context-base.ts";
 import {
   CPU_FIELDS,
+  type FieldName,
   type GeneralRegister,
   SEGMENT_REGISTERS,
   type SegmentRegister,
 } from "../state/cpu-fields.ts";
+import { INTERCEPTS, type InterceptName } from "../svm/intercepts.ts";
 import { EXCEPTIONS, type ExceptionName } from "../system/exceptions.ts";
 import { I32, I64, OP, V128 } from "../wasm/encoder.ts";
 import type { CodeWriter } from "./code-writer.ts";
@@ -71,15 +73,32 @@ export class Emitter
 
   /** Calls out when the row's checks might not pass; they are made in execute.ts. */
   emitChecks(): void {
-    const { unit, intercept, cpl0, protectedOnly } = this.form.row;
-    if (unit === undefined && intercept === undefined && !cpl0 && !protectedOnly) return;
-    if (cpl0 || protectedOnly) this.w.i32(1);
-    else if (unit !== undefined) this.w.get(CPU).memory(OP.i32Load, CPU_FIELDS.unitTraps.offset);
-    else this.w.get(CPU).memory(OP.i32Load8U, CPU_FIELDS.guestMode.offset);
-    this.w.if();
-    this.w.get(RECORD_AT).call(this.runtime.check).if();
+    const { unit, intercept, cpl0, protectedOnly, exceptions, userExceptions } = this.form.row;
+    const { w } = this;
+    const load = (opcode: number, field: FieldName) =>
+      w.get(CPU).memory(opcode, CPU_FIELDS[field].offset);
+    const reasons = [
+      (cpl0 || protectedOnly || exceptions) && (() => w.i32(1)),
+      unit && (() => load(OP.i32Load, "unitTraps")),
+      userExceptions && (() => load(OP.i32Load8U, "cpl")),
+      intercept && (() => this.pushIntercepted(INTERCEPTS[intercept])),
+    ].filter((each) => each !== undefined);
+    if (reasons.length === 0) return;
+    reasons.forEach((push, i) => {
+      push();
+      if (i > 0) w.op(OP.i32Or);
+    });
+    w.if();
+    w.get(RECORD_AT).call(this.runtime.check).if();
     this.abort();
-    this.w.end().end();
+    w.end().end();
+  }
+
+  /** Leaves 1 in a guest whose VMCB has the bit set, else 0. */
+  private pushIntercepted({ word, bit }: (typeof INTERCEPTS)[InterceptName]): void {
+    const { w } = this;
+    w.get(CPU).memory(OP.i32Load, CPU_FIELDS[word].offset).i32(bit).op(OP.i32ShrU);
+    w.get(CPU).memory(OP.i32Load8U, CPU_FIELDS.guestMode.offset).op(OP.i32And);
   }
 
   // ---- value plumbing ----
@@ -287,6 +306,12 @@ export class Emitter
   }
   protected byteField(name: "cpl"): Value {
     return this.loadField(CPU_FIELDS[name].offset, OP.i64Load8U);
+  }
+  /** As readTsc: the budget is one less with each instruction, as the ticks are one more. */
+  timeStamp(): Value {
+    const end = this.loadField(CPU_FIELDS.ticksAtSliceEnd.offset, OP.i64Load);
+    const budget = this.loadField(CPU_FIELDS.budget.offset, OP.i64Load32U);
+    return this.add(this.sub(end, budget), this.loadField(CPU_FIELDS.tscOffset.offset, OP.i64Load));
   }
   protected codeLimit(): Value {
     return this.loadField(CPU_FIELDS.cs.offset + 4, OP.i64Load32U);

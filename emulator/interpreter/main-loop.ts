@@ -11,6 +11,7 @@ import { RECORD } from "../decode/instruction.ts";
 import { CPU_FIELDS } from "../state/cpu-fields.ts";
 import { CODE_TLB_ENTRIES, PAGE_SIZE, WINDOW_ENTRY } from "../state/memory-map.ts";
 import { I32, I64, ModuleBuilder, OP } from "../wasm/encoder.ts";
+import { pushBankOffset } from "./bank-offset.ts";
 import { CodeWriter } from "./code-writer.ts";
 import { emitForm } from "./form-compiler.ts";
 import { CPU, FORM_SIGNATURE, importRuntime, NEXT, RECORD_AT, type Runtime } from "./runtime.ts";
@@ -109,12 +110,7 @@ class MainLoop {
   /** Makes the known window of rip's page the current one; leaves 1 if there is none. */
   private findWindow(): void {
     const { w, handler: entry } = this;
-    w.get(this.rip)
-      .i64(12n)
-      .op(OP.i64ShrU, OP.i32WrapI64)
-      .i32(CODE_TLB_ENTRIES - 1)
-      .op(OP.i32And);
-    w.i32(Math.log2(WINDOW_ENTRY)).op(OP.i32Shl);
+    pushBankOffset(w, this.rip, CODE_TLB_ENTRIES, WINDOW_ENTRY);
     w.get(CPU).memory(OP.i32Load, CPU_FIELDS.windowBank.offset).op(OP.i32Add).tee(entry);
     w.memory(OP.i64Load).get(this.rip).i64(-4096n).op(OP.i64And, OP.i64Eq).if();
     w.get(CPU).get(entry).memory(OP.i64Load).memory(OP.i64Store, CPU_FIELDS.windowRip.offset);

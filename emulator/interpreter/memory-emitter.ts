@@ -6,6 +6,7 @@ import { CPU_FIELDS, SEGMENT_REGISTERS } from "../state/cpu-fields.ts";
 import { FAST_TLB_ENTRY, TLB_ENTRIES } from "../state/memory-map.ts";
 import { EXCEPTIONS } from "../system/exceptions.ts";
 import { I32, I64, OP } from "../wasm/encoder.ts";
+import { pushBankOffset } from "./bank-offset.ts";
 import type { CodeWriter } from "./code-writer.ts";
 import { CPU, RECORD_AT, type Runtime, THROUGH_STACK } from "./runtime.ts";
 
@@ -132,11 +133,7 @@ export class MemoryEmitter {
     const { w } = this;
     const entry = w.temporary(I32);
     const pointer = w.temporary(I32);
-    w.get(linear).i64(12n).op(OP.i64ShrU, OP.i32WrapI64);
-    w.i32(TLB_ENTRIES - 1)
-      .op(OP.i32And)
-      .i32(Math.log2(FAST_TLB_ENTRY))
-      .op(OP.i32Shl);
+    pushBankOffset(w, linear, TLB_ENTRIES, FAST_TLB_ENTRY);
     w.get(CPU).memory(OP.i32Load, CPU_FIELDS.tlbBank.offset).op(OP.i32Add).tee(entry);
     w.memory(OP.i64Load, kind === "read" ? 0 : WRITE_TAG);
     w.get(linear);

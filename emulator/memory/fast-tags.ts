@@ -1,6 +1,7 @@
 /** The fast tags of one vCPU: what generated code compares; a derived cache of the data TLB. */
 
 import {
+  bankIndex,
   FAST_TLB_ENTRY,
   FAST_TLB_OFFSET,
   PAGE_SIZE,
@@ -46,7 +47,7 @@ export class FastTags {
 
   /** The slots of a linear page in every bank, whatever page they show. */
   dropPage(low: number): void {
-    const index = (low >>> 12) & (TLB_ENTRIES - 1);
+    const index = bankIndex(low, TLB_ENTRIES);
     for (let bank = 0; bank < TLB_BANKS; bank++) this.drop(bank * TLB_ENTRIES + index);
   }
 

@@ -7,6 +7,7 @@
  */
 
 import {
+  bankIndex,
   CODE_TLB_ENTRIES,
   CODE_TLB_OFFSET,
   DATA_TLB_OFFSET,
@@ -68,11 +69,11 @@ export class Tlb {
   }
 
   dataSlot(bank: number, low: number): number {
-    return bank * TLB_ENTRIES + ((low >>> 12) & (TLB_ENTRIES - 1));
+    return bank * TLB_ENTRIES + bankIndex(low, TLB_ENTRIES);
   }
 
   codeSlot(bank: number, low: number): number {
-    return DATA_SLOTS + bank * CODE_TLB_ENTRIES + ((low >>> 12) & (CODE_TLB_ENTRIES - 1));
+    return DATA_SLOTS + bank * CODE_TLB_ENTRIES + bankIndex(low, CODE_TLB_ENTRIES);
   }
 
   matches(slot: number, low: number, high: number, asid: number): boolean {
@@ -160,7 +161,8 @@ export class Tlb {
   ): void {
     const words = this.#words;
     const count = Math.min(entries, pieces);
-    const index = (low >>> 12) & (entries - 1) & -count;
+    // The pieces of an aligned page fill an aligned part of the bank, in another order.
+    const index = bankIndex(low, entries) & -count;
     for (let slot = first + index; slot < first + index + count; slot++) {
       const at = slot * WORDS;
       if (words[at] === 0 || words[at + TAG_HIGH] !== high || words[at + ASID] !== asid) continue;

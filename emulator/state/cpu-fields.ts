@@ -203,6 +203,8 @@ export const CPU_FIELDS = layOut([
   ["deliveredEvent", "u64", "derived"],
   // Instructions left in this slice; generated code returns when it is 0.
   ["budget", "u32", "derived"],
+  // Ticks of virtual time at the end of this slice: less the budget, those at this instruction.
+  ["ticksAtSliceEnd", "u64", "derived"],
   // Non-zero stops generated code after the current instruction: see ExitRequest in state/cpu-state.ts.
   ["exitRequest", "u32", "derived"],
   // Linear-memory address of the current fast TLB bank.

@@ -9,11 +9,21 @@ export const CPU_STRIDE = 0x10_0000;
 
 /**
  * The TLB of a vCPU, at these offsets from its CPU base. Four banks, chosen by world and privilege:
- * bank = (guest ? 2 : 0) + (cpl == 3 ? 1 : 0). Each bank has TLB_ENTRIES direct-mapped entries,
- * index = linear page number modulo TLB_ENTRIES.
+ * bank = (guest ? 2 : 0) + (cpl == 3 ? 1 : 0). Each bank has TLB_ENTRIES direct-mapped entries; the
+ * index is bankIndex().
  */
 export const TLB_ENTRIES = 1024;
 export const TLB_BANKS = 4;
+
+/**
+ * Index in a bank, a power of two of entries, of the page of a linear address (its low half): the page
+ * number folded once, so that two pages of one index modulo the bank, the ends of a copy of an
+ * aligned block, have an entry each.
+ */
+export function bankIndex(low: number, entries: number): number {
+  const page = low >>> 12;
+  return (page ^ (page >>> Math.log2(entries))) & (entries - 1);
+}
 
 /**
  * Fast data tags, derived from the architectural entries and compared by generated code:

@@ -3,6 +3,7 @@
 import { CPU_FIELDS } from "../../../emulator/state/cpu-fields.ts";
 import type { CpuState } from "../../../emulator/state/cpu-state.ts";
 import {
+  bankIndex,
   FAST_TLB_ENTRY,
   FAST_TLB_OFFSET,
   PAGE_SIZE,
@@ -48,7 +49,7 @@ export class TwoPages {
   /** With fast tags generated code reaches the data page itself; without, through the slow paths. */
   useFastTags(on: boolean): void {
     const linear = DATA_ADDRESS - (DATA_ADDRESS % PAGE);
-    const index = Number((linear / PAGE) % BigInt(TLB_ENTRIES));
+    const index = bankIndex(Number(BigInt.asUintN(32, linear)), TLB_ENTRIES);
     this.setTags(index, on ? linear : TLB_NO_TAG, DATA_AT - Number(linear));
   }
 

@@ -5,6 +5,7 @@ import { MachineMemory } from "../../../emulator/memory/physical-memory.ts";
 import { Observers } from "../../../emulator/observers.ts";
 import { type CpuState, createCpuState } from "../../../emulator/state/cpu-state.ts";
 import {
+  bankIndex,
   CPU_BASE,
   FAST_TLB_ENTRY,
   RAM_BASE,
@@ -111,9 +112,19 @@ export class Tables {
   }
 }
 
+const dataIndex = (linear: bigint): number =>
+  bankIndex(Number(BigInt.asUintN(32, linear)), TLB_ENTRIES);
+
+/** The first page above this one that takes the same data entry. */
+export function rivalOf(linear: bigint): bigint {
+  let page = linear + 0x1000n;
+  while (dataIndex(page) !== dataIndex(linear)) page += 0x1000n;
+  return page;
+}
+
 /** Whether generated code would find this access in the fast tags of the current bank. */
 export function fastHit(f: Fixture, linear: bigint, size: number, write: boolean): boolean {
-  const slot = Number((linear >> 12n) & BigInt(TLB_ENTRIES - 1));
+  const slot = dataIndex(linear);
   const at = f.state.tlbBank + slot * FAST_TLB_ENTRY + (write ? 8 : 0);
   const last = BigInt.asUintN(64, linear + BigInt(size - 1));
   return f.linearMemory.getBigUint64(at, true) === (last & ~0xfffn);
@@ -122,7 +133,7 @@ export function fastHit(f: Fixture, linear: bigint, size: number, write: boolean
 /** Reads as generated code does: fast tags, else the slow path. */
 export function load(f: Fixture, linear: bigint): number {
   if (!fastHit(f, linear, 1, false)) return f.linearMemory.getUint8(f.mmu.readSlow(linear, 1));
-  const slot = Number((linear >> 12n) & BigInt(TLB_ENTRIES - 1));
+  const slot = dataIndex(linear);
   const addend = f.linearMemory.getUint32(f.state.tlbBank + slot * FAST_TLB_ENTRY + 16, true);
   return f.linearMemory.getUint8((Number(linear & 0xffff_ffffn) + addend) % 2 ** 32);
 }
@@ -130,7 +141,7 @@ export function load(f: Fixture, linear: bigint): number {
 /** Writes one byte as generated code does. */
 export function store(f: Fixture, linear: bigint, value: number): void {
   if (fastHit(f, linear, 1, true)) {
-    const slot = Number((linear >> 12n) & BigInt(TLB_ENTRIES - 1));
+    const slot = dataIndex(linear);
     const addend = f.linearMemory.getUint32(f.state.tlbBank + slot * FAST_TLB_ENTRY + 16, true);
     f.linearMemory.setUint8((Number(linear & 0xffff_ffffn) + addend) % 2 ** 32, value);
     return;

@@ -63,12 +63,23 @@ describe("stale translations", () => {
   });
 
   it("an entry evicted by an access of another kind is gone for generated code too", () => {
-    const rival = LINEAR + (1024n << 12n);
+    const rival = f.rivalOf(LINEAR);
     tables.map(rival, PAGE_B, ALL);
     f.load(x, LINEAR);
     x.mmu.read(rival, 1);
     x.ram.setBigUint64(entry, PAGE_B | ALL, true);
     expect(f.load(x, LINEAR)).toBe(0xb);
+  });
+
+  it("both ends of a copy between blocks 4 MiB apart have entries", () => {
+    const far = LINEAR + 0x80_0000n;
+    tables.map(far, PAGE_B, ALL);
+    f.load(x, LINEAR);
+    f.store(x, far, 1);
+    const { walks } = x.mmu.counters;
+    f.load(x, LINEAR);
+    f.store(x, far, 2);
+    expect(x.mmu.counters.walks).toBe(walks);
   });
 
   it("CR0.WP decides at each write, also through old fast tags", () => {
@@ -210,7 +221,7 @@ describe("the TLB depends on accesses only", () => {
     const next = f.random(seed);
     const x = f.makeFixture();
     const tables = new f.Tables(x.ram, 0x10_0000);
-    // Pages 1024 apart share a slot.
+    // Each of the pages from 1024 on shares the slot of one before.
     const linear = () => BigInt(Math.floor(next() * PAGES) + (next() < 0.5 ? 1024 : 0)) << 12n;
     tables.entry(0n);
     tables.entry(1024n << 12n);

@@ -7,6 +7,7 @@ import {
   exitRow,
   Guests,
   type LedgerTable,
+  MACHINE_VERSION,
   machineOf,
   type ObserverEvents,
   Recorder,
@@ -353,7 +354,10 @@ describe("what cannot be opened is refused in words", () => {
   test("a configuration without its images", () => {
     expect(() => readRecording(written(), deflate)).toThrow(/ends before its configuration/);
     const kernel = { name: "k.elf", sha256: "00" };
-    const file = written(["CONF", { machine: "1", ramBytes: 4096, kernel, modules: [] }]);
+    const file = written([
+      "CONF",
+      { machine: MACHINE_VERSION, ramBytes: 4096, kernel, modules: [] },
+    ]);
     expect(() => readRecording(file, deflate)).toThrow(/ends before the image k\.elf/);
   });
 });
