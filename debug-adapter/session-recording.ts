@@ -6,6 +6,7 @@ import {
   Recorder,
   type RecorderOptions,
   type RecordingConfiguration,
+  SNAPSHOTS,
   type Timeline,
 } from "../emulator/index.ts";
 import type { LaunchConfiguration } from "./launch-arguments.ts";
@@ -43,6 +44,7 @@ export function recordInto(
   return new SessionRecording(file, machine, {
     configuration,
     codec,
+    snapshots: SNAPSHOTS,
     ...(timeline === undefined ? {} : { timeline }),
     ...(ledger === undefined ? {} : { ledger }),
   });

@@ -12,7 +12,7 @@ import { MachineMemory } from "./memory/physical-memory.ts";
 import { Ports } from "./memory/port-space.ts";
 import { TLB_STATE_BYTES } from "./memory/tlb.ts";
 import { type Observer, Observers } from "./observers.ts";
-import { PageHistory, type PageSet } from "./page-history.ts";
+import { PageHistory, PageSet } from "./page-history.ts";
 import { Platform, type PlatformStop } from "./platform.ts";
 import { Rom } from "./rom.ts";
 import type { CpuState, Segment } from "./state/cpu-state.ts";
@@ -74,6 +74,11 @@ export interface Snapshot extends Instant {
 /** Memory that a snapshot holds beside those before it, nearly: what devices hold is left out. */
 export function snapshotBytes({ pages, cpu, tlb }: Snapshot): number {
   return pages.bytes + cpu.length + tlb.length;
+}
+
+/** The same again: good until it is forgotten itself, whatever becomes of the other. */
+export function heldSnapshot(snapshot: Snapshot): Snapshot {
+  return { ...snapshot, pages: new PageSet(snapshot.pages, new Map()) };
 }
 
 const MINUTE = 60_000_000_000;

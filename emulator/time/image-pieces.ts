@@ -7,6 +7,7 @@ const KEY_WORDS = 2;
 const PAGE_WORDS = PAGE_SIZE / 4;
 const SLOT_BITS = 16;
 const NONE = -1;
+const REST_WORDS = 1 << 20;
 
 const slotOf = (low: number, high: number): number =>
   Math.imul(Math.imul(low, 0x85eb_ca6b) ^ high, 0xc2b2_ae35) >>> (32 - SLOT_BITS);
@@ -35,8 +36,11 @@ export class ImagePieces {
     throw new RecordingError("holds a page that is said to be a piece of an image and is none");
   }
 
-  /** For each page the offset of a piece of the images that is equal to it, if there is one. */
-  find(pages: readonly Uint8Array[]): (number | undefined)[] {
+  /**
+   * For each page the offset of a piece of the images that is equal to it, if there is one; looks through
+   * the images a piece at a time.
+   */
+  *find(pages: readonly Uint8Array[]): Generator<undefined, (number | undefined)[]> {
     const words = pages.map(wordsOf);
     const found = new Array<number | undefined>(pages.length).fill(undefined);
     const heads = new Int32Array(1 << SLOT_BITS).fill(NONE);
@@ -52,6 +56,7 @@ export class ImagePieces {
     for (const image of this.images) {
       const all = wordsOf(image);
       for (let at = 0; at + PAGE_WORDS <= all.length; at += KEY_WORDS) {
+        if (at % REST_WORDS === 0) yield undefined;
         let i = heads[slotOf(all[at] as number, all[at + 1] as number)] as number;
         for (; i !== NONE; i = next[i] as number) {
           if (found[i] === undefined && isAt(all, at, words[i] as Uint32Array)) {

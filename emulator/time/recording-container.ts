@@ -41,7 +41,8 @@ export const LAYOUTS = {
   FORK: 0,
   DONE: 0,
   LEDG: 1,
-  SNAP: 1,
+  PAGE: 0,
+  SNAP: 2,
 } as const;
 export type PartType = keyof typeof LAYOUTS;
 

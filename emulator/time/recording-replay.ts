@@ -1,6 +1,6 @@
 /** Replays a recording: a machine with the recorded run as its timeline, and the check that it is that run. */
 import { loadKernel } from "../loader/load-kernel.ts";
-import { Machine } from "../machine.ts";
+import { Machine, type Snapshot } from "../machine.ts";
 import { ImagePieces } from "./image-pieces.ts";
 import { compareInstants, type Instant } from "./instant.ts";
 import type { Check, Recording } from "./recording.ts";
@@ -37,9 +37,11 @@ function storedOf(
   reset: StoredSnapshot,
   images: ImagePieces,
 ): StoredSnapshot[] {
-  let { snapshot } = reset;
+  const bases = [reset.snapshot];
   return parts.map((part) => {
-    snapshot = snapshotOf(part, snapshot, images);
+    const base = bases[part.base] as Snapshot;
+    const snapshot = snapshotOf(part, base, images);
+    bases.push(snapshot);
     const states = Array.from(
       part.followers,
       ([name, state]) => [name, { ...state, isPlain: true }] as const,

@@ -1,18 +1,14 @@
 /** Writes the recording of a run, as it goes on or when it is all there. */
-import type { Machine, Snapshot } from "../machine.ts";
+import type { Machine } from "../machine.ts";
 import { parting } from "./futures.ts";
 import { InputLog, type LoggedInput } from "./input-log.ts";
 import { compareInstants, type Instant } from "./instant.ts";
 import type { ExitLedger } from "./ledger.ts";
+import { RecordedSnapshots } from "./recorded-snapshots.ts";
 import type { Codec } from "./recording-container.ts";
 import type { RecordingConfiguration } from "./recording-parts.ts";
 import { RunFile, SNAPSHOTS, type SnapshotPolicy } from "./run-file.ts";
-import {
-  type Follower,
-  recordedStates,
-  type StoredSnapshot,
-  savedStates,
-} from "./snapshot-store.ts";
+import { type Follower, recordedStates, type StoredSnapshot } from "./snapshot-store.ts";
 import type { Timeline } from "./timeline.ts";
 
 export interface RecorderOptions {
@@ -22,7 +18,7 @@ export interface RecorderOptions {
   readonly codec: Codec;
   /**
    * The machine's, where it goes back in time: the file then follows it, and what was written of a
-   * future that it has left is taken back. Not with snapshots.
+   * future that it has left is taken back. Its snapshots are those that are written.
    */
   readonly timeline?: Timeline;
   /** Its finished rows are written too. */
@@ -33,7 +29,10 @@ export interface RecorderOptions {
   readonly checkInterval?: number;
   /** None are written without it. */
   readonly snapshots?: SnapshotPolicy;
-  /** What snapshots remember beside the machine: all that has watched it since its reset. */
+  /**
+   * What snapshots remember beside the machine, where there is no timeline: all that has watched it since
+   * its reset.
+   */
   readonly followers?: readonly Follower[];
 }
 
@@ -45,10 +44,9 @@ export class Recorder {
   private readonly machine: Machine;
   private readonly file: RunFile;
   private readonly ledger: ExitLedger | undefined;
-  private readonly followers: readonly Follower[];
   private readonly markInterval: number;
   private readonly checkInterval: number;
-  private readonly snapshots: SnapshotPolicy | undefined;
+  private readonly snapshots: RecordedSnapshots | undefined;
   private readonly timeline: Timeline | undefined;
   private readonly inputs: InputLog;
   private readonly detach: () => void;
@@ -56,9 +54,6 @@ export class Recorder {
   private readonly written: LoggedInput[] = [];
   private marked: Instant;
   private checkedAt = 0;
-  private triedAt = 0;
-  /** The last that is in the file, or the machine's reset. */
-  private kept: Snapshot;
 
   /** The machine stands at its reset with the images loaded. */
   constructor(machine: Machine, options: RecorderOptions) {
@@ -67,12 +62,12 @@ export class Recorder {
     this.timeline = options.timeline;
     this.inputs = options.timeline?.inputs ?? new InputLog();
     this.marked = machine.instant;
-    this.followers = options.followers ?? [];
     this.markInterval = options.markInterval ?? MARK_INTERVAL;
     this.checkInterval = options.checkInterval ?? CHECK_INTERVAL;
-    this.snapshots = options.snapshots;
-    this.kept = machine.snapshot();
-    this.file = new RunFile(options.append, options.codec, options.configuration, this.kept);
+    this.file = new RunFile(options.append, options.codec, options.configuration);
+    const { snapshots, timeline, followers = [] } = options;
+    this.snapshots =
+      snapshots && new RecordedSnapshots(machine, this.file, snapshots, timeline, followers);
     this.mark("MARK", true);
     this.detach = options.timeline === undefined ? this.logInputs() : () => {};
   }
@@ -97,24 +92,14 @@ export class Recorder {
     const { icount } = this.machine;
     const checkIsDue = icount - this.checkedAt >= this.checkInterval;
     const markIsDue = icount - this.marked.icount >= this.markInterval;
-    const { snapshots } = this;
-    const snapshotIsDue = snapshots !== undefined && icount - this.triedAt >= snapshots.interval;
+    const snapshotIsDue = this.snapshots?.isDue;
     const hasInputs = this.inputs.all.length > this.written.length;
-    if (!checkIsDue && !markIsDue && !hasInputs && !snapshotIsDue) return;
-    this.writeNews(this.ledger?.finished ?? 0);
-    if (snapshotIsDue) this.keepSnapshot(snapshots);
-    this.mark("MARK", checkIsDue);
-  }
-
-  private keepSnapshot(policy: SnapshotPolicy): void {
-    const { machine, followers } = this;
-    this.triedAt = machine.icount;
-    const snapshot = machine.snapshot();
-    const states = recordedStates({ followers: savedStates(followers) }, followers);
-    const stored = { snapshot, inputs: this.file.inputs, followers: states };
-    const isKept = this.file.putSnapshot(stored, policy);
-    machine.forget(isKept ? this.kept : snapshot);
-    if (isKept) this.kept = snapshot;
+    if (checkIsDue || markIsDue || hasInputs || snapshotIsDue) {
+      this.writeNews(this.ledger?.finished ?? 0);
+      this.mark("MARK", checkIsDue);
+    }
+    // Behind the mark: whoever is killed while it is written loses nothing else.
+    this.snapshots?.keepUp();
   }
 
   /** Writes all that there is up to now, if there is anything new. */
@@ -133,9 +118,7 @@ export class Recorder {
     this.takeBack();
     this.writeNews(this.ledger?.length ?? 0);
     this.mark("DONE", true);
-    const { snapshots, kept, machine } = this;
-    if (snapshots !== undefined && machine.icount > kept.icount) this.keepSnapshot(snapshots);
-    machine.forget(this.kept);
+    this.snapshots?.finish();
   }
 
   private writeNews(rows: number): void {
@@ -165,6 +148,7 @@ export class Recorder {
     const { at, inputs } = parting(written, all);
     written.splice(inputs);
     this.file.putFork(at, inputs, ledger?.table);
+    this.snapshots?.takeBack(at, inputs);
     this.marked = at;
     this.checkedAt = Math.min(this.checkedAt, at.icount);
   }
@@ -185,18 +169,27 @@ export function recordingOf(
   const [reset, ...snapshots] = timeline.snapshots.all;
   if (reset === undefined) throw new Error("A timeline has a snapshot at reset");
   const bytes: Uint8Array[] = [];
-  const file = new RunFile((piece) => bytes.push(piece), codec, configuration, reset.snapshot);
+  const file = new RunFile((piece) => bytes.push(piece), codec, configuration);
   file.putInputs(timeline.inputs.all);
   const table = ledger?.known();
   if (table !== undefined) file.putRows(table, table.length);
   const mark = { at: timeline.endOfTime, inputs: file.inputs };
   const { machine } = timeline;
   file.putMark("DONE", timeline.isInPast ? mark : { ...mark, hash: machine.stateHash() });
+  let base = { index: 0, snapshot: reset.snapshot };
   for (const each of farApart(snapshots, policy.interval)) {
     const followers = recordedStates(each, timeline.followers);
-    file.putSnapshot({ ...each, followers }, policy);
+    const isIn = completed(file.putSnapshot({ ...each, followers }, base, policy));
+    if (isIn) base = { index: base.index + 1, snapshot: each.snapshot };
   }
   return joined(bytes);
+}
+
+function completed<T>(work: Generator<undefined, T>): T {
+  for (;;) {
+    const { done, value } = work.next();
+    if (done) return value;
+  }
 }
 
 /** The last one, and of those before it some that are not close together. */

@@ -27,7 +27,12 @@ import {
   readMark,
 } from "./recording-parts.ts";
 
-import { readSnapshot, type SnapshotPart } from "./recording-snapshots.ts";
+import {
+  type PagesPart,
+  readPages,
+  readSnapshot,
+  type SnapshotPart,
+} from "./recording-snapshots.ts";
 
 /** An instant with the state hash that it must have. */
 export interface Check {
@@ -44,14 +49,14 @@ export interface Recording {
   readonly end: Instant;
   /** Finished exits, as far as they were written; undefined where the recording has none. */
   readonly ledger: LedgerTable | undefined;
-  /** In their order; each goes on from the one before, the first from reset. */
+  /** In their order; each goes on from one before it or from reset. */
   readonly snapshots: readonly SnapshotPart[];
   /** What is missing, in one sentence; undefined where the recording is whole. */
   readonly problem: string | undefined;
 }
 
 /** What a replay gives anew: where another version wrote it otherwise, it is passed over. */
-const REPLAYED: ReadonlySet<PartType> = new Set(["LEDG", "SNAP"]);
+const REPLAYED: ReadonlySet<PartType> = new Set(["LEDG", "PAGE", "SNAP"]);
 
 const isPartType = (type: string): type is PartType => type in LAYOUTS;
 
@@ -61,6 +66,8 @@ class Reading {
   private readonly images = new Map<string, Uint8Array>();
   private readonly inputs: LoggedInput[] = [];
   private marks: Mark[] = [];
+  /** Of the snapshot to come. */
+  private readonly pages: PagesPart[] = [];
   private snapshots: SnapshotPart[] = [];
   private ledger: LedgerTable | undefined;
   private isDone = false;
@@ -78,8 +85,10 @@ class Reading {
     else if (type === "INPT") this.inputs.push(...readInputs(bytes));
     else if (type === "MARK" || type === "DONE") this.marks.push(readMark(bytes));
     else if (type === "FORK") this.takeBack(readFork(bytes));
-    else if (type === "SNAP") this.snapshots.push(readSnapshot(bytes));
-    else if (type === "LEDG") {
+    else if (type === "PAGE") this.pages.push(readPages(bytes));
+    else if (type === "SNAP") {
+      this.snapshots.push(readSnapshot(bytes, this.pages.splice(0), this.snapshots.length));
+    } else if (type === "LEDG") {
       this.ledger ??= new LedgerTable();
       readLedger(bytes, this.ledger);
     }
@@ -92,6 +101,7 @@ class Reading {
       each.inputs <= inputs && compareInstants(then, at) <= 0;
     this.marks = this.marks.filter((mark) => isLeft(mark, mark.at));
     this.snapshots = this.snapshots.filter((snapshot) => isLeft(snapshot, snapshot.state));
+    this.pages.length = 0;
     this.inputs.splice(inputs);
     this.ledger?.goTo(rows);
     this.marks.push({ at, inputs });

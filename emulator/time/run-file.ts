@@ -1,12 +1,11 @@
 /** Writes the parts of a recording: its start once, of everything that comes in pieces what is new. */
 import type { ImageFile } from "../loader/boot-image.ts";
-import type { Snapshot } from "../machine.ts";
 import { ImagePieces } from "./image-pieces.ts";
 import type { LoggedInput } from "./input-log.ts";
 import { compareInstants, type Instant } from "./instant.ts";
 import { exitRow } from "./ledger.ts";
 import { CHUNK_ROWS, type LedgerTable } from "./ledger-columns.ts";
-import { type Codec, ContainerWriter } from "./recording-container.ts";
+import { type Codec, ContainerWriter, type StoredBytes } from "./recording-container.ts";
 import { sha256 } from "./recording-hash.ts";
 import {
   imagesOf,
@@ -19,7 +18,7 @@ import {
   writeLedger,
   writeMark,
 } from "./recording-parts.ts";
-import { writeSnapshot } from "./recording-snapshots.ts";
+import { type SnapshotBase, snapshotParts } from "./recording-snapshots.ts";
 import type { StoredSnapshot } from "./snapshot-store.ts";
 
 /** How many snapshots a recording has. */
@@ -46,18 +45,13 @@ export class RunFile {
   private readonly pieces: ImagePieces;
   private imageBytes = 0;
   private snapshotBytes = 0;
-  /** What the next snapshot is written against. */
-  private before: Snapshot;
 
-  /** `reset` is the machine's state at its reset, with the images loaded. */
   constructor(
     append: (bytes: Uint8Array) => void,
     codec: Codec,
     configuration: RecordingConfiguration,
-    reset: Snapshot,
   ) {
     this.container = new ContainerWriter(append, codec);
-    this.before = reset;
     this.pieces = new ImagePieces(imagesOf(configuration).map(({ bytes }) => bytes));
     this.start(configuration);
   }
@@ -110,16 +104,36 @@ export class RunFile {
     }
   }
 
-  /** Unless the policy has no room for it by now; tells whether it is in. */
-  putSnapshot(stored: StoredSnapshot, policy: SnapshotPolicy): boolean {
-    const { snapshot } = stored;
-    const part = this.container.stored(writeSnapshot(stored, this.before, this.pieces));
-    const bytes = this.snapshotBytes + part.stored.length;
-    const most = policy.imageShare * this.imageBytes + policy.bytesPerInstruction * snapshot.icount;
-    if (bytes > most) return false;
-    this.container.append("SNAP", part);
-    this.snapshotBytes = bytes;
-    this.before = snapshot;
+  /**
+   * Unless the policy has no room for it by now; tells whether it is in. It comes into the file when all of it
+   * is there, and at the end of the last piece of work it is whole.
+   */
+  *putSnapshot(
+    stored: StoredSnapshot,
+    base: SnapshotBase,
+    policy: SnapshotPolicy,
+  ): Generator<undefined, boolean> {
+    const { icount } = stored.snapshot;
+    const most = policy.imageShare * this.imageBytes + policy.bytesPerInstruction * icount;
+    const parts: StoredBytes[] = [];
+    let bytes = this.snapshotBytes;
+    const hasRoomFor = (part: Uint8Array): boolean => {
+      const compressed = this.container.stored(part);
+      parts.push(compressed);
+      bytes += compressed.stored.length;
+      return bytes <= most;
+    };
+    const all = snapshotParts(stored, base, this.pieces);
+    for (let next = all.next(); ; next = all.next()) {
+      if (next.value !== undefined && !hasRoomFor(next.value)) return false;
+      if (next.done) break;
+      yield undefined;
+    }
+    for (const [i, part] of parts.entries()) {
+      this.snapshotBytes += part.stored.length;
+      this.container.append(i < parts.length - 1 ? "PAGE" : "SNAP", part);
+      if (i < parts.length - 1) yield undefined;
+    }
     return true;
   }
 

@@ -1,6 +1,5 @@
 /** The snapshots of a run within a memory budget: close together near its end, further apart before. */
-import { type Machine, type Snapshot, snapshotBytes } from "../machine.ts";
-import { PageSet } from "../page-history.ts";
+import { heldSnapshot, type Machine, type Snapshot, snapshotBytes } from "../machine.ts";
 import { countWhile } from "./count-while.ts";
 import { compareInstants, type Instant } from "./instant.ts";
 
@@ -155,12 +154,12 @@ export class SnapshotStore {
    * back, whatever is dropped here meanwhile.
    */
   lend(to: Instant): LentSnapshots {
-    const all = this.kept.slice(1, this.countUpTo(to)).map((each) => {
-      const pages = new PageSet(each.snapshot.pages, new Map());
-      return { ...each, snapshot: { ...each.snapshot, pages } };
-    });
+    const all = this.kept.slice(1, this.countUpTo(to)).map((each) => ({
+      ...each,
+      snapshot: heldSnapshot(each.snapshot),
+    }));
     const giveBack = () => {
-      for (const { snapshot } of all) snapshot.pages.leave();
+      for (const { snapshot } of all) this.machine.forget(snapshot);
     };
     return { all, giveBack };
   }

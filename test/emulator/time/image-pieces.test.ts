@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { PAGE_SIZE } from "../../../emulator/index.ts";
 import { ImagePieces } from "../../../emulator/time/image-pieces.ts";
 import { RecordingError } from "../../../emulator/time/recording-bytes.ts";
-import { randomizer } from "./sample-run.ts";
+import { drain, randomizer } from "./sample-run.ts";
 
 const seed = 7_411;
 const random = randomizer(seed);
@@ -23,7 +23,7 @@ test(`pieces at distances of eight bytes are found and given back (seed ${seed})
     return from.slice(at, at + PAGE_SIZE);
   });
   let found = 0;
-  pieces.find(pages).forEach((offset, i) => {
+  drain(pieces.find(pages)).forEach((offset, i) => {
     if (offset === undefined) return;
     found++;
     expect(pieces.at(offset)).toEqual(pages[i]);
@@ -36,7 +36,7 @@ test("what is no piece is not found: other bytes, and a piece with one of them c
   const other = Uint8Array.from({ length: PAGE_SIZE }, () => random(256));
   const changed = images[0]!.slice(8_000, 8_000 + PAGE_SIZE);
   changed[PAGE_SIZE - 1]! ^= 1;
-  expect(pieces.find([other, changed, new Uint8Array(PAGE_SIZE)])).toEqual(
+  expect(drain(pieces.find([other, changed, new Uint8Array(PAGE_SIZE)]))).toEqual(
     Array(3).fill(undefined),
   );
 });

@@ -11,6 +11,7 @@ import {
   machineOf,
   type ObserverEvents,
   Recorder,
+  type RecorderOptions,
   type Recording,
   readRecording,
   recordingOf,
@@ -23,6 +24,7 @@ import {
 import { NUMBER_COLUMNS, WIDE_COLUMNS } from "../../../emulator/time/ledger-columns.ts";
 import { ContainerWriter, LAYOUTS } from "../../../emulator/time/recording-container.ts";
 import { crc32 } from "../../../emulator/time/recording-hash.ts";
+import type { TimelineOptions } from "../../../emulator/time/timeline.ts";
 import {
   enterSomething,
   everyOne,
@@ -146,15 +148,21 @@ test("a timeline is saved whole, also from its past, and with another future ano
 });
 
 /** A run that goes on, back and another way at random, recorded as it goes. */
-function recordForks(random: (below: number) => number) {
+function recordForks(
+  random: (below: number) => number,
+  recorded: Pick<RecorderOptions, "snapshots"> = {},
+  kept: TimelineOptions = { interval: 50_000 },
+) {
   const machine = sampleMachine();
   const guests = new Guests(machine);
   const ledger = new ExitLedger(machine, guests);
-  const timeline = new Timeline(machine, { interval: 50_000, followers: [guests, ledger] });
+  const timeline = new Timeline(machine, { ...kept, followers: [guests, ledger] });
   const pieces: Uint8Array[] = [];
   const options = { markInterval: 9_000, checkInterval: 40_000, timeline, ledger, codec: deflate };
   const append = (bytes: Uint8Array) => void pieces.push(bytes);
-  const recorder = new Recorder(machine, { ...options, configuration: sampleFiles(), append });
+  const recorder = new Recorder(machine, {
+    ...{ ...options, ...recorded, configuration: sampleFiles(), append },
+  });
   const flushed: { pieces: number; hash: string; exits: number }[] = [];
   let forks = 0;
   /** Half of the times in an exit's handler, whose row then ends otherwise. */
@@ -215,6 +223,55 @@ test(`a run that went back and another way is recorded as it was in the end (see
     const { pieces: count, ...then } = flushed[random(flushed.length)]!;
     expect(replayed(joined(pieces.slice(0, count)))).toMatchObject(then);
   }
+});
+
+test(`a file that follows a run has snapshots of what the run is in the end (seed ${seed})`, () => {
+  const random = randomizer(seed + 4);
+  const kept = { interval: 2_000, denseInterval: 1_000, budgetBytes: 3 * 2 ** 20 };
+  const { pieces, flushed, forks, hash } = recordForks(
+    random,
+    { snapshots: everyOne(4_000) },
+    kept,
+  );
+  expect(forks).toBeGreaterThan(5);
+  const opened = (count: number) => readRecording(joined(pieces.slice(0, count)), deflate);
+  const bases = new Set<number>();
+  const expectSame = (recording: Recording, end: string) => {
+    const [timeline, replayed] = [recording, { ...recording, snapshots: [] }].map(openTimeline);
+    const { snapshots } = timeline!;
+    recording.snapshots.forEach(({ base }, i) => void bases.add(i - base));
+    for (const { snapshot: at } of snapshots.all.slice()) {
+      for (const each of [timeline!, replayed!]) drain(each.seek(at));
+      expect(timeline!.machine.stateHash(), `at ${at.icount}`).toBe(replayed!.machine.stateHash());
+    }
+    drain(timeline!.seek(recording.end));
+    expect(timeline!.machine.stateHash()).toBe(end);
+  };
+  const whole = opened(pieces.length);
+  expect(whole.snapshots.length).toBeGreaterThan(5);
+  expect(whole.snapshots.at(-1)?.state.icount).toBe(whole.end.icount);
+  expectSame(whole, hash);
+  for (let i = 0; i < 8; i++) {
+    const then = flushed[random(flushed.length)]!;
+    expectSame(opened(then.pieces), then.hash);
+  }
+  // Some go on from the one before, some from an earlier one: that one was let go.
+  expect(bases.size).toBeGreaterThan(1);
+});
+
+test("snapshots of a file that follows a run take no more of it than their policy has", () => {
+  const sizes = [0, 0.3, 50].map((imageShare) => {
+    const snapshots = { interval: 4_000, imageShare, bytesPerInstruction: 0 };
+    const { pieces } = recordForks(randomizer(seed + 5), { snapshots }, { interval: 2_000 });
+    return joined(pieces).length;
+  });
+  const { kernel, modules = [] } = sampleFiles();
+  const stored = [kernel, ...modules].map(({ bytes }) => deflate.compress(bytes).length);
+  const images = stored.reduce((a, b) => a + b);
+  const [none = 0, some = 0, all = 0] = sizes;
+  expect(some - none).toBeGreaterThan(0);
+  expect(some - none).toBeLessThan(0.3 * images + 5_000);
+  expect(all - none).toBeGreaterThan(0.6 * images);
 });
 
 test("an input that is left out makes another run, and the replay says between which instants", () => {
@@ -326,7 +383,7 @@ describe("what cannot be opened is refused in words", () => {
       return { rows: ledger?.length, snapshots: snapshots.length, run: JSON.stringify(run) };
     };
     const whole = opened("NONE", 1);
-    for (const layout of [0, 2]) {
+    for (const layout of [0, 9]) {
       expect(opened("LEDG", layout)).toEqual({ ...whole, rows: undefined });
       expect(opened("SNAP", layout)).toEqual({ ...whole, snapshots: 0 });
     }
