@@ -43,7 +43,7 @@ export interface LaunchAttributes {
   readonly recording?: boolean;
   /** Memory for the snapshots of the past: "512M" (default), or bytes. */
   readonly recordingMemory?: string | number;
-  /** The run is written into this file as it goes on (.mvrec), from its first instruction. */
+  /** The run is written into this file as it goes on (.mvrec); the one before is kept beside it. */
   readonly recordingFile?: string;
   /** Whether steps stay in their world (default) or follow the CPU across VMRUN and #VMEXIT. */
   readonly stepPolicy?: StepPolicy;

@@ -17,6 +17,8 @@ export interface FileReader {
   /** Makes `path` absolute, from `cwd` or the adapter's own directory. */
   resolve(path: string, cwd: string | undefined): string;
   exists(path: string): Promise<boolean>;
+  /** Renames a file, over another; false where there is none, or a device. Rejects as read() does. */
+  rename(path: string, to: string): Promise<boolean>;
   /** Opens a file for writing from its start; rejects as read() does. */
   openForWriting(path: string): Promise<FileSink>;
 }

@@ -16,6 +16,8 @@ import { messageOf } from "./text.ts";
 interface OpenedFile {
   readonly path: string;
   readonly sink: FileSink;
+  /** Where the file is now that was there before. */
+  readonly former: string | undefined;
 }
 
 interface Recordable {
@@ -24,14 +26,22 @@ interface Recordable {
   readonly ledger: ExitLedger | undefined;
 }
 
-/** The file that the launch configuration names, written from its start; rejects as openForWriting. */
+/** `run.mvrec` of the run before this one. */
+const formerOf = (path: string): string => path.replace(/(\.[^./\\]*)?$/, ".previous$1");
+
+/**
+ * The file that the launch configuration names, written from its start; the one of the run before is kept
+ * beside it. Rejects as openForWriting.
+ */
 export async function openRecordingFile(
   { recordingFile, cwd }: LaunchConfiguration,
   files: FileReader,
 ): Promise<OpenedFile | undefined> {
   if (recordingFile === undefined) return undefined;
   const path = files.resolve(recordingFile, cwd);
-  return { path, sink: await files.openForWriting(path) };
+  const former = formerOf(path);
+  const isKept = await files.rename(path, former);
+  return { path, sink: await files.openForWriting(path), former: isKept ? former : undefined };
 }
 
 /** The machine stands at its reset, as `configuration` has it. */

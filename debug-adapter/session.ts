@@ -172,6 +172,7 @@ export class DebugSession implements Context {
     this.unload();
     const debuggee = parked ?? boot(plan);
     if (file) debuggee.recordingFile = recordInto(file, plan.start, debuggee, codec);
+    if (file?.former) this.say(`The recording before this one is kept as ${file.former}.`);
     debuggee.recordingFile?.onProblem((text) => this.important(text));
     const { serial, stepPolicy } = plan.configuration;
     this.stepPolicy = stepPolicy;
@@ -207,12 +208,16 @@ export class DebugSession implements Context {
     const { kernel } = debuggee;
     if (kernel) {
       kernel.isAwaited = () => this.breakpoints.mayNameCode;
-      kernel.tell = (text) => this.emit("output", { category: "console", output: `${text}\n` });
+      kernel.tell = (text) => this.say(text);
     }
     this.stopListening = debuggee.images.onChanged((change) => {
       tellImageChange(this, change);
       this.breakpoints.imageChanged(change.image);
     });
+  }
+
+  private say(text: string): void {
+    this.emit("output", { category: "console", output: `${text}\n` });
   }
 
   private important(text: string): void {
@@ -366,7 +371,7 @@ export class DebugSession implements Context {
     }
     this.loaded?.invariants.tell();
     const [text, exitCode] = endOf(result);
-    this.emit("output", { category: "console", output: `${text}\n` });
+    this.say(text);
     this.emit("exited", { exitCode });
     this.terminated();
   }

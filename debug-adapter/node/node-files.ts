@@ -1,6 +1,6 @@
 /** Files as Node.js reads and writes them, with errors in words. */
 import { closeSync, openSync, writeSync } from "node:fs";
-import { access, readFile } from "node:fs/promises";
+import { access, readFile, rename, stat } from "node:fs/promises";
 import { isAbsolute, resolve } from "node:path";
 import type { FileReader, FileSink } from "../services.ts";
 import { UserError } from "../text.ts";
@@ -34,6 +34,17 @@ export const nodeFiles: FileReader = {
       () => true,
       () => false,
     ),
+
+  async rename(path, to) {
+    try {
+      if (!(await stat(path)).isFile()) return false;
+      await rename(path, to);
+      return true;
+    } catch (caught) {
+      if ((caught as NodeJS.ErrnoException).code === "ENOENT") return false;
+      throw failure("renamed", path, caught);
+    }
+  },
 
   async openForWriting(path): Promise<FileSink> {
     let descriptor: number;

@@ -1,9 +1,10 @@
 // A session with the attribute `recordingFile`: at every stop its file holds the run up to there.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, expect, test } from "vitest";
 import { deflate } from "../../../debug-adapter/node/deflate.ts";
+import { nodeFiles } from "../../../debug-adapter/node/node-files.ts";
 import {
   type Instant,
   machineOf,
@@ -26,7 +27,8 @@ beforeEach(() => {
 afterEach(() => session.session.close());
 
 const machine = () => session.session.loaded!.debuggee.machine;
-const recorded = () => readRecording(new Uint8Array(readFileSync(recordingFile)), deflate);
+const recorded = (file = recordingFile) =>
+  readRecording(new Uint8Array(readFileSync(file)), deflate);
 
 async function go(command: string, args: object = {}): Promise<void> {
   const stopped = session.next("stopped");
@@ -77,14 +79,29 @@ test("has the run up to every stop, with what was changed, also after the past w
   expect(replayed()).toEqual(end);
 }, 240_000);
 
-test("is begun anew at a restart", async () => {
+test("is begun anew at a restart, and the one before is kept beside it", async () => {
+  rmSync(recordingFile, { force: true });
   await begin();
+  const said = session.next<{ category: string; output: string }>("output");
   await go("stepIn", { granularity: "instruction" });
   expect(recorded().end.icount).toBe(1);
   await go("restart");
   expect(recorded()).toMatchObject({ end: { icount: 0 }, problem: expect.any(String) });
+  const former = join(folder, "run.previous.mvrec");
+  const output = `The recording before this one is kept as ${former}.\n`;
+  expect(await said).toEqual({ category: "console", output });
+  expect(recorded(former)).toMatchObject({ end: { icount: 1 }, problem: undefined });
   await session.ask("disconnect");
   expect(recorded().problem).toBeUndefined();
+});
+
+test("a name without an ending has its former beside it too; a device has none", async () => {
+  const file = join(folder, "v1.2/run");
+  mkdirSync(join(folder, "v1.2"));
+  writeFileSync(file, "former");
+  await begin({ recordingFile: file });
+  expect(readFileSync(`${file}.previous`, "utf8")).toBe("former");
+  expect(await nodeFiles.rename("/dev/full", join(folder, "full"))).toBe(false);
 });
 
 test("a file that cannot be written on costs the recording, not the session", async () => {
