@@ -3,6 +3,7 @@ import { overlapping } from "./address-range.ts";
 import { bytesValue } from "./bytes-value.ts";
 import type { Explanation } from "./evaluate/explain.ts";
 import type { CheckedInvariant } from "./language/term.ts";
+import { WRITTEN } from "./model/event.ts";
 import type { View } from "./model/view.ts";
 import type { Violation } from "./violation.ts";
 
@@ -14,7 +15,9 @@ export function makeViolation(
   lastGood: Violation["lastGood"],
 ): Violation {
   const { machine } = view;
-  const { witness, expected, actual, elements } = explanation;
+  const { expected, actual, elements } = explanation;
+  // Of a write that should not be at all, the bytes written say who did it.
+  const witness = explanation.witness ?? (view.write && WRITTEN.bytes(view.write, view));
   const memory = view.hypervisor();
   const says = doc === "" ? name : doc.replace(/\.$/, "");
   const who = elements.length === 0 ? actual : elements.join(", ");

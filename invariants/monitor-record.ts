@@ -1,5 +1,6 @@
 /** What checked invariants remember, as plain data for a recording and back. */
 import { sha256 } from "../emulator/index.ts";
+import type { AddressRange } from "./address-range.ts";
 import type { OpenCall } from "./calls.ts";
 import { type Result, Unknown } from "./evaluate/value.ts";
 import type { EventName } from "./language/syntax.ts";
@@ -10,7 +11,7 @@ import type { TlbState } from "./tlb-history.ts";
 import type { OldResults, TrackState } from "./tracked.ts";
 
 /** Another one wherever the plain data means something else. */
-export const STATE_VERSION = "3";
+export const STATE_VERSION = "4";
 
 /** A value that a recording cannot hold: a record of the machine's, or a C object. */
 class NotPlain extends Error {}
@@ -44,13 +45,16 @@ type PlainCall = Omit<OpenCall, "old"> & {
 };
 
 /** What is more than plain data in the state stands in its own words; an identity, as its digest. */
-type PlainState = Omit<MonitorState, "tracks" | "views" | "calls"> & {
+type PlainState = Omit<MonitorState, "tracks" | "views" | "calls" | "writes"> & {
   readonly tracks: readonly (readonly [string, PlainTrack])[];
   readonly views: Omit<MonitorState["views"], "tlb" | "tables"> & {
     readonly tlb: readonly PlainUse[];
     readonly tables: readonly PlainPlace[];
   };
   readonly calls: readonly PlainCall[];
+  readonly writes: Omit<MonitorState["writes"], "ranges"> & {
+    readonly ranges: readonly (readonly [string, readonly AddressRange[]])[];
+  };
 };
 
 /**
@@ -61,6 +65,7 @@ export function recordMonitor({
   tracks,
   views,
   calls,
+  writes,
   ...rest
 }: MonitorState): PlainState | undefined {
   if (![...tracks.values()].every(({ isWhole }) => isWhole)) return undefined;
@@ -76,6 +81,7 @@ export function recordMonitor({
         ...call,
         old: plainOld(old).map(([identity, results]) => [digestOf(identity), results]),
       })),
+      writes: { ...writes, ranges: [...writes.ranges] },
     };
   } catch (caught) {
     if (caught instanceof NotPlain) return undefined;
@@ -88,7 +94,7 @@ export function recallMonitor(
   plain: unknown,
   identities: readonly string[],
 ): MonitorState | undefined {
-  const { tracks, views, calls, ...rest } = plain as PlainState;
+  const { tracks, views, calls, writes, ...rest } = plain as PlainState;
   const known = new Map(identities.map((identity) => [digestOf(identity), identity]));
   const identityOf = (digest: string): string => known.get(digest) ?? "";
   const isSame = tracks.length === known.size && tracks.every(([digest]) => known.has(digest));
@@ -103,6 +109,7 @@ export function recallMonitor(
       ...call,
       old: oldOf(old.map(([digest, results]) => [identityOf(digest), results])),
     })),
+    writes: { ...writes, ranges: new Map(writes.ranges) },
   };
 }
 

@@ -5,19 +5,21 @@ import {
   type Machine,
   type Observer,
   type ObserverEvents,
+  PAGE_SIZE,
 } from "../emulator/index.ts";
 import { Calls, type OpenCall } from "./calls.ts";
 import { EventViews, type ViewState } from "./event-view.ts";
 import type { HypervisorMemory } from "./hypervisor-memory.ts";
-import type { EventName, EventNode } from "./language/syntax.ts";
-import type { CheckedInvariant } from "./language/term.ts";
+import type { EventName } from "./language/syntax.ts";
+import type { CheckedEvent, CheckedInvariant } from "./language/term.ts";
 import { makeViolation } from "./make-violation.ts";
 import { MSR_NUMBERS } from "./model/constants.ts";
 import type { View, WriteFacts } from "./model/view.ts";
 import type { Program } from "./program.ts";
 import { type CheckPlace, NEVER_CHECKED, Tracked, type TrackState } from "./tracked.ts";
 import type { InvariantStatus, Violation } from "./violation.ts";
-import { type PendingWrite, WriteWatch } from "./write-watch.ts";
+import { WriteRanges } from "./write-ranges.ts";
+import { WriteWatch, type WriteWatchState } from "./write-watch.ts";
 
 export interface MonitorOptions {
   readonly guests: Guests;
@@ -32,7 +34,7 @@ export interface MonitorState {
   /** By the identity of the invariant. */
   readonly tracks: ReadonlyMap<string, TrackState>;
   readonly views: ViewState;
-  readonly pendingWrite: PendingWrite | undefined;
+  readonly writes: WriteWatchState;
   readonly calls: readonly OpenCall[];
   readonly tablesChanged: boolean;
 }
@@ -48,6 +50,7 @@ const MOMENTS = {
   vmcb_write: ["vmcb_write"],
   msr_write: ["msr_write"],
   text_write: ["text_write"],
+  write: ["write"],
   call: ["call"],
   return: ["return"],
 } as const satisfies { readonly [moment: string]: readonly EventName[] };
@@ -66,6 +69,7 @@ export class Monitor {
   readonly tracks: readonly Tracked[];
   private readonly listeners: { readonly [M in Moment]: readonly Tracked[] };
   private readonly watch: WriteWatch;
+  private readonly ranges: WriteRanges;
   private readonly calls: Calls | undefined;
   /** A host has written a nested table since the last VMRUN. */
   private tablesChanged = false;
@@ -83,8 +87,9 @@ export class Monitor {
       this.tracks.filter(({ invariant }) => eventsOf(invariant, events).length > 0),
     ]);
     this.listeners = Object.fromEntries(listeners);
-    const text = this.wants("text_write") ? (program?.text ?? []) : [];
-    this.watch = new WriteWatch(machine, text, this.wants("vmcb_write"));
+    this.watch = new WriteWatch(machine);
+    this.ranges = new WriteRanges(this.listeners.write, this.watch);
+    this.watchOwn(undefined);
     const calls = invariants.flatMap((each) => eventsOf(each, ["call", "return"]));
     const functions = new Set(calls.map(functionOf));
     if (program !== undefined && functions.size > 0) {
@@ -145,19 +150,20 @@ export class Monitor {
     return {
       tracks: new Map(this.tracks.map((each) => [each.identity, each.save()])),
       views: this.views.save(),
-      pendingWrite: this.watch.pending,
+      writes: this.watch.save(),
       calls: this.calls?.save() ?? [],
       tablesChanged: this.tablesChanged,
     };
   }
 
-  restore({ tracks, views, pendingWrite, calls, tablesChanged }: MonitorState): void {
+  restore({ tracks, views, writes, calls, tablesChanged }: MonitorState): void {
     const isWhole = this.machine.icount === 0;
     for (const each of this.tracks) {
       each.restore(tracks.get(each.identity) ?? { ...NEVER_CHECKED, isWhole });
     }
     this.views.restore(views);
-    this.watch.restore(views.vmcb, pendingWrite);
+    this.watch.restore(writes);
+    this.watchOwn(views.vmcb);
     this.calls?.restore(calls);
     this.tablesChanged = tablesChanged;
     this.revision++;
@@ -188,21 +194,25 @@ export class Monitor {
 
   private vmrunStarts(event: ObserverEvents["vmrunStart"]): "stop" | undefined {
     this.views.vmrunStarts(event);
-    this.watch.watchVmcb(event.vmcb);
+    this.watch.vmrunStarts();
     const moment = this.tablesChanged ? "vmrunAfterWrites" : "vmrun";
     this.tablesChanged = false;
     const view = this.views.view("vmrun");
     const stop = this.checkAt(view, moment);
     this.views.tlb.vmrun(view);
+    this.watchVmcb(event.vmcb);
+    this.ranges.follow(view, this.isArmed);
     return stop;
   }
 
   private exited(event: ObserverEvents["exit"]): "stop" | undefined {
     const waiting = this.watch.takePending(this.machine.icount);
     this.views.exited(event);
-    const written = waiting && this.judge("vmcb_write", waiting);
+    const written = waiting && this.judgeWrite(waiting);
     const name = exitName(event.code);
-    const stop = this.judge("exit", undefined, (node) => isAbout(node, name));
+    const view = this.views.view("exit");
+    const stop = this.checkAt(view, "exit", (node) => isAbout(node, name));
+    this.ranges.follow(view, this.isArmed);
     return written ?? stop;
   }
 
@@ -213,10 +223,18 @@ export class Monitor {
       if (this.machine.state.guestMode === 0) this.tablesChanged = true;
       else stop = this.judge("npt_write", watch.factsOf(event));
     }
-    const vmcb = watch.vmcbWrite(event);
-    if (vmcb !== undefined) stop = this.judge("vmcb_write", vmcb) ?? stop;
-    if (watch.isText(event)) stop = this.judge("text_write", watch.factsOf(event)) ?? stop;
-    return stop;
+    const facts = watch.factsOf(event);
+    if (watch.isAbout("text_write", facts)) stop = this.judge("text_write", facts) ?? stop;
+    const known = watch.instructions(event);
+    return (known && this.judgeWrite(known)) ?? stop;
+  }
+
+  /** A write that is an instruction's. */
+  private judgeWrite(facts: WriteFacts): "stop" | undefined {
+    const { watch, ranges } = this;
+    const stop = watch.isAbout("vmcb_write", facts) ? this.judge("vmcb_write", facts) : undefined;
+    if (!this.wants("write")) return stop;
+    return this.judge("write", facts, (node) => ranges.isAbout(node, facts)) ?? stop;
   }
 
   private msrWritten({ index, write, value, guest }: ObserverEvents["msr"]): "stop" | undefined {
@@ -238,7 +256,7 @@ export class Monitor {
   private judge(
     event: EventName & Moment,
     write?: WriteFacts,
-    isMeant?: (node: EventNode) => boolean,
+    isMeant?: (node: CheckedEvent) => boolean,
   ): "stop" | undefined {
     return this.checkAt(this.views.view(event, write), event, isMeant);
   }
@@ -246,7 +264,7 @@ export class Monitor {
   private checkAt(
     view: View,
     moment: Moment,
-    isMeant?: (node: EventNode) => boolean,
+    isMeant?: (node: CheckedEvent) => boolean,
   ): "stop" | undefined {
     const meant = isMeant === undefined ? this.listeners[moment] : this.meant(moment, isMeant);
     const stop = this.checkAll(view, meant);
@@ -256,15 +274,14 @@ export class Monitor {
     return stop;
   }
 
-  private meant(moment: Moment, isMeant: (node: EventNode) => boolean): readonly Tracked[] {
+  private meant(moment: Moment, isMeant: (node: CheckedEvent) => boolean): readonly Tracked[] {
     return this.listeners[moment].filter(({ invariant }) =>
       eventsOf(invariant, MOMENTS[moment]).some(isMeant),
     );
   }
 
   private checkAll(view: View, tracks: readonly Tracked[]): "stop" | undefined {
-    const { hasRun } = this.views;
-    const armed = hasRun ? tracks : tracks.filter(({ invariant }) => invariant.phase === "reset");
+    const armed = this.views.hasRun ? tracks : tracks.filter(this.isArmed);
     if (armed.length === 0) return undefined;
     const { stopOnViolation, onViolation } = this.options;
     const place = this.placeOf(view);
@@ -280,6 +297,21 @@ export class Monitor {
     return stop;
   }
 
+  private readonly isArmed = ({ invariant }: Tracked): boolean =>
+    this.views.hasRun || invariant.phase === "reset";
+
+  /** What is watched for events without brackets; in the present state, for those of which nothing is saved. */
+  private watchOwn(vmcb: number | undefined): void {
+    if (this.wants("text_write")) this.watch.watch("text_write", this.options.program?.text ?? []);
+    this.watchVmcb(vmcb);
+    this.ranges.followNew(this.views.view("always"), this.isArmed);
+  }
+
+  private watchVmcb(vmcb: number | undefined): void {
+    if (vmcb === undefined || !this.wants("vmcb_write")) return;
+    this.watch.watch("vmcb_write", [{ first: vmcb, bytes: PAGE_SIZE }]);
+  }
+
   private placeOf({ event }: View): CheckPlace {
     const { icount, state } = this.machine;
     const isFunctions = event === "call" || event === "return";
@@ -292,16 +324,19 @@ export class Monitor {
   }
 }
 
-function eventsOf({ events }: CheckedInvariant, names: readonly EventName[]): readonly EventNode[] {
+function eventsOf(
+  { events }: CheckedInvariant,
+  names: readonly EventName[],
+): readonly CheckedEvent[] {
   return events.filter(({ name }) => names.includes(name));
 }
 
-const functionOf = ({ arguments: [name] }: EventNode): string => name?.text ?? "";
+const functionOf = ({ arguments: [name] }: CheckedEvent): string => name?.text ?? "";
 const isOf =
   (name: string) =>
-  (node: EventNode): boolean =>
+  (node: CheckedEvent): boolean =>
     functionOf(node) === name;
 
-function isAbout({ arguments: names }: EventNode, exit: string): boolean {
+function isAbout({ arguments: names }: CheckedEvent, exit: string): boolean {
   return names.length === 0 || names.some(({ text }) => text === exit);
 }

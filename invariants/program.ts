@@ -7,7 +7,7 @@ import { sizeOf, stripped, type Type } from "../symbols/types.ts";
 import type { Variable } from "../symbols/variable.ts";
 import type { AddressRange } from "./address-range.ts";
 import { readLinear } from "./evaluate/c-object.ts";
-import { type Result, Unknown } from "./evaluate/value.ts";
+import { type CValue, type Result, Unknown } from "./evaluate/value.ts";
 import type { ProgramNames } from "./language/declarations.ts";
 import type { ProgramView, View } from "./model/view.ts";
 
@@ -49,12 +49,12 @@ export class Program implements ProgramNames, ProgramView {
   global(name: string, view?: View): { type: Type } | Result | undefined {
     if (view === undefined) {
       const [variable] = this.symbols.globalsNamed(name);
-      return variable && { type: variable.type };
+      return variable ? { type: variable.type } : this.label(name);
     }
     const known = this.fixed.get(name);
     if (known !== undefined) return known;
     const [variable] = this.symbols.globalsNamed(name);
-    if (variable === undefined) return new Unknown(`there is no ${name}`);
+    if (variable === undefined) return this.label(name) ?? new Unknown(`there is no ${name}`);
     let isFixed = true;
     const state = watched(stateIn(view, this.symbols), () => {
       isFixed = false;
@@ -62,6 +62,12 @@ export class Program implements ProgramNames, ProgramView {
     const found = placed(variable, state);
     if (isFixed) this.fixed.set(name, found);
     return found;
+  }
+
+  /** What only the symbol table names has an address, and no type. */
+  private label(name: string): CValue | undefined {
+    const [found] = this.symbols.symbols.named(name);
+    return found && { kind: "c", type: { kind: "void" }, address: found.address };
   }
 
   function(name: string) {

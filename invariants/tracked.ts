@@ -120,6 +120,17 @@ export class Tracked {
     return verdict.kind === "violated" && before !== "violated";
   }
 
+  /** It is judged at writes to a range that is known, or not for a reason. */
+  rangeIs(name: string, unknown: string | undefined): void {
+    const about = `the range of ${name} is unknown: `;
+    const { verdict } = this;
+    if (unknown !== undefined) {
+      if (verdict?.kind !== "violated") this.verdict = { kind: "unknown", reason: about + unknown };
+    } else if (verdict?.kind === "unknown" && verdict.reason.startsWith(about)) {
+      this.verdict = undefined;
+    }
+  }
+
   /** Keeps what old(...) will stand for at an event to come. */
   keepOld(view: View): void {
     if (this.keptAt.has(view.event)) this.old.set(view.event, this.oldResults(view));

@@ -1,48 +1,85 @@
-/** Pages whose writes invariants are about beside page tables: the VMCB's and the program's text. */
+/** Bytes of memory whose writes are events: the VMCB's, the program's text, and those of each `write(...)`. */
 import { type Machine, type ObserverEvents, PAGE_SIZE } from "../emulator/index.ts";
-import { type AddressRange, overlapping } from "./address-range.ts";
+import { type AddressRange, overlapping, sameRanges } from "./address-range.ts";
 import type { WriteFacts } from "./model/view.ts";
 import { watchRange } from "./watched-ranges.ts";
 
 export type PendingWrite = WriteFacts & { readonly icount: number };
 type WriteEvent = ObserverEvents["physicalWrite"];
+/** By name, which bytes are watched. */
+type RangesByName = ReadonlyMap<string, readonly AddressRange[]>;
+
+/** What goes back in time with the machine. */
+export interface WriteWatchState {
+  readonly ranges: RangesByName;
+  readonly pending: PendingWrite | undefined;
+}
+
+interface Watched {
+  readonly ranges: readonly AddressRange[];
+  readonly release: () => void;
+}
 
 export class WriteWatch {
   private readonly machine: Machine;
-  private readonly text: readonly AddressRange[];
-  private readonly releases: (() => void)[];
-  private vmcb: { readonly address: number; readonly release: () => void } | undefined;
-  private readonly wantsVmcb: boolean;
+  private readonly watched = new Map<string, Watched>();
   /** A write to the VMCB while a guest runs: the CPU's own if an exit comes at once. */
-  pending: PendingWrite | undefined;
+  private pending: PendingWrite | undefined;
+  /** Instructions retired before the last VMRUN: what is written then is its own. */
+  private lastVmrun: number | undefined;
 
-  constructor(machine: Machine, text: readonly AddressRange[], wantsVmcb: boolean) {
+  constructor(machine: Machine) {
     this.machine = machine;
-    this.text = text;
-    this.wantsVmcb = wantsVmcb;
-    this.releases = text.map((range) => watchRange(machine.memory, range));
   }
 
   dispose(): void {
-    for (const release of this.releases.splice(0)) release();
-    this.vmcb?.release();
-    this.vmcb = undefined;
+    for (const { release } of this.watched.values()) release();
+    this.watched.clear();
   }
 
-  /** The VMCB that is watched from now on. */
-  watchVmcb(address: number): void {
-    if (!this.wantsVmcb || this.vmcb?.address === address) return;
-    this.vmcb?.release();
-    const release = this.machine.memory.watchWrites(address);
-    this.vmcb = { address: this.machine.memory.canonical(address), release };
+  /** Pages whose writes are noticed here, those of several names as often. */
+  get pages(): number {
+    const all = [...this.watched.values()].flatMap(({ ranges }) => ranges);
+    const pageOf = (address: number) => Math.floor(address / PAGE_SIZE);
+    return all.reduce(
+      (n, { first, bytes }) => n + 1 + pageOf(first + bytes - 1) - pageOf(first),
+      0,
+    );
   }
 
-  /** Goes to another instant, at which this VMCB is in use. */
-  restore(vmcb: number | undefined, pending: PendingWrite | undefined): void {
-    this.vmcb?.release();
-    this.vmcb = undefined;
-    if (vmcb !== undefined) this.watchVmcb(vmcb);
+  /** What is watched under a name from now on. */
+  watch(name: string, given: readonly AddressRange[]): void {
+    const { memory } = this.machine;
+    const ranges = given.map(({ first, bytes }) => ({ first: memory.canonical(first), bytes }));
+    const before = this.watched.get(name);
+    if (before !== undefined && sameRanges(before.ranges, ranges)) return;
+    const releases = ranges.map((range) => watchRange(memory, range));
+    before?.release();
+    const release = () => {
+      for (const each of releases) each();
+    };
+    this.watched.set(name, { ranges, release });
+  }
+
+  isWatched(name: string): boolean {
+    return this.watched.has(name);
+  }
+
+  save(): WriteWatchState {
+    const ranges = new Map(Array.from(this.watched, ([name, each]) => [name, each.ranges]));
+    return { ranges, pending: this.pending };
+  }
+
+  /** Of names that the state does not have, nothing is watched. */
+  restore({ ranges, pending }: WriteWatchState): void {
+    this.dispose();
+    for (const [name, each] of ranges) this.watch(name, each);
     this.pending = pending;
+    this.lastVmrun = undefined;
+  }
+
+  vmrunStarts(): void {
+    this.lastVmrun = this.machine.icount;
   }
 
   factsOf({ address, size, before, after }: WriteEvent): WriteFacts {
@@ -50,21 +87,18 @@ export class WriteWatch {
     return { address, bytes: size, before, after, msr: undefined, byGuest };
   }
 
-  isText({ address, size }: WriteEvent): boolean {
-    return overlapping(this.text, address, size) !== undefined;
-  }
-
-  /** A write to the VMCB by the host is one at once; a guest's is seen when it is known not to be an exit's. */
-  vmcbWrite(event: WriteEvent): WriteFacts | undefined {
-    const page = this.vmcb?.address;
-    if (page === undefined || event.address < page || event.address >= page + PAGE_SIZE)
-      return undefined;
-    if (this.machine.state.guestMode === 0) return this.factsOf(event);
-    const { icount } = this.machine;
+  /**
+   * The write that is known now to be an instruction's, and not what VMRUN and #VMEXIT write by
+   * themselves: of the VMCB while a guest runs, it is the one before.
+   */
+  instructions(event: WriteEvent): WriteFacts | undefined {
+    const { icount, state, memory } = this.machine;
+    const facts = this.factsOf(event);
+    if (state.guestMode === 0) return icount === this.lastVmrun ? undefined : facts;
+    const vmcb = memory.canonical(Number(state.vmcbAddress));
+    if (event.address < vmcb || event.address >= vmcb + PAGE_SIZE) return facts;
     const before = this.takePending(icount);
-    const { address, size, before: was, after } = event;
-    const msr = undefined;
-    this.pending = { address, bytes: size, before: was, after, msr, byGuest: true, icount };
+    this.pending = { ...facts, icount };
     return before;
   }
 
@@ -73,5 +107,10 @@ export class WriteWatch {
     const { pending } = this;
     this.pending = undefined;
     return pending !== undefined && pending.icount !== icount ? pending : undefined;
+  }
+
+  /** Whether a write is to bytes that are watched under the name. */
+  isAbout(name: string, { address, bytes }: WriteFacts): boolean {
+    return overlapping(this.watched.get(name)?.ranges ?? [], address, bytes) !== undefined;
   }
 }

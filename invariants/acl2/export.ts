@@ -1,6 +1,12 @@
 /** Invariants as forms of the macro book definvariant.lisp: what "Show ACL2 form" shows and tests certify. */
 import type { BinaryOperator } from "../language/syntax.ts";
-import type { CheckedInvariant, Definition, Term, Variable } from "../language/term.ts";
+import type {
+  CheckedEvent,
+  CheckedInvariant,
+  Definition,
+  Term,
+  Variable,
+} from "../language/term.ts";
 import { parts } from "../language/term-parts.ts";
 import { termText } from "../language/term-text.ts";
 import { freeVariables, isRead, PURE_FUNCTIONS } from "./reads.ts";
@@ -168,13 +174,19 @@ function definitionsOf(term: Term, found: Set<Definition>): void {
   for (const part of parts(term)) definitionsOf(part, found);
 }
 
+/** An event's name, or a list of it and of what it is about. */
+function eventForm({ name, arguments: names, range }: CheckedEvent): string {
+  const about = [...names.map(({ text }) => text), ...(range ? [termText(range)] : [])];
+  return about.length === 0 ? symbol(name) : `(${[name, ...about].map(symbol).join(" ")})`;
+}
+
 /** The definvariant form, with those of its quantifiers before it. */
 export function invariantForms(invariant: CheckedInvariant): string {
   const { name, events, doc, source, body } = invariant;
   const writer = new FormWriter(name);
   const holds = writer.form(body);
   const bad = writer.firstBad(body);
-  const on = events.map((event) => symbol(event.name)).join(" ");
+  const on = events.map(eventForm).join(" ");
   const cite = source === undefined ? "" : `\n  :source ${text(source)}`;
   const head = `(definvariant ${symbol(name)} :on (${on})\n  :doc ${text(doc)}${cite}`;
   return [...writer.events, `${head}\n  :holds ${holds}\n  :first-bad ${bad})`].join("\n");

@@ -1,7 +1,9 @@
-/** Checks the events of an invariant: exits and MSRs by their names, functions of the program. */
-import { type FileNotes, type Shared, whyUnknown } from "./checker.ts";
-import type { EventName, EventNode, Name } from "./syntax.ts";
-import type { CheckedInvariant } from "./term.ts";
+/** Checks the events of an invariant: exits and MSRs by their names, functions of the program, ranges. */
+import { ExpressionChecker } from "./check-expression.ts";
+import { errorTerm, type FileNotes, type Shared, whyUnknown } from "./checker.ts";
+import type { EventName, EventNode, Expression, Name } from "./syntax.ts";
+import type { CheckedEvent, CheckedInvariant, Term } from "./term.ts";
+import { article, rangeOf, sameType } from "./types.ts";
 
 /** Calls and returns are judged from reset: builders run before the first VMRUN. */
 export function defaultPhase(events: readonly EventNode[]): CheckedInvariant["phase"] {
@@ -37,8 +39,12 @@ const ARGUMENTS: { readonly [E in EventName]?: ArgumentChecker } = {
   return: ofFunction,
 };
 
-export function checkEvents(events: readonly EventNode[], shared: Shared, notes: FileNotes): void {
-  for (const event of events) {
+export function checkEvents(
+  events: readonly EventNode[],
+  shared: Shared,
+  notes: FileNotes,
+): CheckedEvent[] {
+  return events.map(({ range, ...event }) => {
     const { name, start, end } = event;
     notes.refer({ start, end: start + name.length }, { kind: "event", name });
     const checkArgument = ARGUMENTS[name];
@@ -46,5 +52,15 @@ export function checkEvents(events: readonly EventNode[], shared: Shared, notes:
       notes.error({ start, end }, `The event ${name} takes nothing in brackets`);
     }
     for (const argument of event.arguments) checkArgument?.(argument, shared, notes);
-  }
+    return range === undefined ? event : { ...event, range: checkRange(range, shared, notes) };
+  });
+}
+
+/** It is looked at where no invariant is judged: of the machine alone. */
+function checkRange(node: Expression, shared: Shared, notes: FileNotes): Term {
+  const place = { events: [], scope: undefined, isWithinOld: false };
+  const term = new ExpressionChecker(shared, notes).check(node, place);
+  if (sameType(term.type, rangeOf("hpa"))) return term;
+  notes.error(node, `The event write wants a hpa range, and this is ${article(term.type)}`);
+  return errorTerm(node);
 }

@@ -119,7 +119,10 @@ class FilesChecker {
       } else invariants.push(this.invariant(item, path, notes));
     }
     const all = [...diagnostics, ...notes.diagnostics].sort((a, b) => a.start - b.start);
-    const sound = withoutErrors(invariants, all).filter(({ body }) => !this.usesBroken(body));
+    const sound = withoutErrors(invariants, all).filter(
+      ({ body, events }) =>
+        ![body, ...events.flatMap(({ range = [] }) => range)].some((term) => this.usesBroken(term)),
+    );
     const { references, visible, members } = notes;
     const found = { references, visible, members };
     return { path, invariants: sound, definitions, memory, diagnostics: all, ...found };
@@ -127,8 +130,8 @@ class FilesChecker {
 
   private invariant(item: InvariantItem, path: string, notes: FileNotes): CheckedInvariant {
     const { name, events, doc, source, start, end } = item;
-    checkEvents(events, this.shared, notes);
     Object.assign(this.shared.extent, newExtent());
+    const checked = checkEvents(events, this.shared, notes);
     const place = { events, scope: undefined, isWithinOld: false };
     const body = new ExpressionChecker(this.shared, notes).boolean(
       item.body,
@@ -138,7 +141,7 @@ class FilesChecker {
     this.isTooMuch(name, notes);
     return {
       name: name.text,
-      events,
+      events: checked,
       phase: item.phase ?? defaultPhase(events),
       doc: doc?.text ?? "",
       source: source?.text,

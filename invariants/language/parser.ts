@@ -7,6 +7,7 @@ import {
   EVENT_NAMES,
   type EventName,
   type EventNode,
+  type Expression,
   type InvariantItem,
   type InvFile,
   type Item,
@@ -94,14 +95,26 @@ function parseEvent(reader: TokenReader): EventNode | undefined {
     return undefined;
   }
   let names: Name[] = [];
-  if (name.text === "call" || name.text === "return") names = [reader.name("a function's name")];
+  let range: Expression | undefined;
+  if (name.text === "write") range = parseRange(reader);
+  else if (name.text === "call" || name.text === "return")
+    names = [reader.name("a function's name")];
   else if (reader.accept("(")) names = parseNames(reader);
   return {
     name: name.text,
     arguments: names.filter(({ text }) => text !== ""),
+    ...(range === undefined ? {} : { range }),
     start,
     end: reader.lastEnd,
   };
+}
+
+/** The bytes of `write(...)`. */
+function parseRange(reader: TokenReader): Expression {
+  reader.expect("(", "before the range whose writes are meant");
+  const range = parseExpression(reader);
+  reader.expect(")", "after the range");
+  return range;
 }
 
 const isEventName = (text: string): text is EventName =>

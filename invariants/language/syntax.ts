@@ -57,16 +57,21 @@ export const EVENT_NAMES = [
   "vmcb_write",
   "msr_write",
   "text_write",
+  "write",
   "call",
   "return",
   "always",
 ] as const;
 export type EventName = (typeof EVENT_NAMES)[number];
 
-/** `exit(NPF, CPUID)`, `msr_write(EFER)`, `call f`: the arguments are exits, MSRs, one function. */
+/**
+ * `exit(NPF, CPUID)`, `msr_write(EFER)`, `call f`: the arguments are exits, MSRs, one function;
+ * `write(RANGE)` has an expression.
+ */
 export interface EventNode extends Span {
   readonly name: EventName;
   readonly arguments: readonly Name[];
+  readonly range?: Expression;
 }
 
 /** Words that have a meaning in items and expressions. */

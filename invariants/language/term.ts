@@ -88,10 +88,15 @@ export interface Definition {
   readonly body: Term;
 }
 
+/** An event, and of `write` the bytes that it is about. */
+export interface CheckedEvent extends Omit<EventNode, "range"> {
+  readonly range?: Term;
+}
+
 /** An invariant that may be evaluated. */
 export interface CheckedInvariant {
   readonly name: string;
-  readonly events: readonly EventNode[];
+  readonly events: readonly CheckedEvent[];
   readonly phase: "firstVmrun" | "reset";
   readonly doc: string;
   /** Where it comes from, e.g. "APM volume 2, section 15.25.3". */

@@ -8,6 +8,8 @@ export const EVENT_DOCS: { readonly [E in EventName]: string } = {
   vmcb_write: "The VMCB changed.",
   msr_write: "An MSR changed; one of those in brackets, as msr_write(EFER).",
   text_write: "A store to the image's executable or read-only segments.",
+  write:
+    "An instruction wrote to the range in brackets, as write(hv.image): as it was at the last vmrun or exit.",
   call: "The hypervisor's function begins.",
   return: "The hypervisor's function has returned.",
   always: "At each vmrun, each exit and wherever the machine stops.",

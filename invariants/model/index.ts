@@ -22,7 +22,7 @@ export interface GlobalModel extends GlobalDeclaration {
   read(view: View): Result;
 }
 
-const AT_WRITES = ["npt_write", "vmcb_write", "msr_write", "text_write"] as const;
+const AT_WRITES = ["npt_write", "vmcb_write", "msr_write", "text_write", "write"] as const;
 
 export const GLOBALS: { readonly [name: string]: GlobalModel } = {
   vmcb: {

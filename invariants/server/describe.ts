@@ -81,8 +81,8 @@ function describeConstant(name: string): string | undefined {
 function describeItem(item: Exclude<Item, { kind: "memory" }>, type: Type | undefined): string {
   const doc = item.doc?.text ?? "";
   if (item.kind === "invariant") {
-    const events = item.events.map(({ name, arguments: of }) => {
-      return [name, ...of.map(({ text }) => text)].join(" ");
+    const events = item.events.map(({ name, arguments: of, range }) => {
+      return [range === undefined ? name : `${name}(...)`, ...of.map(({ text }) => text)].join(" ");
     });
     const source = item.source === undefined ? "" : ` Source: ${item.source.text}.`;
     return code(`invariant ${item.name.text} on ${events.join(", ")}`, `${sentence(doc)}${source}`);

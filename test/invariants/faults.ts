@@ -102,6 +102,7 @@ export const BREAKS: { readonly [name: string]: Break } = {
     inGuest: (m) =>
       m.observers.emit("msr", { index: 0xc001_0117, write: true, value: 0n, guest: true }),
   },
+  save_area_is_vmruns: { atExit: (m) => m.memory.write(HSAVE + 0x578, 8, 0n) },
   asids_are_unique: {
     atExit: (m) => {
       // The same tables at another root, run by another VMCB, are another guest.

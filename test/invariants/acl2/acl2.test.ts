@@ -59,6 +59,9 @@ function firstBad(term: Term, frame: ReturnType<typeof makeFrame>): string {
   return index < 0 ? "NIL" : String(index);
 }
 
+/** The events at which the states are taken. */
+const WORLD_SWITCHES: ReadonlySet<string> = new Set(["vmrun", "exit"]);
+
 const printed = (kind: string): Judged["verdict"] =>
   kind === "holds" ? "T" : kind === "violated" ? "NIL" : ":UNKNOWN";
 
@@ -184,7 +187,8 @@ test("verdicts and witnesses are the same on the states of every seeded fault", 
   }
   expect(recorded.walks.size).toBeGreaterThan(20);
   const seen = compare(recorded);
-  for (const name of Object.keys(BREAKS)) {
+  const judged = SVM.filter(({ events }) => events.some(({ name }) => WORLD_SWITCHES.has(name)));
+  for (const { name } of judged) {
     // A write to an MSR is an event of its own.
     if (name !== "save_area_is_the_hosts") expect(seen.get(name), name).toContain("NIL");
     expect(seen.get(name), name).toContain("T");
