@@ -9,7 +9,7 @@ import type { Form } from "./decode/form.ts";
 import { type Instruction, RECORD, readRecord, writeRecord } from "./decode/instruction.ts";
 import { Evaluator } from "./evaluator/evaluator.ts";
 import { performChecks } from "./execute.ts";
-import { ExecuteBreakpoints } from "./execute-breakpoints.ts";
+import { EVERYWHERE, ExecuteBreakpoints } from "./execute-breakpoints.ts";
 import type { Row } from "./instructions/row.ts";
 import { compileForm } from "./interpreter/form-compiler.ts";
 import { buildMainLoop, Handler } from "./interpreter/main-loop.ts";
@@ -70,8 +70,9 @@ export class Engine {
   readonly codePages: CodePages;
   readonly windows: FetchWindows;
   readonly evaluator: Evaluator;
-  private readonly breakpoints = new ExecuteBreakpoints((offset) =>
-    this.codePages.dropOffset(offset),
+  private readonly breakpoints = new ExecuteBreakpoints(
+    (offset) => this.codePages.dropOffset(offset),
+    () => this.selectBreakpoints(),
   );
   /** Faults, interrupts and exits so far: what takes the place of an instruction or comes between two. */
   events = 0;
@@ -142,9 +143,21 @@ export class Engine {
   /** CS, CPL, the world or the mode changed. */
   selectWindows(): void {
     const { state } = this.cpu;
-    const code = this.codeSize();
-    const flat = code === 64 || (state.cs.base === 0n && state.cs.limit === 0xffff_ffff);
-    this.windows.selectBank(flat, code + (state.guestMode !== 0 ? state.asid * 0x100 : 0));
+    const world = state.guestMode !== 0 ? state.asid * 0x100 : 0;
+    this.windows.selectBank(this.isFlat, this.codeSize() + world);
+    this.selectBreakpoints();
+  }
+
+  /** Linear addresses are rips, with no limit in the way. */
+  private get isFlat(): boolean {
+    const { cs } = this.cpu.state;
+    return this.codeSize() === 64 || (cs.base === 0n && cs.limit === 0xffff_ffff);
+  }
+
+  private selectBreakpoints(): void {
+    const { state } = this.cpu;
+    state.breakpointPages = this.isFlat ? this.breakpoints.pages : EVERYWHERE;
+    state.breakpointFrames = this.breakpoints.frames;
   }
 
   /**

@@ -162,7 +162,13 @@ class MainLoop {
 
   private breakpointCase(exit: number, again: number): void {
     const { w } = this;
+    w.get(CPU).memory(OP.i64Load, CPU_FIELDS.breakpointPages.offset);
+    w.get(this.rip).i64(12n).op(OP.i64ShrU, OP.i64ShrU);
+    w.get(CPU).memory(OP.i64Load, CPU_FIELDS.breakpointFrames.offset);
+    w.get(CPU).memory(OP.i64Load32U, CPU_FIELDS.windowFrame.offset).op(OP.i64ShrU);
+    w.op(OP.i64Or, OP.i32WrapI64).i32(1).op(OP.i32And).if();
     w.get(RECORD_AT).call(this.runtime.breakpoint).if().branchTo(exit).end();
+    w.end();
     w.get(RECORD_AT).memory(OP.i32Load16U, RECORD.behind).set(this.handler).branchTo(again);
   }
 

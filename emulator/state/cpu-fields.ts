@@ -207,6 +207,9 @@ export const CPU_FIELDS = layOut([
   ["ticksAtSliceEnd", "u64", "derived"],
   // Non-zero stops generated code after the current instruction: see ExitRequest in state/cpu-state.ts.
   ["exitRequest", "u32", "derived"],
+  // Bit n: a breakpoint's record on a page n modulo 64, linear or host-physical, has to ask whether to stop.
+  ["breakpointPages", "u64", "derived"],
+  ["breakpointFrames", "u64", "derived"],
   // Linear-memory address of the current fast TLB bank.
   ["tlbBank", "u32", "derived"],
   // 0, or 1 while an interrupt waits for the guest to allow it: flag changes then end the slice.

@@ -294,12 +294,31 @@ function readField(record: RecordValue, name: string, view: View): Result {
 const noField = ({ model }: RecordValue, name: string): Unknown =>
   new Unknown(`${model.name} has no ${name}`);
 
-function makeBinary({ operator, left, right }: Of<"binary">): Code {
+function makeBinary(term: Of<"binary">): Code {
+  const { operator, left, right } = term;
+  if (operator === "&&" || operator === "||") return makeChain(term, operator === "||");
   const [a, b] = [compile(left), compile(right)];
-  if (operator === "&&" || operator === "||" || operator === "=>") {
-    return (frame) => lazily(operator, a(frame), () => b(frame));
-  }
+  if (operator === "=>") return (frame) => lazily(operator, a(frame), () => b(frame));
   return (frame) => strict(operator, a(frame), b(frame));
+}
+
+/** As lazily() from left to right over `a && b && c`: the first that is `decisive` decides. */
+function makeChain(term: Of<"binary">, decisive: boolean): Code {
+  const sides = sidesOf(term, term.operator).map(compile);
+  return (frame) => {
+    let result: Result = !decisive;
+    for (const side of sides) {
+      const value = side(frame);
+      if (value === decisive) return decisive;
+      if (isUnknown(value) && !isUnknown(result)) result = value;
+    }
+    return result;
+  };
+}
+
+function sidesOf(term: Term, operator: string): Term[] {
+  if (term.kind !== "binary" || term.operator !== operator) return [term];
+  return [...sidesOf(term.left, operator), term.right];
 }
 
 /** What a term of constants and operators that need both sides is worth, if it is known. */
