@@ -1,6 +1,8 @@
 /** The futures that changes of the past have left: each is kept as what it takes to come again. */
+import type { Input } from "../inputs.ts";
 import type { InputLog, LoggedInput } from "./input-log.ts";
 import { compareInstants, type Instant } from "./instant.ts";
+import type { Follower } from "./snapshot-store.ts";
 
 /** Where two futures are one run no longer: before this instant's input of that index. */
 export interface Parting {
@@ -26,6 +28,8 @@ export interface Future {
 
 /** Beside the one that the machine is in. */
 const MOST_KEPT = 32;
+/** Of an input that is logged, beside its own. */
+const ENTRY_BYTES = 200;
 const FIRST = 1;
 
 export class Futures {
@@ -50,17 +54,38 @@ export class Futures {
     return found;
   }
 
-  /** A new future begins before the end of the present one; returns which is kept no more. */
-  fork(log: InputLog, end: Instant, parting: Parting): number | undefined {
+  /** A new future begins before the end of the present one. */
+  fork(log: InputLog, end: Instant, parting: Parting): void {
     this.keep(log, end);
     log.cut(parting.inputs);
     this.last++;
     this.current = { number: this.last, fork: { from: this.number, ...parting } };
-    if (this.kept.size <= MOST_KEPT) return undefined;
-    // The run as nobody changed it stays.
-    const oldest = [...this.kept.keys()].sort((a, b) => a - b).find((each) => each !== FIRST);
-    if (oldest !== undefined) this.kept.delete(oldest);
-    return oldest;
+  }
+
+  /** What is kept of those beside the present one, `followers`' part too. */
+  bytes(log: InputLog, followers: readonly Follower[]): number {
+    return followers.reduce((sum, each) => sum + (each.leftBytes?.() ?? 0), this.inputBytes(log));
+  }
+
+  /**
+   * Drops the oldest while they take more than so many bytes; the run as nobody changed it stays, and so does
+   * the one that was just `left`.
+   */
+  keepWithin(most: number, left: number, log: InputLog, followers: readonly Follower[]): void {
+    while (this.kept.size > MOST_KEPT || this.bytes(log, followers) > most) {
+      const numbers = [...this.kept.keys()].filter((each) => each !== FIRST && each !== left);
+      const oldest = numbers.sort((a, b) => a - b)[0];
+      if (oldest === undefined) return;
+      this.kept.delete(oldest);
+      for (const follower of followers) follower.dropped?.(oldest);
+    }
+  }
+
+  /** Of the inputs that the present future does not have. */
+  private inputBytes(log: InputLog): number {
+    const own = new Set([...this.kept.values()].flatMap(({ inputs }) => inputs));
+    for (const each of log.all) own.delete(each);
+    return [...own].reduce((sum, { input }) => sum + ENTRY_BYTES + bytesOf(input), 0);
   }
 
   /** Another one becomes the present one. */
@@ -74,6 +99,11 @@ export class Futures {
   private keep(log: InputLog, end: Instant): void {
     this.kept.set(this.number, { ...this.current, inputs: log.all.slice(), end });
   }
+}
+
+function bytesOf(input: Input): number {
+  if (input.kind !== "cpu") return input.bytes.length;
+  return input.runs.reduce((sum, { bytes }) => sum + bytes.length, 0);
 }
 
 /** Of two futures of one run: the same inputs are the same objects. */

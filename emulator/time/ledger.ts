@@ -4,7 +4,7 @@ import type { ObserverEvents } from "../observers.ts";
 import type { Guests } from "../svm/guests.ts";
 import { VMCB_FIELDS, type VmcbFieldName, vmcbFieldBytes } from "../svm/vmcb.ts";
 import type { Instant } from "./instant.ts";
-import { CHANGED_WORDS, CHUNK_ROWS, LedgerTable, UNFINISHED } from "./ledger-columns.ts";
+import { CHANGED_WORDS, CHUNK_ROWS, LedgerTable, ROW_BYTES, UNFINISHED } from "./ledger-columns.ts";
 import type { Follower } from "./snapshot-store.ts";
 
 /** One row in full. */
@@ -216,6 +216,12 @@ export class ExitLedger implements Follower {
 
   dropped(future: number): void {
     this.left.delete(future);
+  }
+
+  leftBytes(): number {
+    const own = new Set([...this.left.values()].flatMap(({ chunks }) => chunks));
+    for (const chunk of this.table.chunks) own.delete(chunk);
+    return own.size * CHUNK_ROWS * ROW_BYTES;
   }
 
   /** The rows of a future; undefined for one that is not kept, and for the one that the machine is in. */

@@ -21,6 +21,8 @@ export interface Follower {
   switched?(left: number, next: number): void;
   /** That future does not come again. */
   dropped?(future: number): void;
+  /** Bytes that it keeps of futures that were left, where they may be many. */
+  leftBytes?(): number;
 }
 
 /** What a follower had seen, and its version. */
@@ -80,6 +82,8 @@ export interface LentSnapshots {
 export class SnapshotStore {
   private readonly machine: Machine;
   private readonly budgetBytes: number;
+  /** What others hold of the budget. */
+  private reserved = 0;
   private readonly kept: StoredSnapshot[] = [];
 
   constructor(machine: Machine, budgetBytes: number) {
@@ -104,13 +108,24 @@ export class SnapshotStore {
     if (before !== undefined && compareInstants(before.snapshot, instant) === 0) return;
     const snapshot = this.machine.snapshot();
     this.kept.splice(index, 0, { snapshot, inputs, followers: savedStates(followers) });
-    while (this.bytes > this.budgetBytes && this.kept.length > 2) this.dropOne(instant);
+    this.keepWithinBudget(instant);
+  }
+
+  /** So many bytes of the budget are somebody else's from now on. */
+  reserve(bytes: number): void {
+    this.reserved = bytes;
+    this.keepWithinBudget(this.machine.instant);
+  }
+
+  private keepWithinBudget(near: Instant): void {
+    const most = this.budgetBytes - this.reserved;
+    while (this.bytes > most && this.kept.length > 2) this.dropOne(near);
   }
 
   /** Puts one that is made elsewhere behind all others. */
   adopt(stored: StoredSnapshot): void {
     this.kept.push(stored);
-    while (this.bytes > this.budgetBytes && this.kept.length > 2) this.dropOne(stored.snapshot);
+    this.keepWithinBudget(stored.snapshot);
   }
 
   /** Forgets all but the first that cannot give back a follower's state. */

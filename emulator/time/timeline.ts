@@ -8,7 +8,7 @@ import { compareInstants, firstAt, type Instant, RESET } from "./instant.ts";
 import { type Follower, SnapshotStore, type StoredSnapshot, stateOf } from "./snapshot-store.ts";
 
 export interface TimelineOptions {
-  /** Memory that snapshots may use. */
+  /** Memory that snapshots may use, and what is kept of futures that were left. */
   readonly budgetBytes?: number;
   /** Instructions between two snapshots of a run. */
   readonly interval?: number;
@@ -48,6 +48,8 @@ export class PastError extends Error {
   }
 }
 
+/** Of the budget, what is kept of futures that were left takes at most so much: the oldest go at a fork. */
+const FUTURES_SHARE = 1 / 4;
 const CRAWL_PIECE = 500;
 /** Towards where a replay goes its snapshots come closer together, down to this share of the dense interval. */
 const CLOSEST_SHARE = 1 / 256;
@@ -57,6 +59,7 @@ export class Timeline implements Changes {
   readonly snapshots: SnapshotStore;
   readonly inputs = new InputLog();
   private readonly ways = new Futures();
+  private readonly budgetBytes: number;
   private readonly interval: number;
   private readonly denseInterval: number;
   private readonly piece: number;
@@ -81,7 +84,8 @@ export class Timeline implements Changes {
     this.interval = options.interval ?? 50_000_000;
     this.denseInterval = options.denseInterval ?? 2_500_000;
     this.piece = options.piece ?? 2_000_000;
-    this.snapshots = new SnapshotStore(machine, options.budgetBytes ?? 512 * 2 ** 20);
+    this.budgetBytes = options.budgetBytes ?? 512 * 2 ** 20;
+    this.snapshots = new SnapshotStore(machine, this.budgetBytes);
     this.end = options.recorded?.end ?? machine.instant;
     for (const { at, input } of options.recorded?.inputs ?? []) this.inputs.add(at, input);
     this.snapshots.take(0, options.followers ?? []);
@@ -207,14 +211,19 @@ export class Timeline implements Changes {
     const { instant } = this.machine;
     const left = this.future;
     const parted = { at: instant, inputs: this.nextInput };
-    const dropped = this.ways.fork(this.inputs, this.end, parted);
+    this.ways.fork(this.inputs, this.end, parted);
     this.snapshots.cut(instant, this.nextInput);
     this.end = instant;
     this.mayFork = false;
-    for (const follower of this.followers) {
-      follower.forked?.(left);
-      if (dropped !== undefined) follower.dropped?.(dropped);
-    }
+    for (const follower of this.followers) follower.forked?.(left);
+    this.ways.keepWithin(this.budgetBytes * FUTURES_SHARE, left, this.inputs, this.followers);
+    this.leaveRestToSnapshots();
+  }
+
+  /** Half of the budget at least. */
+  private leaveRestToSnapshots(): void {
+    const bytes = this.ways.bytes(this.inputs, this.followers);
+    this.snapshots.reserve(Math.min(bytes, this.budgetBytes / 2));
   }
 
   /** The number of the future that the machine is in. */
@@ -236,6 +245,7 @@ export class Timeline implements Changes {
     for (const follower of this.followers) follower.switched?.(left, next.number);
     this.snapshots.cut(parted.at, parted.inputs);
     this.goBack(this.snapshots.upTo(parted.at));
+    this.leaveRestToSnapshots();
   }
 
   /** Takes a snapshot here. */
