@@ -1,5 +1,5 @@
 /** Notices calls and returns of the hypervisor's functions, and keeps which return ends which call. */
-import type { Machine } from "../emulator/index.ts";
+import { compareInstants, type Instant, type Machine } from "../emulator/index.ts";
 import type { View } from "./model/view.ts";
 import { isInRax, type Program, stateIn } from "./program.ts";
 import type { OldResults, Tracked } from "./tracked.ts";
@@ -12,6 +12,15 @@ export interface OpenCall {
   /** By the identity of the invariant. */
   readonly old: ReadonlyMap<string, OldResults>;
 }
+
+/** What goes back in time with the machine. */
+export interface CallsState {
+  readonly open: readonly OpenCall[];
+  /** Where calls and returns were judged last: who stops there comes by the same instruction again. */
+  readonly judgedAt: Instant | undefined;
+}
+
+export const NO_CALLS: CallsState = { open: [], judgedAt: undefined };
 
 export interface CallEvents {
   /** The view is at the function's body: its parameters have their values. */
@@ -27,6 +36,7 @@ export class Calls {
   private readonly events: CallEvents;
   private readonly bodies = new Map<bigint, string>();
   private open: readonly OpenCall[] = [];
+  private judgedAt: Instant | undefined;
 
   /** Watches the functions of these names: those that the program does not have never come. */
   constructor(machine: Machine, program: Program, names: ReadonlySet<string>, events: CallEvents) {
@@ -47,18 +57,23 @@ export class Calls {
 
   /** Before an instruction of the host's runs. */
   execute(linear: bigint): "stop" | undefined {
+    const { instant } = this.machine;
+    if (this.judgedAt && compareInstants(instant, this.judgedAt) === 0) return undefined;
+    this.judgedAt = instant;
     const returned = this.returned(linear);
     const name = this.bodies.get(linear);
     const called = name === undefined ? undefined : this.called(name, linear);
     return returned ?? called;
   }
 
-  save(): readonly OpenCall[] {
-    return this.open;
+  save(): CallsState {
+    const { open, judgedAt } = this;
+    return { open, judgedAt };
   }
 
-  restore(saved: readonly OpenCall[]): void {
-    this.setOpen(saved);
+  restore({ open, judgedAt }: CallsState): void {
+    this.setOpen(open);
+    this.judgedAt = judgedAt;
   }
 
   private called(name: string, pc: bigint): "stop" | undefined {
@@ -72,7 +87,7 @@ export class Calls {
       if (unwound.kind === "caller") {
         const old = new Map(waiting.map((each) => [each.identity, each.oldResults(view)]));
         const call = { function: name, returnsTo: unwound.pc, stack: unwound.cfa, old };
-        // Who stops before its first instruction sees the call again when that runs.
+        // One that never returned has ended where another is made in its frame.
         const others = this.open.filter(
           ({ returnsTo, stack }) => returnsTo !== call.returnsTo || stack !== call.stack,
         );

@@ -1,7 +1,7 @@
 /** What checked invariants remember, as plain data for a recording and back. */
 import { sha256 } from "../emulator/index.ts";
 import type { AddressRange } from "./address-range.ts";
-import type { OpenCall } from "./calls.ts";
+import type { CallsState, OpenCall } from "./calls.ts";
 import { type Result, Unknown } from "./evaluate/value.ts";
 import type { EventName } from "./language/syntax.ts";
 import type { MonitorState } from "./monitor.ts";
@@ -11,7 +11,7 @@ import type { TlbState } from "./tlb-history.ts";
 import type { OldResults, TrackState } from "./tracked.ts";
 
 /** Another one wherever the plain data means something else. */
-export const STATE_VERSION = "4";
+export const STATE_VERSION = "5";
 
 /** A value that a recording cannot hold: a record of the machine's, or a C object. */
 class NotPlain extends Error {}
@@ -51,7 +51,7 @@ type PlainState = Omit<MonitorState, "tracks" | "views" | "calls" | "writes"> & 
     readonly tlb: readonly PlainUse[];
     readonly tables: readonly PlainPlace[];
   };
-  readonly calls: readonly PlainCall[];
+  readonly calls: Omit<CallsState, "open"> & { readonly open: readonly PlainCall[] };
   readonly writes: Omit<MonitorState["writes"], "ranges"> & {
     readonly ranges: readonly (readonly [string, readonly AddressRange[]])[];
   };
@@ -77,10 +77,13 @@ export function recordMonitor({
         { ...track, old: plainOld(track.old) },
       ]),
       views: { ...views, tlb: plainTlb(views.tlb), tables: views.tables.map(plainPlace) },
-      calls: calls.map(({ old, ...call }) => ({
-        ...call,
-        old: plainOld(old).map(([identity, results]) => [digestOf(identity), results]),
-      })),
+      calls: {
+        ...calls,
+        open: calls.open.map(({ old, ...call }) => ({
+          ...call,
+          old: plainOld(old).map(([identity, results]) => [digestOf(identity), results]),
+        })),
+      },
       writes: { ...writes, ranges: [...writes.ranges] },
     };
   } catch (caught) {
@@ -105,10 +108,13 @@ export function recallMonitor(
       tracks.map(([digest, track]) => [identityOf(digest), { ...track, old: oldOf(track.old) }]),
     ),
     views: { ...views, tlb: tlbOf(views.tlb), tables: views.tables.map(placeOf) },
-    calls: calls.map(({ old, ...call }) => ({
-      ...call,
-      old: oldOf(old.map(([digest, results]) => [identityOf(digest), results])),
-    })),
+    calls: {
+      ...calls,
+      open: calls.open.map(({ old, ...call }) => ({
+        ...call,
+        old: oldOf(old.map(([digest, results]) => [identityOf(digest), results])),
+      })),
+    },
     writes: { ...writes, ranges: new Map(writes.ranges) },
   };
 }

@@ -7,7 +7,7 @@ import {
   type ObserverEvents,
   PAGE_SIZE,
 } from "../emulator/index.ts";
-import { Calls, type OpenCall } from "./calls.ts";
+import { Calls, type CallsState, NO_CALLS } from "./calls.ts";
 import { EventViews, type ViewState } from "./event-view.ts";
 import type { HypervisorMemory } from "./hypervisor-memory.ts";
 import type { EventName } from "./language/syntax.ts";
@@ -35,7 +35,7 @@ export interface MonitorState {
   readonly tracks: ReadonlyMap<string, TrackState>;
   readonly views: ViewState;
   readonly writes: WriteWatchState;
-  readonly calls: readonly OpenCall[];
+  readonly calls: CallsState;
   readonly tablesChanged: boolean;
 }
 
@@ -151,7 +151,7 @@ export class Monitor {
       tracks: new Map(this.tracks.map((each) => [each.identity, each.save()])),
       views: this.views.save(),
       writes: this.watch.save(),
-      calls: this.calls?.save() ?? [],
+      calls: this.calls?.save() ?? NO_CALLS,
       tablesChanged: this.tablesChanged,
     };
   }

@@ -37,9 +37,9 @@ afterEach(async ({ task }) => {
   if (task.result?.state === "fail") await editor.screenshot("failed-invariants");
 });
 
-/** The number of the line of nested_pages.c that holds the text. */
-function lineOf(text: string): number {
-  const lines = readFileSync(inFolder("minvisor/nested_pages.c"), "utf8").split("\n");
+/** The number of the line of a file, by default nested_pages.c, that holds the text. */
+function lineOf(text: string, file = "minvisor/nested_pages.c"): number {
+  const lines = readFileSync(inFolder(file), "utf8").split("\n");
   return lines.findIndex((line) => line.includes(text)) + 1;
 }
 
@@ -95,4 +95,35 @@ test("the line mended, the next run is all green", async () => {
   expect(await view.row("Violated").count()).toBe(0);
   await editor.page.getByText("No problems have been detected").waitFor();
   await editor.screenshot("invariants-mended");
+}, 120_000);
+
+test("an edit is checked on the whole recorded run: a problem on its line, and the way there", async () => {
+  await editor.stopDebugging();
+  await editor.tickBreakpoint("#VMEXIT MSR");
+  await editor.startDebugging(SAMPLE);
+  await editor.stopped("#VMEXIT MSR");
+  await editor.openFile("minvisor/minvisor.inv");
+  // Nothing asks for it where the machine stands, nor after: CPUID's exits are in the past.
+  const head = 'invariant asid_is_two on exit(CPUID) "The guest has ASID 2"';
+  await editor.replaceLine(1, `${head} : vmcb.GUEST_ASID == 2;`);
+  await editor.lens(/^never checked$/);
+  await editor.command("Check the Whole Recorded Run");
+  const toast = editor.page.locator(".notification-toast", { hasText: "violated: asid_is_two" });
+  await toast.waitFor();
+  await editor.problem("The guest has ASID 2");
+  await editor.screenshot("invariants-whole-run");
+  await toast.getByRole("button", { name: "Go to the First" }).click();
+  await editor.stopped("host · vmrun", "#VMEXIT CPUID");
+  const problem = await editor.problem("The guest has ASID 2");
+  await problem.dblclick();
+  await editor.cursorIn("vmcb.c", lineOf("control->asid = ASID;", "minvisor/vmcb.c"));
+}, 120_000);
+
+test("the ACL2 form of the invariant under the cursor opens beside it", async () => {
+  await editor.openFile("minvisor/minvisor.inv");
+  await editor.goToLine(1);
+  await editor.command("Show ACL2 Form");
+  await editor.page.locator(".tab.active", { hasText: "asid_is_two.lisp" }).waitFor();
+  await editor.documentShows("(definvariant asid_is_two");
+  await editor.screenshot("acl2-form");
 }, 120_000);
