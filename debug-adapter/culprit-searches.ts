@@ -78,8 +78,11 @@ export class CulpritSearches {
     return { done: icount, total: icount };
   }
 
-  /** From the session's own snapshots, which another machine takes up with what the debugger remembers at each. */
-  private *search(seen: SeenViolation): Steps {
+  /**
+   * Looks for it as fast as it is asked, and notes the stack, from the session's own snapshots: another
+   * machine takes them up with what the debugger remembers at each.
+   */
+  *search(seen: Omit<SeenViolation, "culprit">): Steps {
     const { violation } = seen;
     const { timeline: past, images, configuration } = this.debuggee;
     const inputs = [...(past?.inputs.all ?? [])];

@@ -5,10 +5,10 @@ import {
   attachInvariants,
   type CheckedInvariant,
   type Culprit,
-  checkRun,
   type InvariantText,
   Program,
   readExpression,
+  replayRun,
   type Violation,
 } from "../invariants/index.ts";
 import { type BootPlan, bootMachine } from "./boot.ts";
@@ -62,6 +62,8 @@ export class InvariantWatch {
   private readonly identities = new Map<string, string>();
   /** Those that were checked from reset on: where they were violated first is known. */
   private checkedAlways: ReadonlySet<string> = new Set();
+  /** The same of those that a check of the whole run was about, as long as the machine is in this future. */
+  private checkedWhole: ReadonlySet<string> = new Set();
   /** While the past is searched for violations. */
   private meet: ((violation: Violation) => void) | undefined;
   /** Grows with what changes statuses beside the attached ones, and what was told last. */
@@ -90,7 +92,10 @@ export class InvariantWatch {
       record: (saved) => this.attached?.record(saved),
       recall: (plain) => this.attached?.recall(plain),
       forked: (left) => this.history.forked(left, debuggee.machine.icount),
-      switched: (left, next) => this.history.switched(left, next),
+      switched: (left, next) => {
+        this.checkedWhole = new Set();
+        this.history.switched(left, next);
+      },
       dropped: (future) => this.history.dropped(future),
     });
   }
@@ -164,14 +169,24 @@ export class InvariantWatch {
       inputs: [...timeline.inputs.all],
       end: timeline.endOfTime,
     };
-    const { status, findings } = yield* checkRun(run, { ...this.checksOf(files), stopAtFirst });
-    const found = new Map(findings.map((each) => [each.violation.invariant, each]));
+    const checks = { ...this.checksOf(files), stopAtFirst };
+    const { status, violations } = yield* replayRun(run, checks);
+    const found = new Map<string, SeenViolation>();
+    for (const violation of violations) {
+      const seen: SeenViolation = { violation, culprit: undefined };
+      seen.culprit = yield* this.searches.search(seen);
+      found.set(violation.invariant, seen);
+    }
     const checked = new Map(status.map((each) => [each.name, each]));
     const invariants = files.invariants.map((each) => {
       const { name } = each;
       const [finding, state] = [found.get(name), checked.get(name)];
-      if (finding && state?.identity === this.identities.get(name)) {
-        this.note(finding.violation).culprit = finding.culprit;
+      const isSame = state !== undefined && state.identity === this.identities.get(name);
+      if (isSame && !stopAtFirst) this.checkedWhole = new Set([...this.checkedWhole, name]);
+      if (finding && isSame) {
+        const seen = this.note(finding.violation);
+        seen.culprit = finding.culprit;
+        seen.stack = finding.stack;
       }
       const violation = finding && violationBody(finding, files, this.debuggee.images);
       const place = { at: files.placeOf(name), policy: this.policyOf(name) };
@@ -186,7 +201,8 @@ export class InvariantWatch {
    */
   firstSeen(invariant: string | undefined): number | "none" | undefined {
     const names = invariant === undefined ? this.activeNames() : [this.checkedName(invariant)];
-    if (names.some((name) => !this.checkedAlways.has(name))) return undefined;
+    const isKnown = (name: string) => this.checkedAlways.has(name) || this.checkedWhole.has(name);
+    if (!names.every(isKnown)) return undefined;
     const seen = names.flatMap((name) => this.history.first(name) ?? []);
     return seen.length === 0 ? "none" : Math.min(...seen.map(({ violation }) => violation.icount));
   }
@@ -294,14 +310,16 @@ export class InvariantWatch {
     before?.detach();
     this.attached = attached;
     this.files = files;
-    const always = new Set<string>();
+    const [always, whole] = [new Set<string>(), new Set<string>()];
     for (const { name, identity } of attached.status()) {
       const isSame = this.identities.get(name) === identity;
       if (isAtReset || (isSame && this.checkedAlways.has(name))) always.add(name);
+      if (isSame && this.checkedWhole.has(name)) whole.add(name);
       this.identities.set(name, identity);
       this.history.keepIfSame(name, identity);
     }
     this.checkedAlways = always;
+    this.checkedWhole = whole;
     this.revision++;
   }
 

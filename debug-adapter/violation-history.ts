@@ -7,7 +7,7 @@ export interface SeenViolation {
   /** Once it was looked for. */
   culprit: Culprit | undefined;
   /** Where the culprit was about to run. */
-  stack?: readonly ViolationFrame[];
+  stack?: readonly ViolationFrame[] | undefined;
 }
 
 interface Seen {

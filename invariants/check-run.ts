@@ -6,6 +6,7 @@ import {
   type Machine,
   RESET,
   type SeekProgress,
+  type StoredSnapshot,
   Timeline,
 } from "../emulator/index.ts";
 import { type AttachOptions, attachInvariants } from "./attach.ts";
@@ -33,8 +34,16 @@ export interface RunFinding {
   readonly culprit: Culprit;
 }
 
-export interface CheckedRun {
+export interface ReplayedRun {
   /** What was violated once is violated, though it holds at the end. */
+  readonly status: readonly InvariantStatus[];
+  /** The first one of each invariant. */
+  readonly violations: readonly Violation[];
+  /** Of the run, to look for culprits from. */
+  readonly snapshots: readonly StoredSnapshot[];
+}
+
+export interface CheckedRun {
   readonly status: readonly InvariantStatus[];
   readonly findings: readonly RunFinding[];
 }
@@ -46,22 +55,21 @@ export function* checkRun(
   run: RunToCheck,
   checks: RunChecks,
 ): Generator<SeekProgress, CheckedRun, undefined> {
-  const { status, violations, snapshots } = yield* replayed(run, checks);
+  const { status, violations, snapshots } = yield* replayRun(run, checks);
   const findings: RunFinding[] = [];
-  for (const violation of violations.values()) {
+  for (const violation of violations) {
     const { inputs } = run;
     const timeline = runAgain(run.makeMachine(), violation, { inputs, snapshots });
     findings.push({ violation, culprit: yield* findCulprit(timeline, violation) });
   }
-  return {
-    findings,
-    status: status.map((each) =>
-      violations.has(each.name) ? { ...each, state: "violated" as const } : each,
-    ),
-  };
+  return { status, findings };
 }
 
-function* replayed(run: RunToCheck, { stopAtFirst = false, ...checks }: RunChecks) {
+/** The same without culprits. */
+export function* replayRun(
+  run: RunToCheck,
+  { stopAtFirst = false, ...checks }: RunChecks,
+): Generator<SeekProgress, ReplayedRun, undefined> {
   const { inputs, end, play = (timeline: Timeline) => timeline.seek(end) } = run;
   const machine = run.makeMachine();
   const violations = new Map<string, Violation>();
@@ -80,7 +88,10 @@ function* replayed(run: RunToCheck, { stopAtFirst = false, ...checks }: RunCheck
     yield* stopAtFirst ? timeline.first(RESET, end, met) : play(timeline);
     if (!stopAtFirst || violations.size === 0) attached.judgeNext();
     const { all: snapshots } = timeline.snapshots.lend(machine.instant);
-    return { status: attached.status(), violations, snapshots };
+    const status = attached
+      .status()
+      .map((each) => (violations.has(each.name) ? { ...each, state: "violated" as const } : each));
+    return { status, violations: [...violations.values()], snapshots };
   } finally {
     attached.detach();
     timeline.dispose();

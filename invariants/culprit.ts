@@ -17,17 +17,14 @@ import { overlaps } from "./address-range.ts";
 import { bytesValue } from "./bytes-value.ts";
 import type { Violation } from "./violation.ts";
 import { watchRange } from "./watched-ranges.ts";
+import { type Writer, writerNow } from "./writer.ts";
 
 export type Culprit =
-  /** The last write that gave the witness its value; without one that changed it, the last write. */
-  | {
-      readonly kind: "write";
-      readonly rip: bigint;
-      /** Before the instruction; what an interrupt or #VMEXIT wrote is there already. */
-      readonly at: Instant;
-      readonly world: "host" | "guest";
-      readonly exitNumber: number;
-    }
+  /**
+   * The last write that gave the witness its value; without one that changed it, the last write. Where
+   * no memory makes it false but what the instruction of the event writes to a register, that one.
+   */
+  | ({ readonly kind: "write" } & Writer)
   /** Nothing but the loader or a zero fill set the bytes: the VMRUN is the place to show. */
   | { readonly kind: "neverSet" }
   /** No bytes of memory make it false, but registers. */
@@ -48,7 +45,7 @@ class WriteSearch {
   private last: Write | undefined;
 
   constructor(machine: Machine, { first, bytes, statusBits }: Witness, end: number) {
-    const { memory, state } = machine;
+    const { memory } = machine;
     const start = memory.canonical(first);
     this.releases.push(watchRange(memory, { first, bytes }));
     const on = {
@@ -58,9 +55,7 @@ class WriteSearch {
         const changed = placed(event.before ^ event.after, event.address - start) & shared;
         // The CPU's own update of Accessed and Dirty bits is nobody's doing.
         if (changed !== 0n && (changed & ~statusBits) === 0n) return;
-        const world = state.guestMode === 0 ? "host" : "guest";
-        const { rip, exitCount: exitNumber } = state;
-        const write: Write = { kind: "write", rip, at: machine.instant, world, exitNumber };
+        const write: Write = { kind: "write", ...writerNow(machine) };
         // Stretches come latest first, and each forwards.
         if (compareInstants(write.at, this.last?.at ?? RESET) >= 0) this.last = write;
         if (changed !== 0n) this.changing = write;
@@ -143,11 +138,15 @@ export function* findCulprit(
   timeline: Timeline,
   violation: Violation,
 ): Generator<SeekProgress, Culprit, undefined> {
-  const { witness } = violation;
-  if (witness === undefined) return { kind: "registers" };
+  const { witness, writer } = violation;
   const { machine } = timeline;
   let search: WriteSearch | undefined;
   try {
+    if (witness === undefined) {
+      if (writer === undefined) return { kind: "registers" };
+      yield* timeline.seek(writer.at);
+      return { kind: "write", ...writer };
+    }
     const end = yield* endOf(timeline, violation.icount);
     const value = bytesValue(machine.memory.peek(witness.first, witness.bytes));
     if (((value ^ witness.value) & ~witness.statusBits) !== 0n) {

@@ -19,6 +19,7 @@ export {
   type RunChecks,
   type RunFinding,
   type RunToCheck,
+  replayRun,
 } from "./check-run.ts";
 export { type Culprit, findCulprit, type RunAgain, runAgain } from "./culprit.ts";
 export type {

@@ -6,6 +6,7 @@ import type { CheckedInvariant } from "./language/term.ts";
 import { WRITTEN } from "./model/event.ts";
 import type { View } from "./model/view.ts";
 import type { Violation } from "./violation.ts";
+import { writerNow } from "./writer.ts";
 
 export function makeViolation(
   { name, doc }: CheckedInvariant,
@@ -35,6 +36,7 @@ export function makeViolation(
       ...witness,
       value: bytesValue(machine.memory.peek(witness.first, witness.bytes)),
     },
+    writer: view.event === "msr_write" ? writerNow(machine) : undefined,
     hypervisorMemory: {
       source: memory.source,
       ranges: memory.source === "unknown" ? [] : memory.ranges,

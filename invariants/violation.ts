@@ -4,6 +4,7 @@ import type { AddressRange } from "./address-range.ts";
 import type { Bytes } from "./evaluate/value.ts";
 import type { CheckedInvariant } from "./language/term.ts";
 import type { CheckPlace } from "./tracked.ts";
+import type { Writer } from "./writer.ts";
 
 export interface Violation {
   readonly invariant: string;
@@ -21,6 +22,8 @@ export interface Violation {
   readonly lastGood: CheckPlace | undefined;
   /** The bytes that make it false, and what they were (little-endian); undefined where registers do. */
   readonly witness: (Bytes & { readonly value: bigint }) | undefined;
+  /** The instruction of an event that writes no memory, an MSR's; undefined at other events. */
+  readonly writer: Writer | undefined;
   readonly hypervisorMemory: {
     readonly source: "declared" | "derived" | "unknown";
     readonly ranges: readonly AddressRange[];

@@ -330,6 +330,19 @@ test("the first violation of what an edit has added is found by going through th
   const text = 'invariant few on exit "Few exits" : exit.number < 5;';
   await session.ask("minvisor/setInvariants", { files: [{ path: "/few.inv", text }] });
   expect((await statuses()).get("few")).toMatchObject({ verdict: "never checked" });
+  await session.ask("minvisor/checkRun");
+  expect(await seek({ violation: "first", invariant: "few" })).toMatchObject({
+    description: "Paused on violation of few",
+  });
+  expect(here().exit).toBe(5);
+  await seek({ to: "end" });
+  // Nobody has looked for one of another name.
+  const more = text.replace("few", "fewer").replace("5", "4");
+  await session.ask("minvisor/setInvariants", { files: [{ path: "/few.inv", text: more }] });
+  expect((await seek({ violation: "first" })).description).toBe("Paused on violation of fewer");
+  expect(here().exit).toBe(4);
+  await seek({ to: "end" });
+  await session.ask("minvisor/setInvariants", { files: [{ path: "/few.inv", text }] });
   expect((await seek({ violation: "first" })).description).toBe("Paused on violation of few");
   expect(here().exit).toBe(5);
   expect(await seek({ culprit: "few" })).toMatchObject({

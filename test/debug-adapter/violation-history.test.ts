@@ -6,6 +6,7 @@ import type { Violation } from "../../invariants/index.ts";
 const violation = (icount: number, invariant = "low"): Violation => ({
   ...{ invariant, icount, message: "", expected: "", actual: "" },
   ...{ vmrunRip: undefined, exitNumber: 0, lastGood: undefined, witness: undefined },
+  writer: undefined,
   hypervisorMemory: { source: "unknown", ranges: [] },
 });
 const seenIn = (history: ViolationHistory, name = "low") =>

@@ -1,6 +1,6 @@
 /** MinVisor machines for the tests of invariants: images, sources and the lines marked in them. */
 
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BootImage, loadKernel, Machine, type ModuleFile } from "../../emulator/index.ts";
@@ -52,10 +52,33 @@ export function machineWith(image: BootImage): Machine {
   return machine;
 }
 
+/** Where a seeded bug's wrong line is, and where its culprit: an instruction of a function that the line calls. */
+export function placesOf(bug: SeededBug): { readonly marked: Place; readonly culprit: Place } {
+  const [file] = readdirSync(join(repository, "test/seeded-bugs", bug));
+  const path = `test/seeded-bugs/${bug}/${file}`;
+  const marked = { path, line: culpritLine(path) };
+  return { marked, culprit: CALLED[bug] ?? marked };
+}
+
+interface Place {
+  readonly path: string;
+  readonly line: number;
+}
+
+const MSR_ACCESS = "minvisor/msr_access.S";
+const CALLED: { readonly [Bug in SeededBug]?: Place } = {
+  "blind-wrmsr": { path: MSR_ACCESS, line: lineOf(MSR_ACCESS, (line) => line === "  wrmsr") },
+};
+
 /** Number of the one line that ends in `// culprit`. */
 export function culpritLine(source: string): number {
+  return lineOf(source, (line) => line.endsWith("// culprit"));
+}
+
+/** Number of the one line that is meant. */
+function lineOf(source: string, isMeant: (line: string) => boolean): number {
   const lines = readFileSync(join(repository, source), "utf8").split("\n");
-  const marked = lines.flatMap((line, i) => (line.endsWith("// culprit") ? [i + 1] : []));
-  if (marked.length !== 1) throw new Error(`${source} has ${marked.length} lines marked culprit`);
-  return marked[0] as number;
+  const meant = lines.flatMap((line, i) => (isMeant(line) ? [i + 1] : []));
+  if (meant.length !== 1) throw new Error(`${source} has ${meant.length} lines that are meant`);
+  return meant[0] as number;
 }

@@ -44,6 +44,7 @@ function violationOf({ icount, value, ...witness }: Wanted): Violation {
     ...{ invariant: "test", message: "", expected: "", actual: "" },
     ...{ icount, vmrunRip: 0n, exitNumber: 0, lastGood: undefined },
     witness: { first: DATA, bytes: 2, statusBits: 0n, ...witness, value },
+    writer: undefined,
     hypervisorMemory: { source: "declared", ranges: [] },
   };
 }
