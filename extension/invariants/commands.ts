@@ -24,7 +24,7 @@ async function goToInvariant(feed: InvariantFeed, subject?: InvariantSubject): P
 }
 
 /** Of one invariant, or of any. */
-const goToFirstViolation = (session: DebugSession, subject?: InvariantSubject) =>
+export const goToFirstViolation = (session: DebugSession, subject?: InvariantSubject) =>
   customRequest(session, "minvisor/seek", {
     violation: "first",
     ...(subject?.name === undefined ? {} : { invariant: subject.name }),

@@ -4,6 +4,7 @@ import { registerCommand } from "../commands.ts";
 import { COMMANDS, DEBUG_TYPE, INVARIANT_LANGUAGE } from "../contributions.ts";
 import { customRequest } from "../session.ts";
 import { inSession } from "../time-travel/commands.ts";
+import { goToFirstViolation } from "./commands.ts";
 import type { InvariantFeed } from "./invariant-feed.ts";
 import { checkSummary } from "./verdicts.ts";
 import type { Violations } from "./violations.ts";
@@ -16,7 +17,7 @@ export function registerRecheck(feed: InvariantFeed, violations: Violations): Di
         void recheck(session, feed);
     }),
     registerCommand(COMMANDS.checkWholeRun, () =>
-      inSession((session) => checkRun(session, violations)),
+      inSession((session) => checkRun(session, feed, violations)),
     ),
   );
 }
@@ -42,9 +43,15 @@ async function recheck(session: DebugSession, feed: InvariantFeed): Promise<void
   }
 }
 
-/** The adapter shows its progress, which cancels it. */
-async function checkRun(session: DebugSession, violations: Violations): Promise<void> {
-  const { invariants } = await customRequest(session, "minvisor/checkRun", { files: openFiles() });
+/** The session goes on with what was checked. The adapter shows its progress, which cancels it. */
+async function checkRun(
+  session: DebugSession,
+  feed: InvariantFeed,
+  violations: Violations,
+): Promise<void> {
+  const present = await customRequest(session, "minvisor/setInvariants", { files: openFiles() });
+  feed.take(session, present.invariants);
+  const { invariants } = await customRequest(session, "minvisor/checkRun", {});
   const found = invariants.flatMap(({ violation }) => violation ?? []);
   await violations.showChecked(found, session.id);
   const [first] = found.toSorted((a, b) => a.icount - b.icount);
@@ -52,5 +59,5 @@ async function checkRun(session: DebugSession, violations: Violations): Promise<
   const buttons = first === undefined ? [] : [goThere];
   const answer = await window.showInformationMessage(checkSummary(invariants), ...buttons);
   if (answer === goThere && first !== undefined)
-    await customRequest(session, "minvisor/seek", { icount: first.icount });
+    await goToFirstViolation(session, { name: first.invariant });
 }
