@@ -65,7 +65,7 @@ export class Debuggee {
     this.deliveries = this.memory.deliveries;
     this.consoleTail = this.memory.consoleTail;
     if (!configuration.recording) return;
-    this.ledger = new ExitLedger(machine, this.spaces.guests, recording?.ledger);
+    this.ledger = new ExitLedger(machine, this.spaces.guests, recording);
     const options = {
       budgetBytes: configuration.recordingBytes,
       followers: [this.spaces.guests, this.ledger, ...this.memory.followers],

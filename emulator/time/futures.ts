@@ -2,6 +2,7 @@
 import type { Input } from "../inputs.ts";
 import type { InputLog, LoggedInput } from "./input-log.ts";
 import { compareInstants, type Instant } from "./instant.ts";
+import type { LedgerTable } from "./ledger-columns.ts";
 import type { Follower } from "./snapshot-store.ts";
 
 /** Where two futures are one run no longer: before this instant's input of that index. */
@@ -15,15 +16,27 @@ export interface Fork extends Parting {
   readonly from: number;
 }
 
-/** One way in which the run goes on from its reset: what entered says all of it. */
-export interface Future {
+/** Which future it is, and which one it left. */
+export interface FutureName {
   /** From 1, in the order in which they began. */
   readonly number: number;
   /** Undefined for the first. */
   readonly fork: Fork | undefined;
+}
+
+/** One way in which the run goes on from its reset: what entered says all of it. */
+export interface Future extends FutureName {
   /** All that entered since reset. */
   readonly inputs: readonly LoggedInput[];
   readonly end: Instant;
+}
+
+/** Futures as a recording has them. */
+export interface RecordedFutures {
+  /** The one whose inputs and exits are the recording's own. */
+  readonly present: FutureName;
+  /** With their exits. */
+  readonly left: readonly { readonly future: Future; readonly rows: LedgerTable }[];
 }
 
 /** Beside the one that the machine is in. */
@@ -34,8 +47,15 @@ const FIRST = 1;
 
 export class Futures {
   private readonly kept = new Map<number, Future>();
-  private current: Pick<Future, "number" | "fork"> = { number: FIRST, fork: undefined };
+  private current: FutureName = { number: FIRST, fork: undefined };
   private last = FIRST;
+
+  constructor(recorded?: RecordedFutures) {
+    if (recorded === undefined) return;
+    this.current = recorded.present;
+    for (const { future } of recorded.left) this.kept.set(future.number, future);
+    this.last = Math.max(this.number, ...this.kept.keys());
+  }
 
   /** The one that the machine is in. */
   get number(): number {

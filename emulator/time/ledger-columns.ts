@@ -106,6 +106,16 @@ export class LedgerTable {
     return left;
   }
 
+  /** A table of the first so many rows, which shares what it can. */
+  upTo(rows: number): LedgerTable {
+    const length = this.count;
+    this.goTo(rows);
+    const table = this.fork();
+    this.exchange(table);
+    this.goTo(length);
+    return table;
+  }
+
   /** Each has the rows of the other. */
   exchange(other: LedgerTable): void {
     [this.all, other.all] = [other.all, this.all];

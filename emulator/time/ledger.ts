@@ -3,6 +3,7 @@ import type { Machine } from "../machine.ts";
 import type { ObserverEvents } from "../observers.ts";
 import type { Guests } from "../svm/guests.ts";
 import { VMCB_FIELDS, type VmcbFieldName, vmcbFieldBytes } from "../svm/vmcb.ts";
+import type { RecordedFutures } from "./futures.ts";
 import type { Instant } from "./instant.ts";
 import { CHANGED_WORDS, CHUNK_ROWS, LedgerTable, ROW_BYTES, UNFINISHED } from "./ledger-columns.ts";
 import type { Follower } from "./snapshot-store.ts";
@@ -77,10 +78,20 @@ export class ExitLedger implements Follower {
   private ending: { readonly cost: number; readonly changed: Uint32Array } | undefined;
   readonly detach: () => void;
 
-  /** The machine stands at its reset, and so does `guests`; `known` is what will come again. */
-  constructor(machine: Machine, guests: Guests, known?: LedgerTable) {
+  /** The machine stands at its reset, and so does `guests`; `known` is what will come again, or may. */
+  constructor(
+    machine: Machine,
+    guests: Guests,
+    known: {
+      readonly ledger?: LedgerTable | undefined;
+      readonly futures?: RecordedFutures | undefined;
+    } = {},
+  ) {
     this.machine = machine;
-    this.table = known?.ahead() ?? new LedgerTable();
+    this.table = known.ledger?.ahead() ?? new LedgerTable();
+    for (const { future, rows } of known.futures?.left ?? []) {
+      this.left.set(future.number, rows.whole());
+    }
     this.guests = guests;
     this.detach = machine.observe({
       name: "exit ledger",

@@ -41,6 +41,7 @@ export const LAYOUTS = {
   FORK: 0,
   DONE: 0,
   LEDG: 1,
+  FUTU: 0,
   PAGE: 0,
   SNAP: 2,
 } as const;

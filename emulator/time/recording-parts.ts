@@ -120,10 +120,12 @@ export function readImage(part: Uint8Array): ImagePart {
 
 // ---- inputs, marks and forks ----
 
-const writeInstant = (writer: ByteWriter, { icount, idleTicks, events }: Instant): ByteWriter =>
-  writer.number(icount).number(idleTicks).number(events);
+export const writeInstant = (
+  writer: ByteWriter,
+  { icount, idleTicks, events }: Instant,
+): ByteWriter => writer.number(icount).number(idleTicks).number(events);
 
-const readInstant = (reader: ByteReader): Instant => ({
+export const readInstant = (reader: ByteReader): Instant => ({
   icount: reader.number(),
   idleTicks: reader.number(),
   events: reader.number(),

@@ -23,12 +23,12 @@ export function machineOf({ configuration }: Recording): Machine {
  */
 export function timelineOf(
   machine: Machine,
-  { configuration, inputs, end, snapshots: parts }: Recording,
+  { configuration, inputs, end, futures, snapshots: parts }: Recording,
   options: TimelineOptions = {},
 ): Timeline {
   const images = new ImagePieces(imagesOf(configuration).map(({ bytes }) => bytes));
   const snapshots = (reset: StoredSnapshot) => storedOf(parts, reset, images);
-  const recorded = { inputs, end, snapshots };
+  const recorded = { inputs, end, snapshots, ...(futures && { futures }) };
   return new Timeline(machine, { ...options, recorded });
 }
 

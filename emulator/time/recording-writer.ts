@@ -116,7 +116,9 @@ export class Recorder {
   finish(): void {
     this.detach();
     this.takeBack();
-    this.writeNews(this.ledger?.length ?? 0);
+    const { timeline, ledger } = this;
+    this.writeNews(ledger?.length ?? 0);
+    if (timeline && ledger) this.file.putFutures(timeline, ledger);
     this.mark("DONE", true);
     this.snapshots?.finish();
   }
@@ -171,9 +173,13 @@ export function recordingOf(
   const bytes: Uint8Array[] = [];
   const file = new RunFile((piece) => bytes.push(piece), codec, configuration);
   file.putInputs(timeline.inputs.all);
-  const table = ledger?.known();
-  if (table !== undefined) file.putRows(table, table.length);
   const mark = { at: timeline.endOfTime, inputs: file.inputs };
+  file.putMark("MARK", mark);
+  if (ledger !== undefined) {
+    const table = ledger.known();
+    file.putRows(table, table.length);
+    file.putFutures(timeline, ledger);
+  }
   const { machine } = timeline;
   file.putMark("DONE", timeline.isInPast ? mark : { ...mark, hash: machine.stateHash() });
   let base = { index: 0, snapshot: reset.snapshot };

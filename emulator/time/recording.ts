@@ -1,5 +1,6 @@
 /** A recording as it was read: what a run starts from, what entered it, and by what it is checked. */
 import type { ImageFile, ModuleFile } from "../loader/boot-image.ts";
+import type { RecordedFutures } from "./futures.ts";
 import type { LoggedInput } from "./input-log.ts";
 import { compareInstants, type Instant, RESET } from "./instant.ts";
 import { exitRow } from "./ledger.ts";
@@ -13,6 +14,7 @@ import {
   type PartType,
   readParts,
 } from "./recording-container.ts";
+import { readFutures } from "./recording-futures.ts";
 import { sha256 } from "./recording-hash.ts";
 import {
   type ConfigurationPart,
@@ -49,14 +51,16 @@ export interface Recording {
   readonly end: Instant;
   /** Finished exits, as far as they were written; undefined where the recording has none. */
   readonly ledger: LedgerTable | undefined;
+  /** Those that were left, where they were written. */
+  readonly futures: RecordedFutures | undefined;
   /** In their order; each goes on from one before it or from reset. */
   readonly snapshots: readonly SnapshotPart[];
   /** What is missing, in one sentence; undefined where the recording is whole. */
   readonly problem: string | undefined;
 }
 
-/** What a replay gives anew: where another version wrote it otherwise, it is passed over. */
-const REPLAYED: ReadonlySet<PartType> = new Set(["LEDG", "PAGE", "SNAP"]);
+/** What the run can do without: where another version wrote it otherwise, it is passed over. */
+const DISPENSABLE: ReadonlySet<PartType> = new Set(["LEDG", "PAGE", "SNAP", "FUTU"]);
 
 const isPartType = (type: string): type is PartType => type in LAYOUTS;
 
@@ -70,12 +74,16 @@ class Reading {
   private readonly pages: PagesPart[] = [];
   private snapshots: SnapshotPart[] = [];
   private ledger: LedgerTable | undefined;
+  private futures: RecordedFutures | undefined;
+  /** Parts of another layout. */
+  private readonly passedOver = new Set<PartType>();
   private isDone = false;
 
   /** Throws a RecordingError. */
   take({ type, layout, bytes }: Part): void {
     if (isPartType(type) && layout !== LAYOUTS[type]) {
-      if (REPLAYED.has(type)) return;
+      this.passedOver.add(type);
+      if (DISPENSABLE.has(type)) return;
       throw new RecordingError(
         `has a part ${type} of layout ${layout}, and this version reads layout ${LAYOUTS[type]}: open it with the version that made it`,
       );
@@ -85,7 +93,9 @@ class Reading {
     else if (type === "INPT") this.inputs.push(...readInputs(bytes));
     else if (type === "MARK" || type === "DONE") this.marks.push(readMark(bytes));
     else if (type === "FORK") this.takeBack(readFork(bytes));
-    else if (type === "PAGE") this.pages.push(readPages(bytes));
+    else if (type === "FUTU" && !this.passedOver.has("LEDG")) {
+      this.futures = readFutures(bytes, this.inputs, this.ledger ?? new LedgerTable());
+    } else if (type === "PAGE") this.pages.push(readPages(bytes));
     else if (type === "SNAP") {
       this.snapshots.push(readSnapshot(bytes, this.pages.splice(0), this.snapshots.length));
     } else if (type === "LEDG") {
@@ -127,6 +137,7 @@ class Reading {
       checks: this.marks.flatMap((mark) => checkOf(mark, inputs)),
       end,
       ledger: this.ledger,
+      futures: this.futures,
       snapshots: this.snapshots.filter(({ state }) => compareInstants(state, end) <= 0),
       problem: this.problem(damage, end),
     };

@@ -3,9 +3,10 @@ import type { ImageFile } from "../loader/boot-image.ts";
 import { ImagePieces } from "./image-pieces.ts";
 import type { LoggedInput } from "./input-log.ts";
 import { compareInstants, type Instant } from "./instant.ts";
-import { exitRow } from "./ledger.ts";
+import { type ExitLedger, exitRow } from "./ledger.ts";
 import { CHUNK_ROWS, type LedgerTable } from "./ledger-columns.ts";
 import { type Codec, ContainerWriter, type StoredBytes } from "./recording-container.ts";
+import { writeFutures } from "./recording-futures.ts";
 import { sha256 } from "./recording-hash.ts";
 import {
   imagesOf,
@@ -20,6 +21,7 @@ import {
 } from "./recording-parts.ts";
 import { type SnapshotBase, snapshotParts } from "./recording-snapshots.ts";
 import type { StoredSnapshot } from "./snapshot-store.ts";
+import type { Timeline } from "./timeline.ts";
 
 /** How many snapshots a recording has. */
 export interface SnapshotPolicy {
@@ -102,6 +104,18 @@ export class RunFile {
       this.container.put("LEDG", writeLedger(table, this.rows, to));
       this.rows = to;
     }
+  }
+
+  /** Those that the timeline has left, if there are any; the present one's inputs and exits are in the file. */
+  putFutures({ future: number, futures, inputs }: Timeline, ledger: ExitLedger): void {
+    const table = ledger.table.upTo(Math.min(this.rows, ledger.table.extent));
+    const present = futures.find((each) => each.number === number);
+    const left = futures.flatMap((future) => {
+      const rows = ledger.tableLeft(future.number);
+      return rows === undefined ? [] : [{ future, rows }];
+    });
+    if (present === undefined || left.length === 0) return;
+    this.container.put("FUTU", writeFutures({ present, left }, inputs.all, table));
   }
 
   /**

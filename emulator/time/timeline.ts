@@ -2,7 +2,7 @@
 import type { Changes, Input } from "../inputs.ts";
 import type { Machine, RunLimits, RunResult } from "../machine.ts";
 import type { CpuState } from "../state/cpu-state.ts";
-import { type Future, Futures, parting } from "./futures.ts";
+import { type Future, Futures, parting, type RecordedFutures } from "./futures.ts";
 import { InputLog, type LoggedInput } from "./input-log.ts";
 import { compareInstants, firstAt, type Instant, RESET } from "./instant.ts";
 import { type Follower, SnapshotStore, type StoredSnapshot, stateOf } from "./snapshot-store.ts";
@@ -21,6 +21,8 @@ export interface TimelineOptions {
   readonly recorded?: {
     readonly inputs: readonly LoggedInput[];
     readonly end: Instant;
+    /** Those that were left in it. */
+    readonly futures?: RecordedFutures;
     /** Made from the snapshot at reset, in their order. */
     readonly snapshots?: (reset: StoredSnapshot) => readonly StoredSnapshot[];
   };
@@ -58,7 +60,7 @@ export class Timeline implements Changes {
   readonly machine: Machine;
   readonly snapshots: SnapshotStore;
   readonly inputs = new InputLog();
-  private readonly ways = new Futures();
+  private readonly ways: Futures;
   private readonly budgetBytes: number;
   private readonly interval: number;
   private readonly denseInterval: number;
@@ -87,7 +89,8 @@ export class Timeline implements Changes {
     this.budgetBytes = options.budgetBytes ?? 512 * 2 ** 20;
     this.snapshots = new SnapshotStore(machine, this.budgetBytes);
     this.end = options.recorded?.end ?? machine.instant;
-    for (const { at, input } of options.recorded?.inputs ?? []) this.inputs.add(at, input);
+    this.inputs.replace(options.recorded?.inputs ?? []);
+    this.ways = new Futures(options.recorded?.futures);
     this.snapshots.take(0, options.followers ?? []);
     const reset = this.snapshots.upTo(machine.instant);
     for (const each of options.recorded?.snapshots?.(reset) ?? []) this.snapshots.adopt(each);

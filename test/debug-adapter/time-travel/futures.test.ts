@@ -1,4 +1,7 @@
 // Changes of the past over DAP: the old future is kept, can be gone to, and compared with the new one.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type {
   CompareFuturesBody,
@@ -93,6 +96,28 @@ async function print(bytes: string): Promise<void> {
   await go("continue");
 }
 
+/** Whoever opens the saved session has its futures, and the same difference between the two. */
+async function expectSaved(known: FutureBody[], compared: CompareFuturesBody): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "minvisor-futures-"));
+  const path = join(folder, "saved.mvrec");
+  const own = session;
+  await own.ask("minvisor/saveRecording", { path });
+  session = new InProcessSession();
+  try {
+    await session.ask("initialize", { adapterID: "minvisor" });
+    await session.ask("attach", { recording: path });
+    await go("configurationDone");
+    expect(await futures()).toEqual(known);
+    expect(await compare(1, 2)).toEqual(compared);
+    await go("minvisor/seek", { future: 1 });
+    expect(hash()).toBe(compared.a.hash);
+  } finally {
+    session.session.close();
+    session = own;
+    rmSync(folder, { recursive: true });
+  }
+}
+
 test("two futures are compared on the consoles and at their ends; the machine stays", async () => {
   const old = hash();
   await print("?!");
@@ -112,6 +137,7 @@ test("two futures are compared on the consoles and at their ends; the machine st
   expect(name).toBe("com1");
   expect(b).toMatch(/\?!/);
   expect(b.replace("?!", "")).toBe(a.slice(0, b.indexOf("?!")) + a.slice(b.indexOf("?!") + 2));
+  await expectSaved(await futures(), found);
   // The page of the text, and no other.
   expect(found.memory.pages).toBe(1);
   expect(found.memory.ranges).toHaveLength(1);
