@@ -2,7 +2,7 @@
 
 import type { ImageFile, MemoryWrite } from "./boot-image.ts";
 import { viewOf } from "./bytes.ts";
-import { LoadError } from "./load-error.ts";
+import { LoadError, sizeText } from "./load-error.ts";
 import { checkFits } from "./placement.ts";
 
 const MACHINE_386 = 3;
@@ -79,8 +79,14 @@ function readSegment(name: string, file: Uint8Array, at: number, wide: boolean):
   return { physical: field(12, 24), virtual: field(8, 16), bytes, memoryBytes };
 }
 
-/** The segments as memory writes at their physical addresses, zeros included. */
+/** The segments as memory writes at their physical addresses, zeros included: no more than there is memory. */
 export function segmentWrites(name: string, elf: ElfImage, ramBytes: number): MemoryWrite[] {
+  const total = elf.segments.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
+  if (total > ramBytes) {
+    throw new LoadError(
+      `${name} does not fit in ${sizeText(ramBytes)} of memory: its segments take ${sizeText(total)}`,
+    );
+  }
   return elf.segments.map(({ physical, bytes, memoryBytes }, i) => {
     checkFits(name, Number(physical), memoryBytes, ramBytes);
     const whole = new Uint8Array(memoryBytes);

@@ -17,7 +17,6 @@ const KEPT = 0x40000;
 /** Fields of the setup header: sectors of setup code, and the rest of the file in 16 bytes. */
 const SETUP_SECTORS = 0x1f1;
 const SYSTEM_SIZE = 0x1f4;
-const MAX_CPU_MS = 250;
 
 beforeAll(() => {
   makeLinuxGuest();
@@ -38,31 +37,25 @@ describe(`${ROUNDS} mutations (seed ${SEED})`, () => {
       const region = { name: "headers", offset: 0, size: [0x34, 0x400, HEADERS][random(3)]! };
       const copy = good.slice();
       const bytes = mutate(copy, region, random) ?? copy;
-      const label = `round ${round}: ${kind}`;
-      const { used, isLoaded } = load(bytes, label);
-      // Measured again where it was slow: a collection of garbage may have come in between.
-      const again = used > MAX_CPU_MS ? load(bytes, label).used : used;
-      expect(again, label).toBeLessThan(MAX_CPU_MS);
-      if (isLoaded) loaded++;
+      if (isLoadable(bytes, `round ${round}: ${kind}`)) loaded++;
     }
     expect(loaded).toBeGreaterThan(ROUNDS / 8);
   });
 });
 
-/** How much CPU time in ms it took, and whether an image came of it. */
-function load(bytes: Uint8Array, label: string): { used: number; isLoaded: boolean } {
-  let isLoaded = false;
-  const before = process.cpuUsage();
+/** Whether an image came of it: one that writes no more, in all, than there is memory. */
+function isLoadable(bytes: Uint8Array, label: string): boolean {
   try {
-    const image = loadKernel({ kernel: { name: "kernel", bytes }, ramBytes: RAM });
-    for (const { address, bytes: written } of image.writes) {
+    const { writes } = loadKernel({ kernel: { name: "kernel", bytes }, ramBytes: RAM });
+    for (const { address, bytes: written } of writes) {
       expect(address >= 0 && address + written.length <= RAM, label).toBe(true);
     }
-    isLoaded = true;
+    const total = writes.reduce((sum, { bytes: written }) => sum + written.length, 0);
+    expect(total, label).toBeLessThanOrEqual(RAM);
+    return true;
   } catch (error) {
     if (!(error instanceof LoadError)) throw new Error(`${label}: ${(error as Error).stack}`);
     expect(error.message, label).toMatch(/^kernel.+/);
+    return false;
   }
-  const { user, system } = process.cpuUsage(before);
-  return { used: (user + system) / 1000, isLoaded };
 }

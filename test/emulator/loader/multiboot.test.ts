@@ -172,6 +172,11 @@ test("bad kernels: one sentence with the file and the reason", () => {
       changed(elf32, 0x34 + 12, RAM - 4),
       /does not fit in 64 MiB of memory: it would end at 0x4000/,
     ],
+    [
+      // Both segments take all the memory that is left, and lie on each other.
+      changed(changed(elf32, 0x34 + 20, RAM - 2 * MIB), 0x54 + 20, RAM - 2 * MIB),
+      /^kernel.elf does not fit in 64 MiB of memory: its segments take 124 MiB$/,
+    ],
     [changed(elf32, 0x34 + 12, 0xa_0000), /would lie on the PC's reserved area/],
     [changed(elf32, 0x34 + 12, 0x9500), /would lie on the multiboot information at 0x9500$/],
     [elf64.slice(0, 0x1010), /neither a multiboot kernel|truncated/],
