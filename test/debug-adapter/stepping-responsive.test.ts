@@ -11,24 +11,14 @@ beforeEach(async () => {
 });
 afterEach(() => client.stop());
 
-/** Milliseconds from each of several pauses to its stop, the machine running in between. */
-async function pauses(): Promise<number[]> {
-  const delays: number[] = [];
-  for (let i = 0; i < 7; i++) {
+/** Several pauses, the machine running in between. How long one waits at most: slices.test.ts. */
+async function pauses(): Promise<void> {
+  for (let i = 0; i < 4; i++) {
     await client.continueRequest({ threadId: 1 });
     await new Promise((resolve) => setTimeout(resolve, 40 + 17 * i));
-    const asked = performance.now();
     await client.pauseRequest({ threadId: 1 });
     expect((await client.nextStop()).reason).toBe("pause");
-    delays.push(performance.now() - asked);
   }
-  return delays.sort((a, b) => a - b);
-}
-
-/** The goal is 50 ms; on a shared test machine the median gets thrice that. */
-function expectPrompt(delays: readonly number[]): void {
-  const said = `pauses took ${delays.map((delay) => delay.toFixed(0)).join(", ")} ms`;
-  expect(delays[3], said).toBeLessThan(150);
 }
 
 test("pause answers in HLT that nothing ends, and steps from there wait for ever", async () => {
@@ -45,7 +35,7 @@ test("pause answers in HLT that nothing ends, and steps from there wait for ever
   const memoryReference = `hva:0x${rip.toString(16)}`;
   const data = Buffer.from([0xf4]).toString("base64");
   await client.customRequest("writeMemory", { memoryReference, data });
-  expectPrompt(await pauses());
+  await pauses();
   await client.nextRequest({ threadId: 1 });
   await client.pauseRequest({ threadId: 1 });
   expect((await client.nextStop()).reason).toBe("pause");
@@ -60,7 +50,7 @@ test("pause answers while a condition is evaluated at every call", async () => {
   await client.setFunctionBreakpointsRequest({
     breakpoints: [{ name: "mix", condition: "a == 0x12345678 && b == 0xffffffff" }],
   });
-  expectPrompt(await pauses());
+  await pauses();
   expect((await client.frames()).map(({ name }) => name)).toContainEqual(
     expect.stringMatching(/^guest · guest_main/),
   );

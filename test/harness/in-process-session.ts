@@ -6,9 +6,11 @@ import { nodeFiles } from "../../debug-adapter/node/node-files.ts";
 import type { MessageTransport } from "../../debug-adapter/services.ts";
 import { DebugSession } from "../../debug-adapter/session.ts";
 
-/** What a session of this process is given for a clock; both default to real time. */
+/** What a session of this process is given for a clock: real time, unless the test has another. */
 export interface SessionClock {
   now(): number;
+  /** As the services' own; without it nothing waits longer than for its turn. */
+  schedule?(callback: () => void, delayMs: number): () => void;
 }
 
 class Loopback implements MessageTransport {
@@ -35,6 +37,8 @@ export class InProcessSession {
   private readonly transport: Loopback;
   private readonly answers = new Map<number, (response: DP.Response) => void>();
   private readonly listeners = new Map<string, ((body: unknown) => void)[]>();
+  /** Hears of every event. */
+  onEvent: (event: string, body: unknown) => void = () => {};
   private seq = 1;
 
   constructor(clock: SessionClock = performance) {
@@ -45,7 +49,8 @@ export class InProcessSession {
       codec: deflate,
       now: () => clock.now(),
       sha256: () => Promise.resolve(""),
-      schedule(callback) {
+      schedule(callback, delayMs) {
+        if (clock.schedule) return clock.schedule(callback, delayMs);
         const immediate = setImmediate(callback);
         return () => clearImmediate(immediate);
       },
@@ -59,6 +64,7 @@ export class InProcessSession {
       this.answers.delete(response.request_seq);
     } else if (message.type === "event") {
       const { event, body } = message as DP.Event;
+      this.onEvent(event, body);
       for (const listener of this.listeners.get(event)?.splice(0) ?? []) listener(body);
     }
   }
