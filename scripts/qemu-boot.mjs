@@ -11,6 +11,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { MINVISOR_ELF, SAMPLE_GUEST } from "./build-minvisor.mjs";
 import { INITRD_PATH, KERNEL_ARGUMENTS, KERNEL_PATH } from "./guest-linux.mjs";
+import { atEnd } from "./lib/at-end.mjs";
 
 const repository = join(dirname(fileURLToPath(import.meta.url)), "..");
 
@@ -86,6 +87,7 @@ export function bootOnQemu({
     const qemu = spawn(QEMU, qemuArguments({ elf, modules, append, memory, cpu, cpus, com2Path }), {
       stdio: ["ignore", "pipe", "pipe"],
     });
+    const forget = atEnd(() => qemu.kill("SIGKILL"));
     let com1 = "";
     let errors = "";
     let timedOut = false;
@@ -101,12 +103,14 @@ export function bootOnQemu({
       errors += text;
     });
     qemu.on("error", (error) => {
+      forget();
       clearTimeout(timer);
       rmSync(folder, { recursive: true });
       const hint = "install the Debian package qemu-system-x86";
       reject(new Error(`${QEMU} cannot be started: ${error.message}; ${hint}`));
     });
     qemu.on("close", (status) => {
+      forget();
       clearTimeout(timer);
       const com2 = readFileSync(com2Path, { encoding: "latin1", flag: "a+" });
       rmSync(folder, { recursive: true });

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { build } from "esbuild";
 import type { LaunchAttributes, MachineStatus } from "../../debug-adapter/protocol.ts";
+import { atEnd } from "../../scripts/lib/at-end.mjs";
 import { LOADER } from "../../scripts/lib/loader.mjs";
 
 const { DebugClient } = createRequire(import.meta.url)("@vscode/debugadapter-testsupport") as {
@@ -26,13 +27,7 @@ export function adapterPath(): Promise<string> {
 
 async function bundleAdapter(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "minvisor-adapter-"));
-  const remove = () => rmSync(folder, { recursive: true, force: true });
-  process.once("exit", remove);
-  // The end of a worker of the tests, which has no "exit".
-  process.once("SIGTERM", () => {
-    remove();
-    process.kill(process.pid, "SIGTERM");
-  });
+  atEnd(() => rmSync(folder, { recursive: true, force: true }));
   const outfile = join(folder, "adapter.cjs");
   await build({
     loader: LOADER,

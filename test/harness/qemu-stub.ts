@@ -6,6 +6,7 @@ import { createConnection, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { atEnd } from "../../scripts/lib/at-end.mjs";
 import { QEMU, QEMU_CPU_FLAGS } from "../../scripts/qemu-boot.mjs";
 
 export interface QemuOptions {
@@ -65,17 +66,18 @@ const qemuArguments = (options: QemuOptions, socket: string): string[] => [
 /** One connection; one request at a time. */
 export class QemuStub {
   private readonly process: ChildProcess;
-  private readonly folder: string;
   private readonly socket: Socket;
+  /** Ends QEMU and removes its folder. */
+  private readonly end: () => void;
   private received = "";
   private waiting: { resolve: (packet: string) => void; reject: (e: Error) => void } | undefined;
   private ended: Error | undefined;
   /** In the order of the "g" packet. */
   registers: readonly Register[] = [];
 
-  private constructor(process: ChildProcess, folder: string, socket: Socket) {
+  private constructor(process: ChildProcess, socket: Socket, end: () => void) {
     this.process = process;
-    this.folder = folder;
+    this.end = end;
     this.socket = socket;
     socket.setEncoding("latin1").on("data", (text: string) => this.receive(text));
     socket.on("close", () => this.fail(new Error("QEMU closed the connection")));
@@ -89,6 +91,11 @@ export class QemuStub {
     const child = spawn(QEMU, qemuArguments(options, path), {
       stdio: ["ignore", "ignore", "pipe"],
     });
+    const end = () => {
+      child.kill("SIGKILL");
+      rmSync(folder, { recursive: true, force: true });
+    };
+    const forget = atEnd(end);
     let failure = "";
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       failure += text;
@@ -104,7 +111,10 @@ export class QemuStub {
     await new Promise<void>((resolve, reject) => {
       socket.once("connect", resolve).once("error", reject);
     });
-    const stub = new QemuStub(child, folder, socket);
+    const stub = new QemuStub(child, socket, () => {
+      forget();
+      end();
+    });
     await stub.readDescription();
     return stub;
   }
@@ -116,8 +126,7 @@ export class QemuStub {
 
   stop(): void {
     this.socket.destroy();
-    this.process.kill("SIGKILL");
-    rmSync(this.folder, { recursive: true, force: true });
+    this.end();
   }
 
   /** Values by name. Registers of more than 64 bits are whole. */

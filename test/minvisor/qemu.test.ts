@@ -1,6 +1,8 @@
 // MinVisor on QEMU's SVM, an implementation that shares no line with ours.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -126,6 +128,24 @@ describe("our own guests", () => {
     expect(counts.end).toBe("reset by port 0xcf9");
     expect(status).toBe(0);
   });
+});
+
+test("a QEMU ends with the process that booted it", async () => {
+  const boot = `import { bootOnQemu } from "./scripts/qemu-boot.mjs";
+    await bootOnQemu({ modules: [process.argv[1]], onCom1: () => console.log("runs") });`;
+  // mov dx, 3f8h; out dx, al; jmp to itself
+  const image = flatImage("for-ever.bin", [0xba, 0xf8, 0x03, 0xee, 0xeb, 0xfe]);
+  const parent = spawn(process.execPath, ["--input-type=module", "-e", boot, image]);
+  await once(parent.stdout, "data");
+  const children = `/proc/${parent.pid}/task/${parent.pid}/children`;
+  const [qemu] = readFileSync(children, "utf8").split(" ");
+  const stat = `/proc/${qemu}/stat`;
+  expect(readFileSync(stat, "utf8")).toMatch(/^\d+ \(qemu.*\) [^Z]/);
+  parent.kill("SIGTERM");
+  await once(parent, "exit");
+  // A process that has ended may stay as a zombie where nobody asks for its status.
+  const isThere = () => existsSync(stat) && !/\) Z/.test(readFileSync(stat, "utf8"));
+  await expect.poll(isThere, { timeout: 60_000 }).toBe(false);
 });
 
 describe("what MinVisor refuses to start with", () => {

@@ -1,0 +1,3 @@
+// Types of at-end.mjs, for the tests.
+
+export function atEnd(clean: () => void): () => void;
