@@ -4,8 +4,9 @@ export const KERNEL_PATH: string;
 export const INITRD_PATH: string;
 export const READY_LINE: string;
 export const DONE_LINE: string;
-export const SHA256_OF_8_MIB_OF_ZEROS: string;
+export const RESULTS: string;
 export const KERNEL_ARGUMENTS: string;
+export const LONG_WORK: string;
 
 export interface CpioEntry {
   readonly name: string;

@@ -3,8 +3,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type BootImage, loadKernel, Machine } from "../../emulator/index.ts";
+import { KERNEL_ARGUMENTS as KERNELS, LONG_WORK } from "../../scripts/guest-linux.mjs";
 
-export const KERNEL_ARGUMENTS = "console=ttyS0,115200 cryptomgr.notests=1 nokaslr panic=-1";
+export const KERNEL_ARGUMENTS = `${KERNELS} ${LONG_WORK}`;
 const RAM_BYTES = 512 * 2 ** 20;
 
 export interface Files {

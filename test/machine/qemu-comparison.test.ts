@@ -3,9 +3,9 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import type { InvariantStatus, Violation } from "../../invariants/index.ts";
 import { MINVISOR_ELF } from "../../scripts/build-minvisor.mjs";
-import { KERNEL_ARGUMENTS, READY_LINE } from "../../scripts/guest-linux.mjs";
+import { KERNEL_ARGUMENTS, READY_LINE, RESULTS } from "../../scripts/guest-linux.mjs";
 import { bootOnQemu, type Counts, linuxModules, parseCounts } from "../../scripts/qemu-boot.mjs";
-import { bootLinux, makeGuests, RESULTS } from "../harness/linux-guest.ts";
+import { bootLinux, makeGuests } from "../harness/linux-guest.ts";
 import { attachAll, notKept, readAll } from "../invariants/minvisor-inv.ts";
 
 /** A counter by its table and key, as in "ports 0x0cf8 out mediated". */

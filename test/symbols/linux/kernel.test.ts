@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { beforeAll, expect, test } from "vitest";
 import { type CodeFrame, worldFrames } from "../../../debug-adapter/stack.ts";
+import type { RunResult } from "../../../emulator/index.ts";
 import type { KernelSymbols } from "../../../symbols/linux/kernel-symbols.ts";
 import { sizeOf, typeName } from "../../../symbols/types.ts";
 import { makeGuests } from "../../harness/linux-guest.ts";
@@ -58,6 +59,8 @@ interface Sample {
 
 let boot: KernelBoot;
 let samples: Sample[];
+let end: RunResult;
+const unimplemented: string[] = [];
 /** Our stack and task when the kernel begins to print its own. */
 let atDump: CodeFrame[];
 let taskAtDump: { pid: number; name: string } | undefined;
@@ -68,6 +71,10 @@ let firstTask: { pid: number; name: string } | undefined;
 beforeAll(() => {
   makeGuests();
   boot = new KernelBoot({ init: INIT, arguments: `${ARGUMENTS} slab_nomerge` });
+  boot.machine.observe({
+    name: "unimplemented",
+    on: { unimplemented: ({ bytes }) => void unimplemented.push(bytes.join(" ")) },
+  });
   boot.runToKernel();
   boot.runTo(boot.address("rest_init"));
   firstTask = boot.kernel?.task();
@@ -76,7 +83,7 @@ beforeAll(() => {
   boot.runTo(boot.address("dump_stack_lvl"), 4e9);
   atDump = worldFrames(boot.debuggee, boot.world, MOST_FRAMES);
   taskAtDump = boot.kernel?.task();
-  boot.booted.runToEnd(500_000_000);
+  end = boot.booted.runToEnd(500_000_000);
 }, 600_000);
 
 function throughRetpoline(): bigint[][] {
@@ -121,6 +128,15 @@ test("the kernel is found before it runs start_kernel, and the user is told", ()
     /^Guest kernel: Linux 6\.[\w.-]+, [\d,]+ symbols, KASLR slide 0x[1-9a-f][0-9a-f]*00000\.$/,
   );
   expect(more).toEqual([]);
+});
+
+test("the kernel boots without a hypervisor at an address of its own choice, and powers off", () => {
+  expect(end, boot.booted.console).toEqual({ reason: "powerOff" });
+  const beforeTrace = boot.booted.console.split("sysrq: ")[0];
+  expect(beforeTrace).toContain("\nNOTES ");
+  expect(beforeTrace).not.toMatch(/Call Trace|unchecked MSR|BUG:|WARNING:/);
+  expect(boot.machine.state.exitCount).toBe(0);
+  expect(unimplemented).toEqual([]);
 });
 
 test("each symbol is the one that the kernel prints in /proc/kallsyms", () => {
