@@ -6,6 +6,7 @@ import {
   type LedgerTable,
   type WideColumn,
 } from "./ledger-columns.ts";
+import { setRanks } from "./ledger-ranks.ts";
 
 type Rows = Uint32Array;
 type Chunks = readonly LedgerChunk[];
@@ -36,8 +37,35 @@ function fromColumn(
   };
 }
 
-const wide = (column: WideColumn): KeyWord[] =>
-  [1, 0].map((half) => fromColumn((chunk) => chunk[column].words, 2, half));
+/** A column of 64 bits: its ranks, or where it has too many values its two words. */
+interface WideKey {
+  readonly ranked: WideColumn;
+  readonly words: readonly KeyWord[];
+}
+
+const wide = (column: WideColumn): WideKey => ({
+  ranked: column,
+  words: [1, 0].map((half) => fromColumn((chunk) => chunk[column].words, 2, half)),
+});
+
+/** Sets the words of a key one after the other, the least significant first. */
+function* leastFirst(
+  keys: readonly (KeyWord | WideKey)[],
+  chunks: Chunks,
+  rows: Rows,
+  words: Uint32Array,
+): Generator<undefined, void> {
+  for (const key of keys.toReversed()) {
+    if (typeof key !== "function" && setRanks(chunks, rows, key.ranked, words)) {
+      yield undefined;
+      continue;
+    }
+    for (const word of typeof key === "function" ? [key] : key.words.toReversed()) {
+      word(chunks, rows, words);
+      yield undefined;
+    }
+  }
+}
 
 /** Names in their alphabetical order. */
 const REASON: KeyWord = (chunks, rows, words) => {
@@ -73,10 +101,10 @@ const SORTS = {
   guest: [fromColumn((chunk) => chunk.guest)],
   icount: [NUMBER],
   cost: [fromColumn(costWords, 2, 1, SIGN), fromColumn(costWords, 2, 0)],
-  rip: wide("guestRip"),
-  cr3: wide("cr3"),
-  info: [...wide("info1"), ...wide("info2")],
-} as const satisfies Readonly<Record<string, readonly KeyWord[]>>;
+  rip: [wide("guestRip")],
+  cr3: [wide("cr3")],
+  info: [wide("info1"), wide("info2")],
+} as const satisfies Readonly<Record<string, readonly (KeyWord | WideKey)[]>>;
 
 export type SortBy = keyof typeof SORTS;
 export const SORT_KEYS = Object.keys(SORTS) as SortBy[];
@@ -142,8 +170,7 @@ export function sortRows(
   let [sorted, other] = [keyed(rows.length), keyed(rows.length)];
   for (let i = 0; i < rows.length; i++) sorted.items[i] = i;
   const words = new Uint32Array(rows.length);
-  for (const word of SORTS[by].toReversed()) {
-    word(chunks, rows, words);
+  for (const _ of leastFirst(SORTS[by], chunks, rows, words)) {
     const differing = setWords(sorted, words, direction === "ascending" ? 0 : -1);
     if (differing === 0) continue;
     const lowest = 31 - Math.clz32(differing & -differing);

@@ -194,6 +194,20 @@ describe(`orders and drawings (seed ${seed + 1})`, () => {
     }
   });
 
+  test("a column with more values than are ranked is sorted too", () => {
+    const many = new LedgerTable();
+    const values = Array.from({ length: 17_000 }, () => {
+      const value = (BigInt(random(3)) << 63n) | BigInt(random(2 ** 20) * 0x7001);
+      const at = many.add();
+      many.chunkOf(at).guestRip.values[at % CHUNK_ROWS] = value;
+      return BigInt.asUintN(64, value);
+    });
+    expect(new Set(values).size).toBeGreaterThan(1 << 14);
+    const rows = selectRows(many, []);
+    const up = [...rows].sort((a, b) => compare([values[a]!], [values[b]!]) || a - b);
+    expect([...sortRows(many, rows, "rip")]).toEqual(up);
+  });
+
   test("costs and instants beyond 32 bits keep their order", () => {
     const large = new LedgerTable();
     const costs = [2 ** 40, UNFINISHED, 5, 2 ** 32 - 1, 2 ** 32, 2 ** 40 + 1, 5];
