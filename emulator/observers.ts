@@ -67,6 +67,8 @@ export interface ObserverEvents {
     readonly before: bigint;
     readonly after: bigint;
   };
+  /** Before the first write to a RAM page, by whomever, since it was last marked clean. */
+  firstWrite: { readonly page: number };
   /**
    * After bytes of a page with watched writes changed outside execution: the debugger, a loader, or
    * a snapshot that came back.

@@ -27,14 +27,26 @@ export interface AttachOptions {
   readonly onViolation: (violation: Violation) => void;
 }
 
+export interface InvariantCounters {
+  /** Not those that were found unchanged. */
+  readonly evaluations: number;
+  /** Page tables read. */
+  readonly tableScans: number;
+  /** Pages whose writes are noticed now, and how often what was read there was found to be stale. */
+  readonly watchedPages: number;
+  readonly staleMarks: number;
+  /** Pages of which a copy is kept now, for `changes`. */
+  readonly keptPages: number;
+}
+
 /** A Follower of time: verdicts and counts go back with the machine. */
 export interface AttachedInvariants {
   readonly name: "invariants";
   readonly version: string;
   /** One for each invariant that is checked, in their order. */
   status(): InvariantStatus[];
-  /** Work done, in deterministic counts: evaluations (not just found unchanged), tables read. */
-  counters(): { readonly evaluations: number; readonly tableScans: number };
+  /** Work done, in deterministic counts. */
+  counters(): InvariantCounters;
   /** Judges those about states that have no verdict yet, as the machine stands. */
   checkNew(): void;
   /**
@@ -70,10 +82,7 @@ export function attachInvariants(machine: Machine, options: AttachOptions): Atta
   const stopObserving = machine.observe(monitor.observer);
   return {
     status: () => monitor.status(),
-    counters: () => ({
-      evaluations: monitor.evaluations,
-      tableScans: monitor.views.cache.scans,
-    }),
+    counters: () => monitor.counters,
     checkNew: () => monitor.checkNew(),
     judgeNext: () => monitor.judgeNext(),
     valueOf: (term) => {

@@ -1,5 +1,6 @@
 /** Notices calls and returns of the hypervisor's functions, and keeps which return ends which call. */
 import { compareInstants, type Instant, type Machine } from "../emulator/index.ts";
+import type { Baseline, Changes } from "./changes.ts";
 import type { View } from "./model/view.ts";
 import { isInRax, type Program, stateIn } from "./program.ts";
 import type { OldResults, Tracked } from "./tracked.ts";
@@ -11,6 +12,8 @@ export interface OpenCall {
   readonly stack: bigint;
   /** By the identity of the invariant. */
   readonly old: ReadonlyMap<string, OldResults>;
+  /** RAM at the call, where an invariant of its return looks at what changed. */
+  readonly baseline: Baseline | undefined;
 }
 
 /** What goes back in time with the machine. */
@@ -22,12 +25,19 @@ export interface CallsState {
 
 export const NO_CALLS: CallsState = { open: [], judgedAt: undefined };
 
+/** As it is kept: the baseline of an open call grows. */
+const copyOf = (call: OpenCall): OpenCall => ({
+  ...call,
+  baseline: call.baseline && new Map(call.baseline),
+});
+
 export interface CallEvents {
   /** The view is at the function's body: its parameters have their values. */
   view(event: "call" | "return"): View;
   /** Judges the invariants of this function and event. */
   check(event: "call" | "return", name: string): "stop" | undefined;
   tracked(event: "call" | "return", name: string): readonly Tracked[];
+  readonly changes: Changes;
 }
 
 export class Calls {
@@ -68,11 +78,18 @@ export class Calls {
 
   save(): CallsState {
     const { open, judgedAt } = this;
-    return { open, judgedAt };
+    return { open: open.map(copyOf), judgedAt };
   }
 
+  /** After the changes were restored. */
   restore({ open, judgedAt }: CallsState): void {
-    this.setOpen(open);
+    const { changes } = this.events;
+    this.setOpen(
+      open.map(({ baseline, ...call }) => ({
+        ...call,
+        baseline: baseline && changes.again(baseline),
+      })),
+    );
     this.judgedAt = judgedAt;
   }
 
@@ -86,7 +103,9 @@ export class Calls {
       const unwound = program.symbols.unwind(pc, stateIn(view, program.symbols));
       if (unwound.kind === "caller") {
         const old = new Map(waiting.map((each) => [each.identity, each.oldResults(view)]));
-        const call = { function: name, returnsTo: unwound.pc, stack: unwound.cfa, old };
+        const isLookedAt = waiting.some(({ usesChanges }) => usesChanges);
+        const baseline = isLookedAt ? events.changes.begin() : undefined;
+        const call = { function: name, returnsTo: unwound.pc, stack: unwound.cfa, old, baseline };
         // One that never returned has ended where another is made in its frame.
         const others = this.open.filter(
           ({ returnsTo, stack }) => returnsTo !== call.returnsTo || stack !== call.stack,
@@ -111,17 +130,23 @@ export class Calls {
     const result = type !== undefined && isInRax(type) ? state.rax : 0n;
     const waiting = events.tracked("return", call.function);
     for (const each of waiting) each.giveOld(call.old.get(each.identity));
+    events.changes.giveCall(call.baseline);
     program.judge({ pc: linear, result, type });
     const verdict = events.check("return", call.function);
     program.judge(undefined);
     for (const each of waiting) each.giveOld(undefined);
+    events.changes.giveCall(undefined);
     return verdict;
   }
 
   private setOpen(open: readonly OpenCall[]): void {
     const { engine } = this.machine.cpu;
     for (const { returnsTo } of open) engine.addBreakpoint(returnsTo);
-    for (const { returnsTo } of this.open) engine.removeBreakpoint(returnsTo);
+    for (const { returnsTo, baseline } of this.open) {
+      engine.removeBreakpoint(returnsTo);
+      const isOpen = open.some((each) => each.baseline === baseline);
+      if (baseline !== undefined && !isOpen) this.events.changes.end(baseline);
+    }
     this.open = open;
   }
 }

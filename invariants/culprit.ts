@@ -22,7 +22,8 @@ import { type Writer, writerNow } from "./writer.ts";
 export type Culprit =
   /**
    * The last write that gave the witness its value; without one that changed it, the last write. Where
-   * no memory makes it false but what the instruction of the event writes to a register, that one.
+   * no memory makes it false but the instruction of the event does, by a register that it writes or an
+   * exception that it raises, that one.
    */
   | ({ readonly kind: "write" } & Writer)
   /** Nothing but the loader or a zero fill set the bytes: the VMRUN is the place to show. */

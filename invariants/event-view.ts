@@ -8,13 +8,14 @@ import {
   VmcbView,
 } from "../emulator/index.ts";
 import { sameRanges } from "./address-range.ts";
+import { Changes } from "./changes.ts";
 import { Readings } from "./evaluate/readings.ts";
 import { Unknown } from "./evaluate/value.ts";
 import { derivedMemory, type HypervisorMemory } from "./hypervisor-memory.ts";
 import type { EventName } from "./language/syntax.ts";
 import { LinearPages } from "./linear-pages.ts";
 import { PageTableWalks } from "./model/page-tables.ts";
-import type { ExitFacts, View, WriteFacts } from "./model/view.ts";
+import type { EventFacts, ExitFacts, RaisedFacts, View, WriteFacts } from "./model/view.ts";
 import type { Program } from "./program.ts";
 import { TableCache, type TablePlace } from "./table-cache.ts";
 import { TlbHistory, type TlbState } from "./tlb-history.ts";
@@ -40,6 +41,7 @@ interface Shared {
   readonly ranges: WatchedRanges;
   readonly readings: Readings;
   readonly tlb: TlbHistory;
+  readonly changes: Changes;
   readonly program: Program | undefined;
   readonly guests: Guests;
 }
@@ -48,6 +50,7 @@ interface Shared {
 class EventView implements View {
   readonly event: EventName;
   readonly write: WriteFacts | undefined;
+  readonly raised: RaisedFacts | undefined;
   readonly exit: ExitFacts | undefined;
   readonly machine: Machine;
   readonly walks: PageTableWalks;
@@ -55,6 +58,7 @@ class EventView implements View {
   readonly ranges: WatchedRanges;
   readonly readings: Readings;
   readonly tlb: TlbHistory;
+  readonly changes: Changes;
   readonly program: Program | undefined;
   readonly guests: Guests;
   private readonly owner: EventViews;
@@ -63,10 +67,11 @@ class EventView implements View {
   private memory: HypervisorMemory | undefined;
   private vmcb: VmcbView | undefined;
 
-  constructor(owner: EventViews, shared: Shared, event: EventName, write: WriteFacts | undefined) {
+  constructor(owner: EventViews, shared: Shared, event: EventName, { write, raised }: EventFacts) {
     this.owner = owner;
     this.event = event;
     this.write = write;
+    this.raised = raised;
     this.exit = owner.exit;
     this.machine = shared.machine;
     this.walks = shared.walks;
@@ -74,6 +79,7 @@ class EventView implements View {
     this.ranges = shared.ranges;
     this.readings = shared.readings;
     this.tlb = shared.tlb;
+    this.changes = shared.changes;
     this.program = shared.program;
     this.guests = shared.guests;
   }
@@ -103,6 +109,7 @@ class EventView implements View {
 export class EventViews {
   readonly cache: TableCache;
   readonly tlb = new TlbHistory();
+  readonly changes: Changes;
   /** Of the last VMRUN. */
   vmrunRip: bigint | undefined;
   /** The last one. */
@@ -120,8 +127,9 @@ export class EventViews {
   ) {
     this.declared = declared;
     this.cache = new TableCache(machine.memory);
+    this.changes = new Changes(machine.memory);
     this.shared = {
-      ...{ machine, program, guests, tlb: this.tlb },
+      ...{ machine, program, guests, tlb: this.tlb, changes: this.changes },
       walks: new PageTableWalks(this.cache),
       pages: new LinearPages(machine.memory, this.cache),
       ranges: new WatchedRanges(machine.memory),
@@ -148,6 +156,15 @@ export class EventViews {
     this.vmcb = vmcb;
   }
 
+  get watchedPages(): number {
+    return this.cache.watchedPages + this.shared.ranges.pages;
+  }
+
+  /** How often something that was read had been written since. */
+  get staleMarks(): number {
+    return this.cache.generation + this.shared.ranges.staleMarks;
+  }
+
   /** To be told of each; true if a table that was read is no longer what it was. */
   written({ address, size, before, after }: ObserverEvents["physicalWrite"]): boolean {
     this.shared.ranges.written(address, size);
@@ -165,8 +182,8 @@ export class EventViews {
     this.cache.clear();
   }
 
-  view(event: EventName, write?: WriteFacts): View {
-    return new EventView(this, this.shared, event, write);
+  view(event: EventName, facts: EventFacts = {}): View {
+    return new EventView(this, this.shared, event, facts);
   }
 
   /** Others of the same state: of what is looked at through them, writes are not noticed. */

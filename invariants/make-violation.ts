@@ -2,11 +2,15 @@
 import { overlapping } from "./address-range.ts";
 import { bytesValue } from "./bytes-value.ts";
 import type { Explanation } from "./evaluate/explain.ts";
+import type { EventName } from "./language/syntax.ts";
 import type { CheckedInvariant } from "./language/term.ts";
 import { WRITTEN } from "./model/event.ts";
 import type { View } from "./model/view.ts";
 import type { Violation } from "./violation.ts";
 import { writerNow } from "./writer.ts";
+
+/** Events of an instruction that may write no memory. */
+const WITHOUT_MEMORY: ReadonlySet<EventName> = new Set(["msr_write", "exception"]);
 
 export function makeViolation(
   { name, doc }: CheckedInvariant,
@@ -36,7 +40,7 @@ export function makeViolation(
       ...witness,
       value: bytesValue(machine.memory.peek(witness.first, witness.bytes)),
     },
-    writer: view.event === "msr_write" ? writerNow(machine) : undefined,
+    writer: WITHOUT_MEMORY.has(view.event) ? writerNow(machine) : undefined,
     hypervisorMemory: {
       source: memory.source,
       ranges: memory.source === "unknown" ? [] : memory.ranges,

@@ -11,7 +11,7 @@ import type { TlbState } from "./tlb-history.ts";
 import type { OldResults, TrackState } from "./tracked.ts";
 
 /** Another one wherever the plain data means something else. */
-export const STATE_VERSION = "5";
+export const STATE_VERSION = "6";
 
 /** A value that a recording cannot hold: a record of the machine's, or a C object. */
 class NotPlain extends Error {}
@@ -40,18 +40,22 @@ interface PlainUse {
 type PlainTrack = Omit<TrackState, "old"> & {
   readonly old: readonly (readonly [EventName, PlainResults])[];
 };
-type PlainCall = Omit<OpenCall, "old"> & {
+/** By page number, its bytes. */
+type PlainBaseline = readonly (readonly [number, Uint8Array])[];
+type PlainCall = Omit<OpenCall, "old" | "baseline"> & {
   readonly old: readonly (readonly [string, PlainResults])[];
+  readonly baseline: PlainBaseline | undefined;
 };
 
 /** What is more than plain data in the state stands in its own words; an identity, as its digest. */
-type PlainState = Omit<MonitorState, "tracks" | "views" | "calls" | "writes"> & {
+type PlainState = Omit<MonitorState, "tracks" | "views" | "calls" | "changes" | "writes"> & {
   readonly tracks: readonly (readonly [string, PlainTrack])[];
   readonly views: Omit<MonitorState["views"], "tlb" | "tables"> & {
     readonly tlb: readonly PlainUse[];
     readonly tables: readonly PlainPlace[];
   };
   readonly calls: Omit<CallsState, "open"> & { readonly open: readonly PlainCall[] };
+  readonly changes: readonly (readonly [EventName, PlainBaseline])[];
   readonly writes: Omit<MonitorState["writes"], "ranges"> & {
     readonly ranges: readonly (readonly [string, readonly AddressRange[]])[];
   };
@@ -65,6 +69,7 @@ export function recordMonitor({
   tracks,
   views,
   calls,
+  changes,
   writes,
   ...rest
 }: MonitorState): PlainState | undefined {
@@ -79,11 +84,13 @@ export function recordMonitor({
       views: { ...views, tlb: plainTlb(views.tlb), tables: views.tables.map(plainPlace) },
       calls: {
         ...calls,
-        open: calls.open.map(({ old, ...call }) => ({
+        open: calls.open.map(({ old, baseline, ...call }) => ({
           ...call,
+          baseline: baseline && [...baseline],
           old: plainOld(old).map(([identity, results]) => [digestOf(identity), results]),
         })),
       },
+      changes: Array.from(changes, ([event, baseline]) => [event, [...baseline]]),
       writes: { ...writes, ranges: [...writes.ranges] },
     };
   } catch (caught) {
@@ -97,7 +104,7 @@ export function recallMonitor(
   plain: unknown,
   identities: readonly string[],
 ): MonitorState | undefined {
-  const { tracks, views, calls, writes, ...rest } = plain as PlainState;
+  const { tracks, views, calls, changes, writes, ...rest } = plain as PlainState;
   const known = new Map(identities.map((identity) => [digestOf(identity), identity]));
   const identityOf = (digest: string): string => known.get(digest) ?? "";
   const isSame = tracks.length === known.size && tracks.every(([digest]) => known.has(digest));
@@ -110,11 +117,13 @@ export function recallMonitor(
     views: { ...views, tlb: tlbOf(views.tlb), tables: views.tables.map(placeOf) },
     calls: {
       ...calls,
-      open: calls.open.map(({ old, ...call }) => ({
+      open: calls.open.map(({ old, baseline, ...call }) => ({
         ...call,
+        baseline: baseline && new Map(baseline),
         old: oldOf(old.map(([digest, results]) => [identityOf(digest), results])),
       })),
     },
+    changes: new Map(changes.map(([event, baseline]) => [event, new Map(baseline)])),
     writes: { ...writes, ranges: new Map(writes.ranges) },
   };
 }

@@ -7,14 +7,16 @@ import {
   type ObserverEvents,
   PAGE_SIZE,
 } from "../emulator/index.ts";
+import type { InvariantCounters } from "./attach.ts";
 import { Calls, type CallsState, NO_CALLS } from "./calls.ts";
+import type { ChangesState } from "./changes.ts";
 import { EventViews, type ViewState } from "./event-view.ts";
 import type { HypervisorMemory } from "./hypervisor-memory.ts";
 import type { EventName } from "./language/syntax.ts";
 import type { CheckedEvent, CheckedInvariant } from "./language/term.ts";
 import { makeViolation } from "./make-violation.ts";
 import { MSR_NUMBERS } from "./model/constants.ts";
-import type { View, WriteFacts } from "./model/view.ts";
+import type { EventFacts, View, WriteFacts } from "./model/view.ts";
 import type { Program } from "./program.ts";
 import { type CheckPlace, NEVER_CHECKED, Tracked, type TrackState } from "./tracked.ts";
 import type { InvariantStatus, Violation } from "./violation.ts";
@@ -36,6 +38,7 @@ export interface MonitorState {
   readonly views: ViewState;
   readonly writes: WriteWatchState;
   readonly calls: CallsState;
+  readonly changes: ChangesState;
   readonly tablesChanged: boolean;
 }
 
@@ -51,6 +54,7 @@ const MOMENTS = {
   msr_write: ["msr_write"],
   text_write: ["text_write"],
   write: ["write"],
+  exception: ["exception"],
   call: ["call"],
   return: ["return"],
 } as const satisfies { readonly [moment: string]: readonly EventName[] };
@@ -71,6 +75,8 @@ export class Monitor {
   private readonly watch: WriteWatch;
   private readonly ranges: WriteRanges;
   private readonly calls: Calls | undefined;
+  /** Events since which what changed is looked at; those of calls keep it themselves. */
+  private readonly keptFor: ReadonlySet<EventName>;
   /** A host has written a nested table since the last VMRUN. */
   private tablesChanged = false;
   /** Grows with whatever may change a status. */
@@ -82,6 +88,8 @@ export class Monitor {
     const { guests, program, declared } = options;
     this.views = new EventViews(machine, guests, program, declared);
     this.tracks = invariants.map((each) => new Tracked(each, declared, machine.icount === 0));
+    const backTo = this.tracks.flatMap((each) => (each.usesChanges ? [...each.looksBackTo] : []));
+    this.keptFor = new Set(backTo.filter((event) => event === "vmrun" || event === "exit"));
     const listeners = Object.entries(MOMENTS).map(([moment, events]) => [
       moment,
       this.tracks.filter(({ invariant }) => eventsOf(invariant, events).length > 0),
@@ -97,6 +105,7 @@ export class Monitor {
         view: (event) => this.views.view(event),
         check: (event, name) => this.judge(event, undefined, isOf(name)),
         tracked: (event, name) => this.meant(event, isOf(name)),
+        changes: this.views.changes,
       });
     }
     this.observer = { name: "invariants", on: this.handlers() };
@@ -108,8 +117,15 @@ export class Monitor {
     this.views.clear();
   }
 
-  get evaluations(): number {
-    return this.tracks.reduce((sum, { evaluations }) => sum + evaluations, 0);
+  get counters(): InvariantCounters {
+    const { tracks, views, watch } = this;
+    return {
+      evaluations: tracks.reduce((sum, { evaluations }) => sum + evaluations, 0),
+      tableScans: views.cache.scans,
+      watchedPages: watch.pages + views.watchedPages,
+      staleMarks: views.staleMarks,
+      keptPages: views.changes.pages,
+    };
   }
 
   status(): InvariantStatus[] {
@@ -135,7 +151,7 @@ export class Monitor {
   /** Judges those without a verdict that are about one state, as the machine stands; those armed only. */
   checkNew(): void {
     const unjudged = this.listeners.recheck.filter(
-      ({ verdict, oldTerms }) => verdict === undefined && oldTerms.length === 0,
+      ({ verdict, isOfOneState }) => verdict === undefined && isOfOneState,
     );
     this.checkAll(this.views.view("always"), unjudged);
   }
@@ -152,11 +168,12 @@ export class Monitor {
       views: this.views.save(),
       writes: this.watch.save(),
       calls: this.calls?.save() ?? NO_CALLS,
+      changes: this.views.changes.save(),
       tablesChanged: this.tablesChanged,
     };
   }
 
-  restore({ tracks, views, writes, calls, tablesChanged }: MonitorState): void {
+  restore({ tracks, views, writes, calls, changes, tablesChanged }: MonitorState): void {
     const isWhole = this.machine.icount === 0;
     for (const each of this.tracks) {
       each.restore(tracks.get(each.identity) ?? { ...NEVER_CHECKED, isWhole });
@@ -164,6 +181,7 @@ export class Monitor {
     this.views.restore(views);
     this.watch.restore(writes);
     this.watchOwn(views.vmcb);
+    this.views.changes.restore(changes);
     this.calls?.restore(calls);
     this.tablesChanged = tablesChanged;
     this.revision++;
@@ -186,6 +204,10 @@ export class Monitor {
         return undefined;
       },
       ...(this.wants("msr_write") ? { msr: (event) => this.msrWritten(event) } : {}),
+      ...(this.wants("exception") ? { exception: (event) => this.exceptionComes(event) } : {}),
+      ...(this.tracks.some(({ usesChanges }) => usesChanges)
+        ? { firstWrite: ({ page }) => this.firstWrite(page) }
+        : {}),
       ...(this.calls === undefined
         ? {}
         : { execute: ({ linear, guest }) => (guest ? undefined : this.calls?.execute(linear)) }),
@@ -221,25 +243,32 @@ export class Monitor {
     let stop: "stop" | undefined;
     if (views.written(event)) {
       if (this.machine.state.guestMode === 0) this.tablesChanged = true;
-      else stop = this.judge("npt_write", watch.factsOf(event));
+      else stop = this.judge("npt_write", { write: watch.factsOf(event) });
     }
     const facts = watch.factsOf(event);
-    if (watch.isAbout("text_write", facts)) stop = this.judge("text_write", facts) ?? stop;
+    if (watch.isAbout("text_write", facts))
+      stop = this.judge("text_write", { write: facts }) ?? stop;
     const known = watch.instructions(event);
     return (known && this.judgeWrite(known)) ?? stop;
   }
 
   /** A write that is an instruction's. */
-  private judgeWrite(facts: WriteFacts): "stop" | undefined {
+  private judgeWrite(write: WriteFacts): "stop" | undefined {
     const { watch, ranges } = this;
-    const stop = watch.isAbout("vmcb_write", facts) ? this.judge("vmcb_write", facts) : undefined;
+    const isVmcbs = watch.isAbout("vmcb_write", write);
+    const stop = isVmcbs ? this.judge("vmcb_write", { write }) : undefined;
     if (!this.wants("write")) return stop;
-    return this.judge("write", facts, (node) => ranges.isAbout(node, facts)) ?? stop;
+    return this.judge("write", { write }, (node) => ranges.isAbout(node, write)) ?? stop;
   }
 
-  private msrWritten({ index, write, value, guest }: ObserverEvents["msr"]): "stop" | undefined {
-    if (!write) return undefined;
-    const facts: WriteFacts = {
+  private msrWritten({
+    index,
+    write: isWrite,
+    value,
+    guest,
+  }: ObserverEvents["msr"]): "stop" | undefined {
+    if (!isWrite) return undefined;
+    const write: WriteFacts = {
       address: 0,
       bytes: 0,
       before: 0n,
@@ -247,18 +276,30 @@ export class Monitor {
       msr: index,
       byGuest: guest,
     };
-    return this.judge("msr_write", facts, ({ arguments: names }) => {
+    return this.judge("msr_write", { write }, ({ arguments: names }) => {
       return names.length === 0 || names.some(({ text }) => MSR_NUMBERS.get(text) === index);
     });
+  }
+
+  /** A guest's exceptions are its own, or exits. */
+  private exceptionComes(event: ObserverEvents["exception"]): "stop" | undefined {
+    const { vector, name, errorCode, address } = event;
+    if (name === undefined || this.machine.state.guestMode !== 0) return undefined;
+    const raised = { vector, errorCode, address };
+    return this.judge("exception", { raised }, (node) => isAbout(node, name));
+  }
+
+  private firstWrite(page: number): undefined {
+    this.views.changes.firstWrite(page);
   }
 
   /** Checks the invariants that listen to an event, and to this kind of it. */
   private judge(
     event: EventName & Moment,
-    write?: WriteFacts,
+    facts?: EventFacts,
     isMeant?: (node: CheckedEvent) => boolean,
   ): "stop" | undefined {
-    return this.checkAt(this.views.view(event, write), event, isMeant);
+    return this.checkAt(this.views.view(event, facts), event, isMeant);
   }
 
   private checkAt(
@@ -271,6 +312,7 @@ export class Monitor {
     // VMRUN and #VMEXIT are the earlier events of each other, whatever their kind.
     const switchesWorlds = view.event === "vmrun" || view.event === "exit";
     for (const each of switchesWorlds ? this.tracks : meant) each.keepOld(view);
+    if (this.keptFor.has(view.event)) this.views.changes.keep(view.event);
     return stop;
   }
 

@@ -91,6 +91,10 @@ export class TableCache {
     return page !== undefined;
   }
 
+  get watchedPages(): number {
+    return this.pages.size;
+  }
+
   get places(): readonly TablePlace[] {
     return Array.from(this.pages.values(), ({ tables }) =>
       tables.map(({ format, level, address }) => ({ format, level, address })),

@@ -68,6 +68,7 @@ export class Tracked {
   readonly invariant: CheckedInvariant;
   readonly identity: string;
   readonly oldTerms: readonly Term[];
+  readonly usesChanges: boolean;
   verdict: Verdict | undefined;
   /** Times that it was found to hold or not; what was unknown does not count. */
   checked = 0;
@@ -84,6 +85,8 @@ export class Tracked {
   private old = new Map<EventName, OldResults>();
   /** Of the call whose return is judged. */
   private ofCall: OldResults | undefined;
+  /** The events before those at which it is judged. */
+  readonly looksBackTo: ReadonlySet<EventName>;
   /** Events whose values a later one looks at. */
   private readonly keptAt: ReadonlySet<EventName>;
   private last: { readonly verdict: Verdict; readonly reads: readonly Unchanged[] } | undefined;
@@ -97,7 +100,9 @@ export class Tracked {
     this.invariant = invariant;
     this.isWhole = isWhole;
     this.identity = identityOf(invariant, declared);
-    this.oldTerms = oldTermsOf(invariant.body);
+    const terms = [...termsIn(invariant.body)];
+    this.oldTerms = terms.filter(({ kind }) => kind === "old");
+    this.usesChanges = terms.some((term) => term.kind === "global" && term.name === "changes");
     this.code = compile(invariant.body);
     this.oldCodes = this.oldTerms.flatMap((term) =>
       term.kind === "old" ? [compile(term.body)] : [],
@@ -106,7 +111,13 @@ export class Tracked {
     const events = invariant.events.flatMap(({ name }): EventName[] =>
       name === "always" ? ["vmrun", "exit"] : [name],
     );
-    this.keptAt = new Set(this.oldTerms.length === 0 ? [] : events.map(earlierEvent));
+    this.looksBackTo = new Set(events.map(earlierEvent));
+    this.keptAt = this.oldTerms.length === 0 ? new Set() : this.looksBackTo;
+  }
+
+  /** Whether it is about the present state alone. */
+  get isOfOneState(): boolean {
+    return this.oldTerms.length === 0 && !this.usesChanges;
   }
 
   /** Judges it in the view; true if it turned false now. */
@@ -188,14 +199,15 @@ export class Tracked {
   }
 }
 
-/** Those of definitions that it uses, too. */
-function oldTermsOf(body: Term): readonly Term[] {
+/** Those of definitions that it uses, too: each once. */
+function termsIn(body: Term): ReadonlySet<Term> {
   const found = new Set<Term>();
   const visit = (term: Term): void => {
-    if (term.kind === "old") found.add(term);
+    if (found.has(term)) return;
+    found.add(term);
     if (term.kind === "expand") visit(term.definition.body);
     for (const part of parts(term)) visit(part);
   };
   visit(body);
-  return [...found];
+  return found;
 }

@@ -22,7 +22,7 @@ export interface Violation {
   readonly lastGood: CheckPlace | undefined;
   /** The bytes that make it false, and what they were (little-endian); undefined where registers do. */
   readonly witness: (Bytes & { readonly value: bigint }) | undefined;
-  /** The instruction of an event that writes no memory, an MSR's; undefined at other events. */
+  /** The instruction of an event that writes no memory, an MSR's or an exception; undefined at others. */
   readonly writer: Writer | undefined;
   readonly hypervisorMemory: {
     readonly source: "declared" | "derived" | "unknown";

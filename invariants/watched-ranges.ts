@@ -17,10 +17,21 @@ export function watchRange(memory: MachineMemory, { first, bytes }: AddressRange
   };
 }
 
+/** How many pages the ranges lie on, those of several as often. */
+export function pagesOf(ranges: readonly AddressRange[]): number {
+  const pageOf = (address: number) => Math.floor(address / PAGE_SIZE);
+  return ranges.reduce(
+    (n, { first, bytes }) => n + 1 + pageOf(first + bytes - 1) - pageOf(first),
+    0,
+  );
+}
+
 /** Its owner tells it of each physicalWrite and poke event. */
 export class WatchedRanges {
   private readonly memory: MachineMemory;
   private readonly ranges: Watched[] = [];
+  /** Ranges that were found to be written so far. */
+  staleMarks = 0;
 
   constructor(memory: MachineMemory) {
     this.memory = memory;
@@ -41,8 +52,14 @@ export class WatchedRanges {
       const range = this.ranges[i] as Watched;
       if (!overlaps(range, address, size)) continue;
       range.release();
+      this.staleMarks++;
       this.ranges.splice(i, 1);
     }
+  }
+
+  /** Pages whose writes are noticed, those of several ranges as often. */
+  get pages(): number {
+    return pagesOf(this.ranges);
   }
 
   clear(): void {

@@ -2,7 +2,7 @@
 import { type Machine, type ObserverEvents, PAGE_SIZE } from "../emulator/index.ts";
 import { type AddressRange, overlapping, sameRanges } from "./address-range.ts";
 import type { WriteFacts } from "./model/view.ts";
-import { watchRange } from "./watched-ranges.ts";
+import { pagesOf, watchRange } from "./watched-ranges.ts";
 
 export type PendingWrite = WriteFacts & { readonly icount: number };
 type WriteEvent = ObserverEvents["physicalWrite"];
@@ -39,12 +39,7 @@ export class WriteWatch {
 
   /** Pages whose writes are noticed here, those of several names as often. */
   get pages(): number {
-    const all = [...this.watched.values()].flatMap(({ ranges }) => ranges);
-    const pageOf = (address: number) => Math.floor(address / PAGE_SIZE);
-    return all.reduce(
-      (n, { first, bytes }) => n + 1 + pageOf(first + bytes - 1) - pageOf(first),
-      0,
-    );
+    return pagesOf([...this.watched.values()].flatMap(({ ranges }) => ranges));
   }
 
   /** What is watched under a name from now on. */

@@ -86,7 +86,7 @@ function* culpritJourney(
   return {
     reason: "goto",
     description: `Paused on the culprit of ${invariant}`,
-    text: `What this instruction writes makes it false: ${seen.violation.message}.`,
+    text: `This instruction makes it false: ${seen.violation.message}.`,
   };
 }
 

@@ -318,6 +318,7 @@ export class MachineMemory implements PhysicalMemory {
     if ((reasons & PageReason.clean) !== 0) {
       this.removeReason(address, PageReason.clean);
       this.onFirstWrite(address >>> 12);
+      this.#observers.emit("firstWrite", { page: address >>> 12 });
     }
     if ((reasons & PageReason.code) !== 0) this.onCodeWrite(address, size);
   }

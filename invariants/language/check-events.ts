@@ -14,7 +14,7 @@ type ArgumentChecker = (name: Name, shared: Shared, notes: FileNotes) => void;
 
 const named =
   (
-    kind: "exit" | "msr",
+    kind: "exit" | "msr" | "exception",
     what: string,
     names: (shared: Shared) => ReadonlySet<string>,
   ): ArgumentChecker =>
@@ -35,6 +35,7 @@ const ofFunction: ArgumentChecker = (name, { program }, notes) => {
 const ARGUMENTS: { readonly [E in EventName]?: ArgumentChecker } = {
   exit: named("exit", "exit", ({ builtIns }) => builtIns.exits),
   msr_write: named("msr", "MSR", ({ builtIns }) => builtIns.msrs),
+  exception: named("exception", "exception", ({ builtIns }) => builtIns.exceptions),
   call: ofFunction,
   return: ofFunction,
 };

@@ -8,7 +8,10 @@ import { ERROR, type Type } from "./types.ts";
 
 /** What a name in the text stands for. */
 export type Referent =
-  | { readonly kind: "global" | "function" | "constant" | "exit" | "msr"; readonly name: string }
+  | {
+      readonly kind: "global" | "function" | "constant" | "exit" | "msr" | "exception";
+      readonly name: string;
+    }
   | { readonly kind: "event"; readonly name: EventName }
   | { readonly kind: "field"; readonly record: string; readonly name: string }
   | { readonly kind: "member"; readonly record: RecordType; readonly name: string }

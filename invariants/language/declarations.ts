@@ -35,6 +35,7 @@ export interface BuiltIns {
   readonly constants: ReadonlyMap<string, Described & { readonly value: bigint }>;
   readonly exits: ReadonlySet<string>;
   readonly msrs: ReadonlySet<string>;
+  readonly exceptions: ReadonlySet<string>;
 }
 
 /** The hypervisor's own names, from its debug information. */

@@ -58,6 +58,7 @@ export const EVENT_NAMES = [
   "msr_write",
   "text_write",
   "write",
+  "exception",
   "call",
   "return",
   "always",

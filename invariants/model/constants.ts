@@ -1,7 +1,8 @@
-/** Named integers of the invariant language: exits, MSRs, and a few bits. */
+/** Named integers of the invariant language: exits, MSRs, exception vectors, and a few bits. */
 import {
   CR4_WRITABLE,
   EFER_WRITABLE,
+  EXCEPTIONS,
   EXITS,
   MSRS,
   PHYSICAL_ADDRESS_BITS,
@@ -56,6 +57,12 @@ function* rows(): Generator<readonly [string, ConstantModel]> {
       { value: BigInt(number), doc: `Number of the MSR ${name}.`, section: "appendix A" },
     ];
   }
+  for (const [name, vector] of EXCEPTION_VECTORS) {
+    yield [
+      `VECTOR_${name}`,
+      { value: BigInt(vector), doc: `Vector of the exception #${name}.`, section: "8.2" },
+    ];
+  }
   for (const [name, value] of Object.entries(TLB_FLUSHES)) {
     yield [name, { value: BigInt(value), doc: "A value of TLB_CONTROL.", section: "15.16.2" }];
   }
@@ -69,5 +76,12 @@ export const MSR_NUMBERS: ReadonlyMap<string, number> = new Map([
   ...MSRS.map(({ name, number }): [string, number] => [name, number]),
   ...Object.entries(MORE_MSRS),
 ]);
+
+/** By name; constants are called VECTOR_NAME. NMI is an interrupt. */
+export const EXCEPTION_VECTORS: ReadonlyMap<string, number> = new Map(
+  Object.entries(EXCEPTIONS)
+    .filter(([name]) => name !== "NMI")
+    .map(([name, { vector }]) => [name, vector]),
+);
 
 export const CONSTANTS: ReadonlyMap<string, ConstantModel> = new Map(rows());

@@ -10,6 +10,8 @@ export const EVENT_DOCS: { readonly [E in EventName]: string } = {
   text_write: "A store to the image's executable or read-only segments.",
   write:
     "An instruction wrote to the range in brackets, as write(hv.image): as it was at the last vmrun or exit.",
+  exception:
+    "Before the host takes an exception, interrupts aside; of the kinds in brackets, as exception(PF).",
   call: "The hypervisor's function begins.",
   return: "The hypervisor's function has returned.",
   always: "At each vmrun, each exit and wherever the machine stops.",

@@ -1,9 +1,9 @@
-/** What happened at an event: the last exit, the write that an event is about, the guest. */
-import { exitFields } from "../../emulator/index.ts";
+/** What happened at an event: the last exit, the write or exception that it is about, the guest. */
+import { EXCEPTIONS, exitFields } from "../../emulator/index.ts";
 import { span, Unknown } from "../evaluate/value.ts";
 import { BOOLEAN, INTEGER, rangeOf } from "../language/types.ts";
 import { defineRecord, type FieldRow } from "./record.ts";
-import type { ExitFacts, View, WriteFacts } from "./view.ts";
+import type { ExitFacts, RaisedFacts, View, WriteFacts } from "./view.ts";
 
 /** A field that only some exits have, by its name in exitFields(). */
 function detail(name: string, doc: string): FieldRow<ExitFacts> {
@@ -70,6 +70,34 @@ export const WRITTEN = defineRecord<WriteFacts>("Written", {
       read: ({ msr }) => (msr === undefined ? new Unknown("no MSR was written") : BigInt(msr)),
     },
     by_guest: { type: BOOLEAN, doc: "Whether a guest wrote.", read: ({ byGuest }) => byGuest },
+  },
+});
+
+export const RAISED = defineRecord<RaisedFacts>("Raised", {
+  doc: "An exception that the host is about to take.",
+  isLive: false,
+  describe: ({ vector }) => `the exception of vector ${vector}`,
+  fields: {
+    vector: {
+      type: INTEGER,
+      doc: "Compare it with VECTOR_PF and the like.",
+      section: "8.2",
+      read: ({ vector }) => BigInt(vector),
+    },
+    error_code: {
+      type: INTEGER,
+      doc: "The error code, where it has one.",
+      section: "8.4",
+      read: ({ errorCode }) =>
+        errorCode === undefined ? new Unknown("it has no error code") : BigInt(errorCode),
+    },
+    address: {
+      type: INTEGER,
+      doc: "The linear address of a page fault.",
+      section: "8.2.15",
+      read: ({ address, vector }) =>
+        vector === EXCEPTIONS.PF.vector ? address : new Unknown("it is no page fault"),
+    },
   },
 });
 

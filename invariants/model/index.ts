@@ -3,9 +3,10 @@ import { EXITS } from "../../emulator/index.ts";
 import { type Result, span, Unknown } from "../evaluate/value.ts";
 import type { BuiltIns, GlobalDeclaration } from "../language/declarations.ts";
 import { BOOLEAN, INTEGER, listOf, rangeOf, recordOf } from "../language/types.ts";
-import { CONSTANTS, MSR_NUMBERS } from "./constants.ts";
+import { CHANGE } from "./change.ts";
+import { CONSTANTS, EXCEPTION_VECTORS, MSR_NUMBERS } from "./constants.ts";
 import { CPU, HOST, MSR_VALUES } from "./cpu.ts";
-import { EXIT, GUEST, WRITTEN } from "./event.ts";
+import { EXIT, GUEST, RAISED, WRITTEN } from "./event.ts";
 import { FUNCTIONS } from "./functions.ts";
 import { HYPERVISOR } from "./hypervisor.ts";
 import { ENTRY, LEAF, PAGE_TABLES, TABLE } from "./page-tables.ts";
@@ -14,7 +15,7 @@ import type { View } from "./view.ts";
 import { INTERCEPT_BITS, SEGMENT, VMCB } from "./vmcb.ts";
 
 const RECORDS: readonly RecordModel[] = [
-  ...[VMCB, SEGMENT, INTERCEPT_BITS, CPU, HOST, MSR_VALUES, EXIT, WRITTEN, GUEST],
+  ...[VMCB, SEGMENT, INTERCEPT_BITS, CPU, HOST, MSR_VALUES, EXIT, WRITTEN, RAISED, CHANGE, GUEST],
   ...[HYPERVISOR, PAGE_TABLES, LEAF, ENTRY, TABLE],
 ];
 
@@ -60,6 +61,20 @@ export const GLOBALS: { readonly [name: string]: GlobalModel } = {
     events: AT_WRITES,
     read: ({ write }) =>
       write === undefined ? new Unknown("the event is no write") : WRITTEN.make(write),
+  },
+  raised: {
+    type: recordOf("Raised"),
+    doc: "The exception that the host is about to take.",
+    events: ["exception"],
+    section: "8.2",
+    read: ({ raised }) =>
+      raised === undefined ? new Unknown("the event is no exception") : RAISED.make(raised),
+  },
+  changes: {
+    type: listOf(recordOf("Change")),
+    doc: "The words of RAM that are not what they were at the matching earlier event, by address.",
+    events: ["vmrun", "exit", "return"],
+    read: ({ event, changes }) => changes.at(event),
   },
   guest: {
     type: recordOf("Guest"),
@@ -112,6 +127,7 @@ export const BUILT_INS: BuiltIns = {
   constants: new Map([...CONSTANTS].map(([name, row]) => [name, { ...row, type: INTEGER }])),
   exits: new Set(EXITS.map(({ name }) => name)),
   msrs: new Set(MSR_NUMBERS.keys()),
+  exceptions: new Set(EXCEPTION_VECTORS.keys()),
 };
 
 /** One sentence about each record. */

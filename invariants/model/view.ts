@@ -1,6 +1,7 @@
 /** What invariants look at: the machine at one event, never changed by being looked at. */
 import type { Guests, Machine, PagingContext, VmcbView } from "../../emulator/index.ts";
 import type { AddressRange } from "../address-range.ts";
+import type { Changes } from "../changes.ts";
 import type { Readings } from "../evaluate/readings.ts";
 import type { Result, Unknown } from "../evaluate/value.ts";
 import type { HypervisorMemory } from "../hypervisor-memory.ts";
@@ -20,6 +21,19 @@ export interface WriteFacts {
   /** For msr_write. */
   readonly msr: number | undefined;
   readonly byGuest: boolean;
+}
+
+/** An exception that the host is about to take. */
+export interface RaisedFacts {
+  readonly vector: number;
+  readonly errorCode: number | undefined;
+  readonly address: bigint;
+}
+
+/** What an event is about, beside the machine as it is. */
+export interface EventFacts {
+  readonly write?: WriteFacts;
+  readonly raised?: RaisedFacts;
 }
 
 /** The last #VMEXIT. */
@@ -51,6 +65,8 @@ export interface View {
   readonly paging: PagingContext;
   readonly exit: ExitFacts | undefined;
   readonly write: WriteFacts | undefined;
+  readonly raised: RaisedFacts | undefined;
+  readonly changes: Pick<Changes, "at">;
   readonly walks: PageTableWalks;
   readonly pages: LinearPages;
   readonly ranges: WatchedRanges;

@@ -47,6 +47,7 @@ const HEAD: readonly (readonly [RegExp, (context: Context) => Candidate[]])[] = 
   [/\bdefine\s+\w+\s*\([^)]*:\s*[\w ]*$/, () => types()],
   [/\bexit\s*\([^)]*$/, () => constants(BUILT_INS.exits)],
   [/\bmsr_write\s*\([^)]*$/, () => constants(BUILT_INS.msrs, "MSR_")],
+  [/\bexception\s*\([^)]*$/, () => constants(BUILT_INS.exceptions, "VECTOR_")],
   [/\bwrite\s*\((?:[^()]|\([^()]*\))*$/, (context) => everywhere(context)],
   [/\b(?:call|return)\s+\w*$/, ({ workspace }) => functions(workspace.program)],
   [/(?:\bon|,)\s*\w*$/, () => events()],

@@ -37,6 +37,8 @@ export function describeReference(
       return describeConstant(referent.name);
     case "msr":
       return describeConstant(`MSR_${referent.name}`);
+    case "exception":
+      return describeConstant(`VECTOR_${referent.name}`);
     case "field": {
       const { record, name } = referent;
       return described(`${record}.${name}`, records.get(record)?.get(name));

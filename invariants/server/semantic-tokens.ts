@@ -16,6 +16,7 @@ const STYLES: { readonly [K in Referent["kind"]]: Style } = {
   constant: ["enumMember", BUILT_IN],
   exit: ["enumMember", BUILT_IN],
   msr: ["enumMember", BUILT_IN],
+  exception: ["enumMember", BUILT_IN],
   event: ["event", BUILT_IN],
   type: ["type"],
   definition: ["function"],

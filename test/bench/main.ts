@@ -52,11 +52,12 @@ async function invariants(pairs: number, append: string): Promise<void> {
     stretch(image, (machine) => {
       const { counters, violations } = attachAll(machine, MINVISOR_ELF);
       return () => {
-        const { evaluations, tableScans } = counters();
+        const { evaluations, tableScans, watchedPages, staleMarks, keptPages } = counters();
         const { exitCount } = machine.state;
         const { slowPaths } = machine.cpu.mmu.counters;
         work.add(
           `${exitCount} exits, ${evaluations} evaluations, ${tableScans} tables read, ` +
+            `${watchedPages} pages watched, ${staleMarks} stale marks, ${keptPages} pages kept, ` +
             `${slowPaths} slow paths, ${violations.length} violations`,
         );
       };

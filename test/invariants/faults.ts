@@ -103,6 +103,8 @@ export const BREAKS: { readonly [name: string]: Break } = {
       m.observers.emit("msr", { index: 0xc001_0117, write: true, value: 0n, guest: true }),
   },
   save_area_is_vmruns: { atExit: (m) => m.memory.write(HSAVE + 0x578, 8, 0n) },
+  // UD2 behind the VMRUN.
+  host_does_not_fault: { atReset: (m) => m.memory.poke(small.CODE + 3, Uint8Array.of(0x0f, 0x0b)) },
   asids_are_unique: {
     atExit: (m) => {
       // The same tables at another root, run by another VMCB, are another guest.

@@ -16,7 +16,7 @@ test("the shipped files have no diagnostics, and every invariant says what and w
 });
 
 /** Of events that do not come where all is well. */
-const NOTHING_HAPPENS = ["save_area_is_vmruns"];
+const NOTHING_HAPPENS = ["save_area_is_vmruns", "host_does_not_fault"];
 
 /** Needs an image with sections: its test is below. */
 const ELSEWHERE_TESTED = ["text_is_not_written"];

@@ -40,5 +40,6 @@ test("Linux: equal state after 120 M instructions, and few evaluations an exit",
   expect(evaluations).toBeLessThan(4 * exits);
   expect(tableScans).toBeLessThan(20);
   const slow = checked.cpu.mmu.counters.slowPaths - plain.cpu.mmu.counters.slowPaths;
-  expect(slow).toBeLessThan(plain.cpu.mmu.counters.slowPaths / 1000);
+  // The builder's frame needs the first write to each page that was written before it ran: once.
+  expect(slow).toBeLessThan(plain.cpu.mmu.counters.slowPaths / 50);
 }, 180_000);
