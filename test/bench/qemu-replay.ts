@@ -1,7 +1,7 @@
 /** Recording, replaying and going back beside QEMU's record and replay: one kernel, in CPU seconds. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -85,28 +85,34 @@ const modeArguments = (place: Place, mode: Mode): string[] => {
   ];
 };
 
+/** The console goes to a file: a pipe that takes no more for a while is nothing that QEMU replays. */
 function startQemu(place: Place, mode: Mode): ChildProcess {
-  rmSync(place.path("qmp"), { force: true });
+  for (const name of ["qmp", "serial"]) rmSync(place.path(name), { force: true });
   return spawn(
     QEMU,
     [
       ...["-accel", "tcg", "-machine", "pc", "-cpu", QEMU_CPU_FLAGS, "-m", `${MEMORY}`],
-      ...["-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio", "-serial", "null"],
+      ...[
+        "-nodefaults",
+        "-no-reboot",
+        "-display",
+        "none",
+        "-serial",
+        `file:${place.path("serial")}`,
+      ],
+      ...["-serial", "null"],
       ...["-kernel", place.files.kernel, "-append", KERNEL_ARGUMENTS, "-initrd", place.initrd],
       ...modeArguments(place, mode),
     ],
-    { stdio: ["ignore", "pipe", "inherit"] },
+    { stdio: ["ignore", "ignore", "inherit"] },
   );
 }
 
 /** CPU seconds up to where the guest has printed UNTIL. */
 async function qemuSeconds(place: Place, mode: Mode): Promise<number> {
   const qemu = startQemu(place, mode);
-  let printed = "";
-  qemu.stdout?.setEncoding("latin1").on("data", (text: string) => {
-    printed += text;
-  });
-  while (!printed.includes(UNTIL)) {
+  const printed = place.path("serial");
+  while (!existsSync(printed) || !readFileSync(printed, "latin1").includes(UNTIL)) {
     if (qemu.exitCode !== null) throw new Error(`QEMU ended with status ${qemu.exitCode}`);
     await sleep(20);
   }
@@ -220,25 +226,30 @@ async function oursBack(place: Place, icount: number, targets: readonly number[]
   return costs;
 }
 
-async function qemuBack(place: Place, icount: number, targets: readonly number[]): Promise<Costs> {
-  await qemuRecord(place, icount);
+/** Stopped at its first instruction; what is replayed has to be recorded by the same devices. */
+async function stopped(place: Place, mode: Mode): Promise<[QemuStub, QemuMonitor]> {
   rmSync(place.path("qmp"), { force: true });
   const stub = await QemuStub.start({
     kernel: place.files.kernel,
     append: KERNEL_ARGUMENTS,
     modules: [place.initrd],
     memory: MEMORY,
-    more: modeArguments(place, "replay"),
+    more: modeArguments(place, mode),
   });
-  const monitor = await QemuMonitor.connect(place.path("qmp"));
+  return [stub, await QemuMonitor.connect(place.path("qmp"))];
+}
+
+async function qemuBack(place: Place, icount: number, targets: readonly number[]): Promise<Costs> {
+  await qemuRecord(place, icount);
+  const [stub, monitor] = await stopped(place, "replay");
   const clock = () => stub.cpuSeconds;
-  /** The stub tells of the stop too, unasked. */
+  /** A seek stops and runs again on its way: the end is where the count is. */
   const goTo = async (command: string, target: number) => {
-    const stopped = monitor.next("STOP");
     await monitor.ask(command, { icount: target });
     if (command === "replay-break") await monitor.ask("cont");
-    await stopped;
-    await sleep(100);
+    while ((await monitor.ask<{ icount: number }>("query-replay")).icount !== target) {
+      await sleep(100);
+    }
   };
   console.log(
     `QEMU, replay to there: ${(await cost(clock, () => goTo("replay-break", icount))).toFixed(1)} s`,
@@ -254,13 +265,11 @@ async function qemuBack(place: Place, icount: number, targets: readonly number[]
 }
 
 async function qemuRecord(place: Place, icount: number): Promise<void> {
-  const qemu = startQemu(place, "record");
-  qemu.stdout?.resume();
-  const monitor = await QemuMonitor.connect(place.path("qmp"));
+  const [stub, monitor] = await stopped(place, "record");
+  await monitor.ask("cont");
   while ((await monitor.ask<{ icount: number }>("query-replay")).icount < icount) await sleep(50);
-  console.log(`QEMU, the recorded run to there: ${cpuSecondsOf(qemu.pid ?? 0).toFixed(1)} s`);
-  const ended = once(qemu, "exit");
+  console.log(`QEMU, the recorded run to there: ${stub.cpuSeconds.toFixed(1)} s`);
   await monitor.ask("quit");
-  await ended;
+  await stub.exited();
   monitor.close();
 }

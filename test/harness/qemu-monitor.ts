@@ -9,15 +9,21 @@ interface Message {
   readonly event?: string;
 }
 
+interface Waiting<T> {
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: Error) => void;
+}
+
 export class QemuMonitor {
   private readonly socket: Socket;
   private received = "";
-  private answer: ((message: Message) => void) | undefined;
-  private readonly awaited: { readonly event: string; readonly resolve: () => void }[] = [];
+  private answer: Waiting<Message> | undefined;
+  private readonly awaited: (Waiting<void> & { readonly event: string })[] = [];
 
   private constructor(socket: Socket) {
     this.socket = socket;
     socket.on("error", () => {});
+    socket.on("close", () => this.closed());
     socket.setEncoding("utf8").on("data", (text: string) => this.receive(text));
   }
 
@@ -38,8 +44,8 @@ export class QemuMonitor {
 
   /** One command at a time; what it returns. */
   async ask<T>(execute: string, args: object = {}): Promise<T> {
-    const message = await new Promise<Message>((resolve) => {
-      this.answer = resolve;
+    const message = await new Promise<Message>((resolve, reject) => {
+      this.answer = { resolve, reject };
       this.socket.write(`${JSON.stringify({ execute, arguments: args })}\n`);
     });
     if (message.error) throw new Error(`QEMU's ${execute}: ${message.error.desc}`);
@@ -48,11 +54,17 @@ export class QemuMonitor {
 
   /** The next event of that name. */
   next(event: string): Promise<void> {
-    return new Promise((resolve) => this.awaited.push({ event, resolve }));
+    return new Promise((resolve, reject) => this.awaited.push({ event, resolve, reject }));
   }
 
   close(): void {
     this.socket.destroy();
+  }
+
+  private closed(): void {
+    const error = new Error("QEMU has ended, or closed its monitor");
+    this.answer?.reject(error);
+    for (const { reject } of this.awaited.splice(0)) reject(error);
   }
 
   private receive(text: string): void {
@@ -61,7 +73,7 @@ export class QemuMonitor {
       const message = JSON.parse(this.received.slice(0, end)) as Message;
       this.received = this.received.slice(end + 1);
       if (message.event !== undefined) this.happened(message.event);
-      else if ("return" in message || "error" in message) this.answer?.(message);
+      else if ("return" in message || "error" in message) this.answer?.resolve(message);
     }
   }
 

@@ -1,6 +1,7 @@
 // QEMU stopped at its first instruction, and a client of its gdb stub (GDB's Remote Serial Protocol).
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createConnection, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -122,6 +123,12 @@ export class QemuStub {
   /** CPU seconds that QEMU has used. */
   get cpuSeconds(): number {
     return cpuSecondsOf(this.process.pid ?? 0);
+  }
+
+  /** After it was told to quit. */
+  async exited(): Promise<void> {
+    if (this.process.exitCode === null) await once(this.process, "exit");
+    this.stop();
   }
 
   stop(): void {
