@@ -69,8 +69,8 @@ export interface Context {
   /** Lets go of the machine for good. */
   close(): void;
   resume(goal: Goal): void;
-  /** Goes through the past, with progress; what it leads to is a stop. */
-  travel(journey: Journey): void;
+  /** Goes through the past, with progress under that title; what it leads to is a stop. */
+  travel(journey: Journey, title: string): void;
   stopped(stop: Stop): void;
   /** Ends the debuggee; the session goes on until the client disconnects. */
   terminate(): void;

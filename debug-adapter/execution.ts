@@ -1,6 +1,8 @@
 /** Runs the machine in short slices between messages, until a goal, a breakpoint, a pause or its end. */
 import type { Instant, ObserverEvents, RunResult, SeekProgress } from "../emulator/index.ts";
 import type { Debuggee } from "./debuggee.ts";
+import { JourneyProgress } from "./journey-progress.ts";
+import type { Undertaking } from "./progress.ts";
 import type { Services } from "./services.ts";
 
 /** Why the debuggee stopped, as the stopped event tells it. */
@@ -60,6 +62,8 @@ export type Journey = Generator<SeekProgress, Stop>;
 export interface ExecutionEvents {
   /** Between two slices of a run. */
   runs(): void;
+  /** A way through the past takes long; `cancelled` ends it where the client wants that. */
+  travels(title: string, cancelled: () => void): Undertaking;
   stopped(stop: Stop): void;
   /** The machine has ended by itself. */
   ended(result: RunResult): void;
@@ -84,6 +88,9 @@ const LEAST_SLICE = 2_000;
 const LONGEST_SLEEP_MS = 20;
 const NS_PER_MS = 1e6;
 
+/** As the user wanted it. */
+export const PAUSED: Stop = { reason: "pause", description: "Paused" };
+
 export const CONTINUE: Goal = { isSingle: false, reached: () => undefined };
 
 /** Where the machine was when it was resumed: its breakpoint is not to hit again at once. */
@@ -104,6 +111,7 @@ export class Execution {
   private journey: Journey | undefined;
   /** Where the journey began, and in which future. */
   private home: { readonly at: Instant; readonly future: number } | undefined;
+  private progress: JourneyProgress | undefined;
   private pending: Stop | undefined;
   private resumePoint: ResumePoint | undefined;
   private cancelTimer: (() => void) | undefined;
@@ -156,9 +164,12 @@ export class Execution {
     return this.debuggee.timeline?.isReplaying === true && !this.sources.isSearching;
   }
 
-  /** Goes through the past; the events tell where it ends. */
-  travel(journey: Journey): void {
+  /** Goes through the past; the events tell where it ends. `title` is for a client that waits. */
+  travel(journey: Journey, title: string): void {
     const { machine, timeline } = this.debuggee;
+    this.progress = new JourneyProgress(this.services.now(), () =>
+      this.events.travels(title, () => this.goHome(PAUSED)),
+    );
     this.home = { at: machine.instant, future: timeline?.future ?? 0 };
     this.pending = undefined;
     this.resumePoint = undefined;
@@ -215,7 +226,7 @@ export class Execution {
     this.cancelTimer?.();
     this.goal?.end?.();
     this.goal = undefined;
-    this.journey = undefined;
+    this.endJourney();
     this.isOver = true;
     this.detach();
   }
@@ -233,7 +244,7 @@ export class Execution {
       if (this.isRunning) this.schedule(sleep);
     } catch (caught) {
       this.goal = undefined;
-      this.journey = undefined;
+      this.endJourney();
       this.events.failed(caught);
     }
   }
@@ -256,11 +267,18 @@ export class Execution {
       const { done, value } = journey.next();
       if (this.journey !== journey) return 0;
       if (!done) continue;
-      this.journey = undefined;
+      this.endJourney();
       this.finish(value);
       return 0;
     } while (this.services.now() < deadline);
+    this.progress?.goesOn(this.services.now(), this.debuggee.machine.icount);
     return 0;
+  }
+
+  private endJourney(): void {
+    this.journey = undefined;
+    this.progress?.end();
+    this.progress = undefined;
   }
 
   /** The client has had enough: back to where the journey began. */

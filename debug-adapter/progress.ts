@@ -24,11 +24,18 @@ export interface Task {
   report(message: string, percentage?: number): Promise<void>;
 }
 
+/** Something under way that the client was told of. */
+export interface Undertaking {
+  /** `percentage` is from 0 to 100, if known. */
+  report(message: string, percentage?: number): void;
+  end(): void;
+}
+
 export class Progress {
   private readonly events: ProgressEvents;
   private readonly turn: () => Promise<void>;
-  private readonly cancelled = new Set<string>();
-  private readonly running = new Set<string>();
+  /** By name, what is called where the client wants an end of it. */
+  private readonly running = new Map<string, () => void>();
   private next = 1;
   /** Whether the client draws progress; without it work is done silently. */
   isShown = false;
@@ -41,28 +48,43 @@ export class Progress {
 
   /** False if nothing of that name is under way. */
   cancel(progressId: string): boolean {
-    if (!this.running.has(progressId)) return false;
-    this.cancelled.add(progressId);
-    return true;
+    const cancelled = this.running.get(progressId);
+    cancelled?.();
+    return cancelled !== undefined;
+  }
+
+  /** Tells the client that something has begun; `cancelled` is called where it wants an end of it. */
+  begin(title: string, cancelled: () => void): Undertaking {
+    const progressId = `progress-${this.next++}`;
+    this.running.set(progressId, cancelled);
+    if (this.isShown) this.events.started({ progressId, title, cancellable: true });
+    return {
+      report: (message, percentage) => {
+        const share = percentage === undefined ? {} : { percentage };
+        if (this.isShown) this.events.reported({ progressId, message, ...share });
+      },
+      end: () => {
+        this.running.delete(progressId);
+        if (this.isShown) this.events.ended({ progressId });
+      },
+    };
   }
 
   /** Tells the client of `work` from its start to its end, however it ends. */
   async during<T>(title: string, work: (task: Task) => Promise<T>): Promise<T> {
-    const progressId = `progress-${this.next++}`;
-    this.running.add(progressId);
-    if (this.isShown) this.events.started({ progressId, title, cancellable: true });
+    let isCancelled = false;
+    const undertaking = this.begin(title, () => {
+      isCancelled = true;
+    });
     const report = async (message: string, percentage?: number): Promise<void> => {
       await this.turn();
-      if (this.cancelled.has(progressId)) throw new CancelledError();
-      const share = percentage === undefined ? {} : { percentage };
-      if (this.isShown) this.events.reported({ progressId, message, ...share });
+      if (isCancelled) throw new CancelledError();
+      undertaking.report(message, percentage);
     };
     try {
       return await work({ report });
     } finally {
-      this.running.delete(progressId);
-      this.cancelled.delete(progressId);
-      if (this.isShown) this.events.ended({ progressId });
+      undertaking.end();
     }
   }
 }

@@ -189,6 +189,7 @@ export class DebugSession implements Context {
     );
     const execution = new Execution(this.services, debuggee, this.breakpoints, {
       runs: () => this.loaded?.invariants.tellSometimes(),
+      travels: (title, cancelled) => this.progress.begin(title, cancelled),
       stopped: (stop) => this.stopped(stop),
       ended: (result) => this.ended(result),
       failed: (caught) => this.failed(caught),
@@ -288,9 +289,9 @@ export class DebugSession implements Context {
     this.loaded?.execution.resume(goal);
   }
 
-  travel(journey: Journey): void {
+  travel(journey: Journey, title: string): void {
     this.forget();
-    this.loaded?.execution.travel(journey);
+    this.loaded?.execution.travel(journey, title);
   }
 
   stopped(stop: Stop): void {

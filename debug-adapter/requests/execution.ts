@@ -1,7 +1,7 @@
 /** Requests that run the machine and stop it. */
 import { type Context, checkThread, loadedIn, resumableIn, stoppedIn, THREAD } from "../context.ts";
 import type { Debuggee } from "../debuggee.ts";
-import { CONTINUE, type Stop } from "../execution.ts";
+import { CONTINUE, PAUSED, type Stop } from "../execution.ts";
 import type { DebugProtocol as DP } from "../protocol.ts";
 import { sourceFramesAt } from "../stack/source-frames.ts";
 import { CrossingGoal } from "../stepping/crossing.ts";
@@ -97,7 +97,7 @@ export const executionRequests: Handlers<
     const { execution } = loadedIn(context);
     checkThread(args.threadId);
     context.afterResponse(() => {
-      execution.pause({ reason: "pause", description: "Paused" });
+      execution.pause(PAUSED);
     });
     return undefined;
   },

@@ -219,7 +219,8 @@ function start(context: Context): void {
     }
     const { timeline } = debuggee;
     if (plan.recorded !== undefined && timeline !== undefined) {
-      if (plan.recorded.at === "end") context.travel(seekEnd(timeline));
+      if (plan.recorded.at === "end")
+        context.travel(seekEnd(timeline), "Going to the end of the recording");
       else context.stopped(BEGINNING);
     } else if (plan.configuration.stopOnEntry) {
       context.stopped({ reason: "entry", description: "Paused before the first instruction" });

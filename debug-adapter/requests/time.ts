@@ -45,8 +45,8 @@ const MOST_WRITES = 10_000;
 /** More source frames than a machine frame ever has. */
 const MOST_INLINED = 100;
 
-function travel(context: Context, journey: Journey): undefined {
-  context.afterResponse(() => context.travel(journey));
+function travel(context: Context, title: string, journey: Journey): undefined {
+  context.afterResponse(() => context.travel(journey, title));
   return undefined;
 }
 
@@ -58,7 +58,7 @@ function back(
   const { timeline } = recordedIn(context);
   const granularity = given === "instruction" ? "instruction" : "line";
   const stepper = stepperOf(context, { kind, granularity, policy: context.stepPolicy });
-  return travel(context, stepBack(timeline, stepper()));
+  return travel(context, "Stepping back", stepBack(timeline, stepper()));
 }
 
 /** Back to the call of the innermost frame: to its line where there is one, or to the instruction. */
@@ -69,7 +69,8 @@ function backOut(context: Context, given: DP.SteppingGranularity | undefined): u
   const bytes = codeBits(innermost.registers) / 8;
   const place = knownEntry(debuggee, innermost, bytes);
   const granularity = given === "instruction" ? "instruction" : "line";
-  return travel(context, outOf(debuggee, timeline, place, outStepper(context, granularity)));
+  const journey = outOf(debuggee, timeline, place, outStepper(context, granularity));
+  return travel(context, "Going back to the call", journey);
 }
 
 /** Makes steppers, each from where the machine is then. */
@@ -104,7 +105,8 @@ function seekCondition(
     return `It was asked at ${asked}.${failed}`;
   };
   const name = `the condition ${text}`;
-  return travel(context, seekMet(timeline, arm, args.occurrence ?? "last", name, why));
+  const journey = seekMet(timeline, arm, args.occurrence ?? "last", name, why);
+  return travel(context, `Looking for ${name}`, journey);
 }
 
 function seek(context: Context, args: SeekArguments): undefined {
@@ -116,29 +118,38 @@ function seek(context: Context, args: SeekArguments): undefined {
     const stop = { reason: "goto", description: `Paused on exit ${exit}` } as const;
     const number = future?.number ?? timeline.future;
     const at = exitInstant(tableOf(debuggee, timeline, number), exit);
-    return travel(context, goTo(timeline, at, stop, number));
+    return travel(context, `Going to exit ${exit}`, goTo(timeline, at, stop, number));
   }
-  if (future !== undefined) return travel(context, seekFuture(timeline, future, icount));
+  if (future !== undefined) {
+    const title = `Going into future ${future.number}`;
+    return travel(context, title, seekFuture(timeline, future, icount));
+  }
   if (args.condition !== undefined) return seekCondition(context, args);
   if (args.violation !== undefined) {
     const { invariants } = stoppedIn(context);
-    return travel(context, firstViolation(timeline, invariants, args.invariant));
+    const title = `Looking for the first violation of ${args.invariant ?? "an invariant"}`;
+    return travel(context, title, firstViolation(timeline, invariants, args.invariant));
   }
   if (args.culprit !== undefined) {
     const { invariants } = stoppedIn(context);
-    return travel(context, toCulprit(timeline, invariants, args.culprit));
+    const title = `Looking for the culprit of ${args.culprit}`;
+    return travel(context, title, toCulprit(timeline, invariants, args.culprit));
   }
   if (console !== undefined) {
     const { text, port, occurrence = "last" } = console;
     const name = `${JSON.stringify(text)} on ${port ?? "a console"}`;
-    return travel(context, seekMet(timeline, consoleText(debuggee, text, port), occurrence, name));
+    const journey = seekMet(timeline, consoleText(debuggee, text, port), occurrence, name);
+    return travel(context, `Looking for ${name}`, journey);
   }
   if (icount !== undefined) {
-    return travel(context, seekIcount(timeline, icount));
+    return travel(context, `Going to icount ${icount}`, seekIcount(timeline, icount));
   }
-  if (to === "previousExit") return travel(context, previousExit(debuggee, timeline));
-  if (to === "start") return travel(context, seekIcount(timeline, 0));
-  if (to === "end") return travel(context, seekEnd(timeline));
+  if (to === "previousExit") {
+    const journey = previousExit(debuggee, timeline);
+    return travel(context, "Going to the previous exit", journey);
+  }
+  if (to === "start") return travel(context, "Going to the start", seekIcount(timeline, 0));
+  if (to === "end") return travel(context, "Going to the end", seekEnd(timeline));
   throw new UserError(
     "minvisor/seek needs an icount, an exit, a console text, a condition, or where to go.",
   );
@@ -176,7 +187,8 @@ export const timeRequests: Handlers<
     checkThread(args.threadId);
     const { timeline } = recordedIn(context);
     const { execution } = stoppedIn(context);
-    return travel(context, reverseContinue(timeline, execution, context.breakpoints));
+    const journey = reverseContinue(timeline, execution, context.breakpoints);
+    return travel(context, "Looking for the stop before this one", journey);
   },
 
   restartFrame: (context, args) => {
@@ -184,12 +196,13 @@ export const timeRequests: Handlers<
     const frame = frameOf(context, args.frameId);
     if (frame.kind !== "code") throw new UserError("This line of the stack is no frame.");
     if (frame.world === "guest" && isOutermost(debuggee, frame)) {
-      return travel(context, restartGuest(debuggee, timeline));
+      return travel(context, "Going back to VMRUN", restartGuest(debuggee, timeline));
     }
     const bytes = codeBits(frame.registers) / 8;
     frameEntry(debuggee, frame, bytes);
     const stepper = outStepper(context, "instruction");
-    return travel(context, restartFrame(debuggee, timeline, frame, bytes, stepper));
+    const journey = restartFrame(debuggee, timeline, frame, bytes, stepper);
+    return travel(context, `Going to the start of ${frame.name}`, journey);
   },
 
   "minvisor/seek": (context, args) => announced(context, () => seek(context, args)),
@@ -205,7 +218,9 @@ export const timeRequests: Handlers<
   "minvisor/lastWriter": (context, args) =>
     announced(context, () => {
       const { debuggee, timeline } = recordedIn(context);
-      return travel(context, lastWriter(debuggee, timeline, watchTarget(context, args)));
+      const place = watchTarget(context, args);
+      const title = `Looking for what wrote ${placeName(place)} last`;
+      return travel(context, title, lastWriter(debuggee, timeline, place));
     }),
 
   "minvisor/history": (context, args) => {

@@ -52,6 +52,7 @@ export class Runner {
       },
       {
         runs: nothing,
+        travels: () => ({ report: nothing, end: nothing }),
         stopped: (stop) => {
           this.stop = stop;
         },

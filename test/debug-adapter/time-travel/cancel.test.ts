@@ -22,6 +22,8 @@ again:
 
 let folder: string;
 let session: InProcessSession;
+/** Milliseconds by which each look at the clock is late. */
+let late: number;
 /** Observers that are attached, beside those of the session's own. */
 let attached: number;
 
@@ -41,9 +43,10 @@ async function go(command: string, args: object = {}): Promise<void> {
 }
 
 beforeEach(async () => {
-  // Each look at the clock is late, so that every piece of work lets messages in.
+  // So that every piece of work lets messages in.
+  late = 30;
   let now = 0;
-  session = new InProcessSession({ now: () => (now += 30) });
+  session = new InProcessSession({ now: () => (now += late) });
   const attributes = { kernel: join(folder, "long.elf"), memory: "8M", invariants: false };
   await session.begin(attributes, { supportsProgressReporting: true });
   await session.ask("setExceptionBreakpoints", { filters: ["exit:INVALID"] });
@@ -114,6 +117,44 @@ test("a comparison of two futures", async () => {
     registers: [{ name: "rdi", a: "0x0", b: "0x1" }],
     memory: { pages: 0 },
   });
+});
+
+interface ProgressBody {
+  readonly progressId: string;
+  readonly title: string;
+}
+
+/** A way that takes long is told, and cancelled it leads back; not cancelled to where `arrived` says. */
+async function calledBack(args: object, title: string, arrived: string): Promise<void> {
+  late = 600;
+  const before = machine().stateHash();
+  for (const isCancelled of [true, false]) {
+    const started = session.next<ProgressBody>("progressStart");
+    const ended = session.next<ProgressBody>("progressEnd");
+    const stopped = session.next<{ description: string }>("stopped");
+    await session.ask("minvisor/seek", args);
+    const { progressId, title: said } = await started;
+    expect(said).toBe(title);
+    if (isCancelled) await session.ask("cancel", { progressId });
+    expect((await ended).progressId).toBe(progressId);
+    expect((await stopped).description).toBe(isCancelled ? "Paused" : arrived);
+    expect(machine().stateHash() === before).toBe(isCancelled);
+    expect(attached).toBe(0);
+  }
+}
+
+test("a way to where a condition holds", async () => {
+  const condition = { condition: "$edi == 0", at: "exit", occurrence: "first" };
+  const name = "the condition $edi == 0";
+  await calledBack(condition, `Looking for ${name}`, `Paused on ${name}`);
+});
+
+test("a short way is no news", async () => {
+  const seen: string[] = [];
+  session.onEvent = (event) => seen.push(event);
+  await go("minvisor/seek", { to: "previousExit" });
+  expect(seen).toContain("stopped");
+  expect(seen.filter((event) => event.startsWith("progress"))).toEqual([]);
 });
 
 test("the way into another future, by a pause", async () => {
