@@ -9,7 +9,7 @@ import { isSystemMap, readSystemMap } from "../symbols/linux/system-map.ts";
 import { movedBy } from "../symbols/moved-symbols.ts";
 import { ProgramSymbols } from "../symbols/program.ts";
 import type { SourceLocation } from "../symbols/source-index.ts";
-import { normalizePath } from "../symbols/source-path.ts";
+import { mappedPath, normalizePath } from "../symbols/source-path.ts";
 import type { World } from "./register-file.ts";
 import type { FileReader } from "./services.ts";
 
@@ -275,14 +275,8 @@ async function clientPath(
   { sourceMap, cwd }: SourceOptions,
   files: FileReader,
 ): Promise<string> {
-  const prefixes = [...sourceMap.keys()].sort((a, b) => b.length - a.length);
-  for (const prefix of prefixes) {
-    const from = normalizePath(prefix);
-    const isPrefix = from === "" || path === from || path.startsWith(`${from}/`);
-    if (!isPrefix) continue;
-    const rest = from === "" ? path : path.slice(from.length + 1);
-    return files.resolve(`${sourceMap.get(prefix)}/${rest}`, cwd);
-  }
+  const mapped = mappedPath(path, sourceMap);
+  if (mapped !== undefined) return files.resolve(mapped, cwd);
   if (path.startsWith("/") || /^[A-Za-z]:/.test(path)) return path;
   const first = files.resolve(path, cwd);
   if (await files.exists(first)) return first;

@@ -23,6 +23,19 @@ export function normalizePath(path: string): string {
   return (text.startsWith("/") ? "/" : "") + kept.join("/");
 }
 
+/** Where a path lies by the longest prefix that a map has of it; undefined where it has none. */
+export function mappedPath(
+  path: string,
+  sourceMap: ReadonlyMap<string, string>,
+): string | undefined {
+  for (const prefix of [...sourceMap.keys()].sort((a, b) => b.length - a.length)) {
+    const from = normalizePath(prefix);
+    const isOfIt = from === "" ? !isAbsolute(path) : `${path}/`.startsWith(`${from}/`);
+    if (isOfIt) return `${sourceMap.get(prefix)}/${path.slice(from === "" ? 0 : from.length + 1)}`;
+  }
+  return undefined;
+}
+
 function isAbsolute(path: string): boolean {
   return path.startsWith("/") || /^[A-Za-z]:[\\/]|^\\\\/.test(path);
 }

@@ -9,6 +9,7 @@ import { inSession } from "../time-travel/commands.ts";
 import { choose, type InvariantSubject } from "./choose.ts";
 import type { InvariantFeed } from "./invariant-feed.ts";
 import { openInvariant } from "./invariant-source.ts";
+import type { Policies } from "./policies.ts";
 
 const POLICIES: readonly (readonly [CommandId, InvariantPolicy])[] = [
   [COMMANDS.stopAtViolations, "stop"],
@@ -41,7 +42,7 @@ async function runBackToCulprit(
   if (status) await customRequest(session, "minvisor/seek", { culprit: status.name });
 }
 
-export function registerInvariantCommands(feed: InvariantFeed): Disposable {
+export function registerInvariantCommands(feed: InvariantFeed, policies: Policies): Disposable {
   return Disposable.from(
     registerCommand<InvariantSubject>(COMMANDS.goToInvariant, (subject) =>
       orTell(() => goToInvariant(feed, subject)),
@@ -55,10 +56,8 @@ export function registerInvariantCommands(feed: InvariantFeed): Disposable {
     ...POLICIES.map(([id, policy]) =>
       registerCommand<InvariantSubject>(id, (subject) =>
         inSession(async (session) => {
-          if (subject === undefined) return;
-          const policies = { [subject.name]: policy };
-          const answer = await customRequest(session, "minvisor/setInvariantPolicy", { policies });
-          feed.take(session, answer.invariants);
+          const status = feed.of(session.id).find(({ name }) => name === subject?.name);
+          if (status) await policies.choose(session, status, policy);
         }),
       ),
     ),

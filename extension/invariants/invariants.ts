@@ -7,6 +7,7 @@ import { InvariantFeed } from "./invariant-feed.ts";
 import { registerInvariantsView } from "./invariants-view.ts";
 import { registerInvariantLanguage } from "./language-client.ts";
 import { registerInvariantLenses } from "./lenses.ts";
+import { Policies } from "./policies.ts";
 import { registerRecheck } from "./recheck.ts";
 import { Violations } from "./violations.ts";
 
@@ -17,13 +18,15 @@ export function registerInvariants(
   const language = registerInvariantLanguage(context);
   const feed = new InvariantFeed();
   const violations = new Violations(feed);
+  const policies = new Policies(context.workspaceState, feed);
   return Disposable.from(
     language,
     feed,
     violations,
+    policies,
     registerInvariantsView(feed),
     registerInvariantLenses(feed),
-    registerInvariantCommands(feed),
+    registerInvariantCommands(feed, policies),
     registerAcl2Documents(feed, documents, language),
     registerRecheck(feed, violations),
   );

@@ -98,20 +98,19 @@ function currentProgram(): InitializationOptions {
     return { name, path: uri.fsPath };
   });
   const all = session === undefined ? launches : [session, ...launches];
-  const program = hypervisorProgram(setting, all, folders);
-  return program === undefined ? {} : { program };
+  return hypervisorProgram(setting, all, folders);
 }
 
-/** Tells when the hypervisor's program is another one, and when its file has changed. */
+/** Tells when the hypervisor's program or its sources are others, and when its file has changed. */
 class ProgramWatch implements Disposable {
   private readonly changed: (options: InitializationOptions) => void;
   private readonly subscriptions: Disposable;
-  private program: string | undefined;
+  private current: InitializationOptions;
   private watcher: Disposable | undefined;
 
   constructor(changed: (options: InitializationOptions) => void) {
     this.changed = changed;
-    this.program = currentProgram().program;
+    this.current = currentProgram();
     this.watch();
     const look = () => this.look();
     this.subscriptions = Disposable.from(
@@ -127,8 +126,8 @@ class ProgramWatch implements Disposable {
 
   private look(): void {
     const options = currentProgram();
-    if (options.program === this.program) return;
-    this.program = options.program;
+    if (JSON.stringify(options) === JSON.stringify(this.current)) return;
+    this.current = options;
     this.watch();
     this.changed(options);
   }
@@ -136,10 +135,10 @@ class ProgramWatch implements Disposable {
   private watch(): void {
     this.watcher?.dispose();
     this.watcher = undefined;
-    const { program } = this;
+    const { program } = this.current;
     if (program === undefined) return;
     const watcher = watchFile(Uri.file(program));
-    const tell = () => this.changed({ program });
+    const tell = () => this.changed(this.current);
     this.watcher = Disposable.from(
       watcher,
       watcher.onDidChange(tell),

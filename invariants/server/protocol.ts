@@ -7,6 +7,8 @@ export const SHIPPED_SCHEME = "minvisor-invariants";
 export interface InitializationOptions {
   /** Path of the hypervisor's ELF file. */
   readonly program?: string;
+  /** Directories in its debug information, and absolute paths where they are here: a launch's "sourceMap". */
+  readonly sourceMap?: { readonly [from: string]: string };
 }
 
 /** Notification of InitializationOptions: the hypervisor's ELF file is this from now on, or has changed. */

@@ -54,7 +54,7 @@ class InvServer {
   private readonly documents = new TextDocuments(TextDocument);
   private readonly workspace: InvWorkspace;
   private readonly answers: Answers;
-  private program: string | undefined;
+  private options: InitializationOptions = {};
   private roots: readonly string[] = [];
   /** Paths whose diagnostics the client has. */
   private told: ReadonlySet<string> = new Set();
@@ -63,10 +63,11 @@ class InvServer {
     this.connection = connection;
     this.files = files;
     this.workspace = new InvWorkspace(files);
-    const find = sourceFinder(files, () => [
-      ...this.roots,
-      ...(this.program ? [this.program] : []),
-    ]);
+    const find = sourceFinder(files, () => {
+      const { program, sourceMap = {} } = this.options;
+      const roots = [...this.roots, ...(program ? [program] : [])];
+      return { sourceMap: new Map(Object.entries(sourceMap)), roots };
+    });
     this.answers = new Answers(this.workspace, find);
   }
 
@@ -146,8 +147,9 @@ class InvServer {
     });
   }
 
-  private setProgram({ program }: InitializationOptions): void {
-    this.program = program;
+  private setProgram(options: InitializationOptions): void {
+    const { program } = options;
+    this.options = options;
     this.workspace.program = program === undefined ? undefined : this.files.readProgram(program);
   }
 

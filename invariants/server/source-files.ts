@@ -1,15 +1,23 @@
 /** Finds the files that debug information names, whose paths may be relative to where the program was built. */
-import { joinPath } from "../../symbols/source-path.ts";
+import { joinPath, mappedPath } from "../../symbols/source-path.ts";
 import type { Files } from "./files.ts";
 
-/** Looks in the roots and the folders around them: a build's folder lies in that of its sources. */
+export interface SourcePlaces {
+  /** Absolute paths in the place of those that the debug information has, by prefix. */
+  readonly sourceMap: ReadonlyMap<string, string>;
+  readonly roots: readonly string[];
+}
+
+/** By the source map, else in the roots and the folders around them: a build's folder lies in that of its sources. */
 export function sourceFinder(
   files: Pick<Files, "exists">,
-  roots: () => readonly string[],
+  places: () => SourcePlaces,
 ): (path: string) => string | undefined {
-  return (path) => {
-    if (path.startsWith("/")) return files.exists(path) ? path : undefined;
-    for (const root of roots()) {
+  return (named) => {
+    const { sourceMap, roots } = places();
+    const path = mappedPath(named, sourceMap) ?? named;
+    if (path.startsWith("/")) return files.exists(path) ? joinPath(path) : undefined;
+    for (const root of roots) {
       for (let folder = root; folder !== ""; folder = folder.slice(0, folder.lastIndexOf("/"))) {
         const found = joinPath(folder, path);
         if (files.exists(found)) return found;

@@ -1,7 +1,7 @@
 // Reads the standard's own examples of variable-length numbers, and refuses what is cut short.
 import { expect, test } from "vitest";
 import { FormatError, Reader } from "../../symbols/dwarf/reader.ts";
-import { joinPath } from "../../symbols/source-path.ts";
+import { joinPath, mappedPath } from "../../symbols/source-path.ts";
 
 const reader = (...bytes: number[]) => new Reader(new Uint8Array(bytes), ".debug_test");
 
@@ -54,4 +54,21 @@ test.each([
   [["C:\\work", "src\\e.c"], "C:/work/src/e.c"],
 ])("joins %j", (parts, expected) => {
   expect(joinPath(...parts)).toBe(expected);
+});
+
+test.each([
+  ["src/a.c", "/here/src/a.c"],
+  ["src/deep/b.c", "/deep/b.c"],
+  ["src/deeper/b.c", "/here/src/deeper/b.c"],
+  ["/build/c.c", "/there/c.c"],
+  ["/builder/c.c", undefined],
+  // A prefix of all relative paths says nothing of an absolute one.
+  ["/usr/include/d.h", undefined],
+])("%s by a source map is %s", (path, expected) => {
+  const map = new Map([
+    [".", "/here"],
+    ["./src/deep/", "/deep"],
+    ["/build", "/there"],
+  ]);
+  expect(mappedPath(path, map)).toBe(expected);
 });

@@ -84,6 +84,7 @@ test("running back to the culprit lands on that line", async () => {
   await editor.stopped("host · nested_pages_build");
   await editor.cursorIn("nested_pages.c", lineOf(CULPRIT));
   await editor.screenshot("invariants-culprit");
+  await editor.contextMenu(view.row("builder_maps_one_to_one"), "Only Log Its Violations");
 }, 120_000);
 
 test("the line mended, the next run is all green", async () => {
@@ -95,6 +96,9 @@ test("the line mended, the next run is all green", async () => {
   expect(await view.row("Violated").count()).toBe(0);
   await editor.page.getByText("No problems have been detected").waitFor();
   await editor.screenshot("invariants-mended");
+  // What was chosen in the session before goes on in this one.
+  await editor.openFile("minvisor/minvisor.inv");
+  await editor.lens(/^holds · .* · only logged$/);
 }, 120_000);
 
 test("an edit is checked on the whole recorded run: a problem on its line, and the way there", async () => {
@@ -110,6 +114,7 @@ test("an edit is checked on the whole recorded run: a problem on its line, and t
   const toast = editor.page.locator(".notification-toast", { hasText: "violated: asid_is_two" });
   await toast.waitFor();
   await editor.problem("The guest has ASID 2");
+  await editor.lens(/^never checked · seen violated at exit [\d,]+$/);
   await editor.screenshot("invariants-whole-run");
   await toast.getByRole("button", { name: "Go to the First" }).click();
   await editor.page.getByText("Paused on violation of asid_is_two").waitFor();

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { SHIPPED_INVARIANTS } from "../../../invariants/shipped.ts";
-import { PAE_HYPERVISOR } from "../../../scripts/build-minvisor.mjs";
+import { MINVISOR_ELF, PAE_HYPERVISOR } from "../../../scripts/build-minvisor.mjs";
 import { build, compile } from "../../symbols/toolchain.ts";
 import { repository } from "../../tidy/sources.ts";
 import { Client } from "./client.ts";
@@ -98,6 +98,26 @@ test("any hypervisor's names are known: a 32-bit one, in DWARF 4", async () => {
   expect(hover.contents.value).toMatch(
     /struct vmcb ward_vmcb\n```\n\nAt hva:0x[0-9a-f]{8}, 4096 bytes, declared at \[test\/guests\/pae-hypervisor\/warden\.c:\d+\]/,
   );
+});
+
+test("definitions lead to where the sources are by the launch's source map", async () => {
+  const [mine, kernel] = [uri("mine.inv"), join(repository, MINVISOR_ELF)];
+  mkdirSync(join(folder, "moved/minvisor"), { recursive: true });
+  save("moved/minvisor/main.c", "// elsewhere\n");
+  await client.open(mine, "invariant a on vmrun : $minvisor_region.start == 0;\n");
+  const definition = async (sourceMap: { readonly [from: string]: string }) => {
+    await client.tell("minvisor/setProgram", { program: kernel, sourceMap });
+    return client.ask("textDocument/definition", client.at(mine, "minvisor_region"));
+  };
+  const moved = { uri: uri("moved/minvisor/main.c") };
+  expect(await definition({})).toMatchObject({
+    uri: pathToFileURL(join(repository, "minvisor/main.c")).href,
+  });
+  expect(await definition({ ".": `${folder}/moved/` })).toMatchObject(moved);
+  expect(
+    await definition({ ".": "/nowhere", minvisor: `${folder}/other/../moved/minvisor` }),
+  ).toMatchObject(moved);
+  expect(await definition({ ".": folder })).toBeNull();
 });
 
 test("a program that is missing, damaged or without debug information is the reason at each unknown name", async () => {
