@@ -53,7 +53,7 @@ async function checkRun(
   feed.take(session, present.invariants);
   const { invariants } = await customRequest(session, "minvisor/checkRun", {});
   const found = invariants.flatMap(({ violation }) => violation ?? []);
-  await violations.showChecked(found, session.id);
+  for (const violation of found) await violations.show(violation, session.id);
   const [first] = found.toSorted((a, b) => a.icount - b.icount);
   const goThere = "Go to the First";
   const buttons = first === undefined ? [] : [goThere];

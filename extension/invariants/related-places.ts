@@ -43,19 +43,11 @@ export function relatedPlaces(violation: ViolationBody): RelatedPlace[] {
   return places.flatMap(({ at, says }) => (at === undefined ? [] : [{ at, says }]));
 }
 
-/** Seen as the session ran, or found by a check of its whole run. */
-export type FoundBy = "run" | "check";
-
 /**
- * Whether it stays a problem. What was seen to turn false stays wherever the machine goes in its past,
- * until the invariant says something else or has not been violated in a new run; what a check found, until
- * another run begins.
+ * Whether it stays a problem. What was seen to turn false, or was found by a check of the whole run, stays
+ * wherever the machine goes in its past, until the invariant says something else or has not been violated in
+ * a new run.
  */
-export function staysTrue(
-  by: FoundBy,
-  invariant: string,
-  statuses: readonly InvariantStatus[],
-): boolean {
-  if (by === "check") return statuses.length > 0;
+export function staysTrue(invariant: string, statuses: readonly InvariantStatus[]): boolean {
   return statuses.some(({ name, violation }) => name === invariant && violation !== undefined);
 }

@@ -16,7 +16,7 @@ import { DIAGNOSTIC_SOURCE } from "../contributions.ts";
 import { onCustomEvent } from "../session.ts";
 import type { InvariantFeed } from "./invariant-feed.ts";
 import { locationOfInvariant } from "./invariant-source.ts";
-import { type FoundBy, lineOf, relatedPlaces, staysTrue } from "./related-places.ts";
+import { lineOf, relatedPlaces, staysTrue } from "./related-places.ts";
 
 /** The text of a line without its indentation; all of the line where the file cannot be read. */
 async function locationOf({ path, line }: SourceLine): Promise<Location> {
@@ -46,7 +46,6 @@ async function relatedTo(violation: ViolationBody): Promise<DiagnosticRelatedInf
 interface Shown {
   /** Its session's id. */
   readonly session: string;
-  readonly by: FoundBy;
   readonly invariant: string;
   readonly uri: Uri;
   readonly diagnostic: Diagnostic;
@@ -66,9 +65,9 @@ export class Violations {
   constructor(feed: InvariantFeed) {
     this.subscriptions = Disposable.from(
       this.collection,
-      onCustomEvent("minvisor/violation", (body, { id }) => void this.show(body, id, "run")),
+      onCustomEvent("minvisor/violation", (body, { id }) => void this.tell(body, id)),
       feed.onDidChange(() =>
-        this.keep(({ session, by, invariant }) => staysTrue(by, invariant, feed.of(session))),
+        this.keep(({ session, invariant }) => staysTrue(invariant, feed.of(session))),
       ),
     );
   }
@@ -77,28 +76,24 @@ export class Violations {
     this.subscriptions.dispose();
   }
 
-  /** What a check of the session's whole run has found, in the place of what the last one found. */
-  async showChecked(found: readonly ViolationBody[], session: string): Promise<void> {
-    this.keep(({ by }) => by === "run");
-    for (const violation of found) await this.show(violation, session, "check");
-  }
-
-  private async show(violation: ViolationBody, session: string, by: FoundBy): Promise<void> {
+  /** One that has no line in any source is not shown. */
+  async show(violation: ViolationBody, session: string): Promise<void> {
     const { invariant, message } = violation;
     const place = lineOf(violation);
-    if (place === undefined) {
-      if (by === "run") void window.showErrorMessage(`${invariant}: ${message}`);
-      return;
-    }
+    if (place === undefined) return;
     const { uri, range } = await locationOf(place);
     const diagnostic = new Diagnostic(range, message, DiagnosticSeverity.Error);
     diagnostic.source = DIAGNOSTIC_SOURCE;
     diagnostic.code = invariant;
     diagnostic.relatedInformation = await relatedTo(violation);
-    const shown: Shown = { session, by, invariant, uri, diagnostic };
-    const known = this.shown.find((each) => isSame(each, shown));
-    if (known?.by === "run" && by === "check") return;
-    this.replace([...this.shown.filter((each) => each !== known), shown]);
+    const shown: Shown = { session, invariant, uri, diagnostic };
+    this.replace([...this.shown.filter((each) => !isSame(each, shown)), shown]);
+  }
+
+  private async tell(violation: ViolationBody, session: string): Promise<void> {
+    const { invariant, message } = violation;
+    await this.show(violation, session);
+    if (!lineOf(violation)) void window.showErrorMessage(`${invariant}: ${message}`);
   }
 
   private keep(isKept: (shown: Shown) => boolean): void {
