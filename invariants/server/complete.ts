@@ -48,7 +48,7 @@ const HEAD: readonly (readonly [RegExp, (context: Context) => Candidate[]])[] = 
   [/\bexit\s*\([^)]*$/, () => constants(BUILT_INS.exits)],
   [/\bmsr_write\s*\([^)]*$/, () => constants(BUILT_INS.msrs, "MSR_")],
   [/\bexception\s*\([^)]*$/, () => constants(BUILT_INS.exceptions, "VECTOR_")],
-  [/\bwrite\s*\((?:[^()]|\([^()]*\))*$/, (context) => everywhere(context)],
+  [/\bwrite\s*\((?:[^()]|\([^()]*\)|\()*$/, (context) => everywhere(context)],
   [/\b(?:call|return)\s+\w*$/, ({ workspace }) => functions(workspace.program)],
   [/(?:\bon|,)\s*\w*$/, () => events()],
   [/^\s*\w*$/, () => words(ITEM_WORDS)],

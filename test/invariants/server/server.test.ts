@@ -170,7 +170,11 @@ test("completion knows what may stand where", async () => {
     expect(all).toContain(name);
   expect(await offered("invariant x on exit(")).toContain("NPF");
   expect(await offered("invariant x on msr_write(")).toContain("EFER");
+  expect(await offered("invariant x on exception(")).toEqual(expect.arrayContaining(["PF", "GP"]));
   expect(await offered("invariant x on exit, ")).toContain("npt_write");
+  expect(await offered("invariant x on write(")).toContain("host");
+  expect(await offered("invariant x on vmrun, write(join(hv.image, ")).toContain("vmcb");
+  expect(await offered("invariant x on write(host.")).toContain("save_area");
   expect(await offered("invariant x on call ")).toContain("nested_pages_build");
   expect(await offered("invariant x on vmrun ")).toContain("after first vmrun");
   expect(await offered("define f(m: ")).toContain("Leaf");
