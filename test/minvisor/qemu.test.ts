@@ -200,7 +200,8 @@ describe("Debian's Linux", () => {
 
   const countsBySize = new Map<number, Counts>();
 
-  test.each([512, 1024, 3072])("boots to its end in %i MiB", async (memory) => {
+  // In 1 GiB it boots in machine/qemu-comparison.test.ts.
+  test.each([512, 3072])("boots to its end in %i MiB", async (memory) => {
     const { status, console, counts } = await boot({ modules: linuxModules(), memory });
     expectBooted(console, counts);
     expect(status).toBe(0);
@@ -211,8 +212,8 @@ describe("Debian's Linux", () => {
 
   test("exits for the same CPUID leaves and MSRs whatever the memory's size", () => {
     const keys = [...countsBySize.values()].map(({ cpuid, msrs }) => ({ cpuid, msrs }));
-    expect(keys).toHaveLength(3);
-    expect(keys).toEqual([keys[0], keys[0], keys[0]]);
+    expect(keys).toHaveLength(2);
+    expect(keys[1]).toEqual(keys[0]);
   });
 
   test("boots on a CPU with every feature that QEMU has", async () => {

@@ -29,6 +29,7 @@ type MemoryKind = keyof typeof MEMORY;
 interface Image {
   readonly cpu: Uint8Array;
   readonly memory: Uint8Array;
+  /** The machine's own bytes, which its next run changes: a copy would take most of the test's time. */
   readonly tlb: Uint8Array;
 }
 
@@ -88,9 +89,9 @@ class Bench {
     setRflags(state, getRflags(state));
     const bytes = new Uint8Array(machine.memory.memory.buffer);
     const at = (offset: number, length: number): Uint8Array =>
-      bytes.slice(state.base + offset, state.base + offset + length);
+      bytes.subarray(state.base + offset, state.base + offset + length);
     return {
-      cpu: at(0, CPU_FIELDS.deliveredEvent.offset),
+      cpu: at(0, CPU_FIELDS.deliveredEvent.offset).slice(),
       memory: machine.memory.peek(DATA, 0x3000),
       tlb: at(DATA_TLB_OFFSET, TLB_STATE_BYTES),
     };
