@@ -56,6 +56,8 @@ export class InvariantWatch {
   private readonly history = new ViolationHistory();
   private files: InvariantFiles;
   private policies: InvariantPolicies;
+  /** Those that were set since the launch. */
+  private chosen: InvariantPolicies = {};
   /** Undefined where the session checks none. */
   private attached: AttachedInvariants | undefined;
   /** What each says, by its name. */
@@ -150,8 +152,16 @@ export class InvariantWatch {
   setPolicies(policies: InvariantPolicies): void {
     const unknown = this.unknownIn(policies);
     if (unknown !== undefined) throw new UserError(`${unknown}.`);
-    this.policies = "*" in policies ? policies : { ...this.policies, ...policies };
+    const isAll = "*" in policies;
+    this.policies = isAll ? policies : { ...this.policies, ...policies };
+    this.chosen = isAll ? policies : { ...this.chosen, ...policies };
     if (this.attached !== undefined) this.attach(this.files);
+  }
+
+  /** As they were set in the session's last run, as far as their invariants are still there. */
+  takePolicies({ chosen }: InvariantWatch): void {
+    const still = Object.entries(chosen).filter(([name]) => !this.unknownIn({ [name]: "stop" }));
+    if (still.length > 0) this.setPolicies(Object.fromEntries(still));
   }
 
   /**

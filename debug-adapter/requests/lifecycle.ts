@@ -154,10 +154,11 @@ export const lifecycleRequests: Handlers<
   },
 
   restart: async (context, args) => {
-    const { plan } = loadedIn(context);
+    const { plan, invariants: before } = loadedIn(context);
     const given = (args as { arguments?: object }).arguments;
     const isLaunch = given !== undefined && "kernel" in given;
     await context.load(isLaunch ? await planFor(context, given) : plan);
+    loadedIn(context).invariants.takePolicies(before);
     start(context);
     return undefined;
   },

@@ -17,11 +17,12 @@ export class Policies implements Disposable {
   constructor(memento: Memento, feed: InvariantFeed) {
     this.memento = memento;
     this.feed = feed;
-    const begin = (session: DebugSession): void => {
-      this.send(session);
-      void this.forgetWhatIsGone();
-    };
-    this.subscription = onSessionEvents({ initialized: begin, restarted: begin });
+    this.subscription = onSessionEvents({
+      initialized: (session) => {
+        this.send(session);
+        void this.forgetWhatIsGone();
+      },
+    });
   }
 
   dispose(): void {

@@ -141,6 +141,14 @@ test("a policy can be changed at a stop", async () => {
   for (const [name, status] of off) expect(status).toEqual(before.get(name));
   await ask({ "*": "log" });
   expect((await statuses()).get(BROKEN)).toMatchObject({ policy: "log" });
+  // What was chosen in the session goes on in its next run.
+  await ask({ [BROKEN]: "off" });
+  const stopped = session.next("stopped");
+  await session.ask("restart", {});
+  await stopped;
+  const again = await statuses();
+  expect(again.get(BROKEN)).toMatchObject({ policy: "off", checks: 0 });
+  expect(again.get("npt_entries_well_formed")).toMatchObject({ policy: "log", verdict: "holds" });
 });
 
 test("an expression is worth what the machine has where it stands", async () => {
