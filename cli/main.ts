@@ -33,7 +33,7 @@ minvisor run --kernel FILE [options]   Boot an image headless
 minvisor record --kernel FILE -o FILE.mvrec [options of run]
                                        Run and write a recording of the run as it goes
   --ledger                  with every VM exit in it
-  --snapshots               with snapshots, from which a debugger is at any instant soon: at most
+  --snapshots               with them and snapshots, from which a debugger is at any instant soon: at most
                             1.2 times the images' size and 50 MB for each 10^9 instructions
   --check-interval N        instructions between two state hashes (default 100M)
 

@@ -130,7 +130,7 @@ export function parseRecordOptions(raw: RawRecordOptions): RecordOptions {
   const interval = one("check-interval", raw["check-interval"]);
   return {
     file,
-    ledger: raw.ledger === true,
+    ledger: raw.ledger === true || raw.snapshots === true,
     snapshots: raw.snapshots === true,
     checkInterval: interval === undefined ? undefined : parseCount("check-interval", interval),
   };

@@ -208,6 +208,11 @@ export class ExitLedger implements Follower {
     return { length, vmrunAt, pending: vmcb < 0 ? undefined : { vmcb, copy } };
   }
 
+  /** A recording may have a state without the rows that it is of. */
+  recall(plain: unknown): unknown {
+    return (plain as Saved).length <= this.table.extent ? plain : undefined;
+  }
+
   forked(left: number): void {
     const table = this.table.fork();
     this.closeRow(table);

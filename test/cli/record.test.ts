@@ -31,7 +31,7 @@ beforeAll(() => {
   withLedger = command.path("with-ledger.mvrec");
   const recorded = command.minvisor("record", ...SAMPLE, "-o", sample, "--check-interval", "5000");
   expect(recorded).toMatchObject({ status: 0, stderr: "" });
-  command.minvisor("record", ...SAMPLE, ...NO_CONSOLE, "-o", withLedger, "--ledger", "--snapshots");
+  command.minvisor("record", ...SAMPLE, ...NO_CONSOLE, "-o", withLedger, "--snapshots");
 }, 120_000);
 afterAll(() => command.dispose());
 

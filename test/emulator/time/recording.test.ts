@@ -201,6 +201,25 @@ test(`the futures that were left are saved too, and come again (seed ${seed})`, 
   expect(opened.future).toBe(Math.max(...numbers) + 1);
 });
 
+test("snapshots of exits that the recording does not have are passed over, and the exits come again", () => {
+  const machine = sampleMachine();
+  const guests = new Guests(machine);
+  const ledger = new ExitLedger(machine, guests);
+  const timeline = new Timeline(machine, { interval: 50_000, followers: [guests, ledger] });
+  timeline.run({ instructions: 250_000 });
+  const bytes = recordingOf(timeline, sampleFiles(), deflate, undefined, everyOne(40_000));
+  const saved = readRecording(bytes, deflate);
+  expect(saved.snapshots.length).toBeGreaterThan(0);
+  const other = machineOf(saved);
+  const others = new Guests(other);
+  const again = new ExitLedger(other, others, saved);
+  const opened = timelineOf(other, saved, { followers: [others, again] });
+  drain(opened.seek(saved.end));
+  expect(other.stateHash()).toBe(machine.stateHash());
+  expect(again.length).toBe(ledger.length);
+  expect(again.length).toBeGreaterThan(0);
+});
+
 test("a saved recording that is cut among its exits is the whole run without them", () => {
   const timeline = new Timeline(sampleMachine());
   timeline.run({ instructions: 90_000 });
