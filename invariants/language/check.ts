@@ -233,10 +233,12 @@ class FilesChecker {
     return item.ranges.flatMap(({ first, end }) => {
       const [a, b] = [this.constant(first, notes), this.constant(end, notes)];
       if (a === undefined || b === undefined) return [];
-      if (a >= 0n && a < b) return [{ first: a, end: b }];
+      if (a < b && b <= PHYSICAL_END) return [{ first: a, end: b }];
       notes.error(
         { start: first.start, end: end.end },
-        "The range is empty: its end comes behind its first byte",
+        a < b
+          ? "Host-physical addresses have 52 bits, and the range ends behind them"
+          : "The range is empty: its end comes behind its first byte",
       );
       return [];
     });
@@ -249,6 +251,9 @@ class FilesChecker {
     return undefined;
   }
 }
+
+/** Of host-physical addresses: APM volume 2, section 5.1. */
+const PHYSICAL_END = 1n << 52n;
 
 const newExtent = (): Extent => ({ depth: 0, deepest: 0, parts: 0 });
 
