@@ -50,7 +50,7 @@ function encodeValue(_key: string, value: unknown): unknown {
   return value;
 }
 
-/** Two interleaved 32-bit multiplicative hashes, of signed integers and by index: an iterator takes several times as long. */
+/** Two interleaved 32-bit multiplicative hashes; by index, as an iterator takes several times as long. */
 function fold(seed: bigint, bytes: Uint8Array): bigint {
   let a = Number(seed & 0xffff_ffffn) | 0;
   let b = Number(seed >> 32n) | 0;
