@@ -77,7 +77,7 @@ export {
 export { Guests } from "./svm/guests.ts";
 export { INTERCEPTS } from "./svm/intercepts.ts";
 export { interruptPossible } from "./svm/interrupts.ts";
-export { msrPermission } from "./svm/msr-intercept.ts";
+export { MSR_RANGES, msrPermission } from "./svm/msr-intercept.ts";
 export {
   type BitFields,
   type DecodedBit,

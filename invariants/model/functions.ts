@@ -1,5 +1,5 @@
 /** The built-in functions: rows of parameters, type and what they compute. */
-import { INTERCEPTS, msrPermission } from "../../emulator/index.ts";
+import { INTERCEPTS, MSR_RANGES, msrPermission } from "../../emulator/index.ts";
 import { defineSource, type Source } from "../evaluate/readings.ts";
 import {
   type Bytes,
@@ -162,6 +162,79 @@ const portIntercepted: FunctionModel = {
   },
 };
 
+/** Numbers of the bits that are 0, in so many bytes of a map. */
+function clearBits(
+  { machine }: View,
+  base: number,
+  bytes: number,
+  what: string,
+): readonly number[] | Unknown {
+  if (machine.memory.pointer(base) < 0) return new Unknown(`${what} does not lie in RAM`);
+  const clear: number[] = [];
+  machine.memory.peek(base, bytes).forEach((byte, at) => {
+    for (let bit = 0; byte !== 0xff && bit < 8; bit++) {
+      if (((byte >> bit) & 1) === 0) clear.push(8 * at + bit);
+    }
+  });
+  return clear;
+}
+
+const integerList = (numbers: readonly number[]): ListValue => ({
+  kind: "list",
+  elements: numbers.map(BigInt),
+});
+
+const PORTS = 0x1_0000;
+/** Two bits each of 8192 MSRs. */
+const MSR_RANGE_BYTES = 0x800;
+
+const openPorts: FunctionModel = {
+  parameters: [],
+  type: listOf(INTEGER),
+  doc: "The ports that a guest reaches without an exit.",
+  section: "15.10",
+  isLive: true,
+  basis: portIntercepted.basis as Source,
+  call: (_, view) => {
+    const base = permissionMap(view, "IOIO");
+    if (base instanceof Unknown) return base;
+    if (base === undefined) return integerList(Array.from({ length: PORTS }, (_, port) => port));
+    const ports = clearBits(view, base, PORTS / 8, "the I/O permission map");
+    return ports instanceof Unknown ? ports : integerList(ports);
+  },
+  bytes: (_, view) => wholeMap(permissionMap(view, "IOIO"), PORTS / 8),
+};
+
+const openMsrs: FunctionModel = {
+  parameters: [parameter("write", BOOLEAN)],
+  type: listOf(INTEGER),
+  doc: "The MSRs that a guest reads or, with true, writes without an exit, of those that the map has.",
+  section: "15.11",
+  isLive: true,
+  basis: msrIntercepted.basis as Source,
+  call: ([write], view) => {
+    const base = permissionMap(view, "MSR");
+    if (base instanceof Unknown) return base;
+    const isMeant = (bit: number) => bit % 2 === (write === true ? 1 : 0);
+    const open: number[] = [];
+    for (const { first, offset } of MSR_RANGES) {
+      const every = Array.from({ length: 8 * MSR_RANGE_BYTES }, (_, bit) => bit);
+      const bits =
+        base === undefined
+          ? every
+          : clearBits(view, base + offset, MSR_RANGE_BYTES, "the MSR permission map");
+      if (bits instanceof Unknown) return bits;
+      open.push(...bits.filter(isMeant).map((bit) => first + (bit >> 1)));
+    }
+    return integerList(open);
+  },
+  bytes: (_, view) => wholeMap(permissionMap(view, "MSR"), MSR_RANGES.length * MSR_RANGE_BYTES),
+};
+
+function wholeMap(base: number | undefined | Unknown, bytes: number): Bytes | undefined {
+  return typeof base === "number" ? { first: base, bytes, statusBits: 0n } : undefined;
+}
+
 const isAnothersAsid: FunctionModel = {
   parameters: [parameter("asid", INTEGER)],
   type: BOOLEAN,
@@ -258,5 +331,7 @@ export const FUNCTIONS: { readonly [name: string]: FunctionModel } = {
   pages: walk("The host's own tables of a root.", "5.3", false),
   msr_intercepted: msrIntercepted,
   port_intercepted: portIntercepted,
+  open_msrs: openMsrs,
+  open_ports: openPorts,
   is_anothers_asid: isAnothersAsid,
 };

@@ -15,8 +15,8 @@ import { goingBack, recording } from "./time-travel.ts";
 
 const repository = process.cwd();
 const files = linuxFiles(repository);
-/** A stretch of the boot that has unpacking, page tables, interrupts and devices in it. */
-const STRETCH = 250_000_000;
+/** The boot up to the guest's init: unpacking, page tables, interrupts and devices. */
+const STRETCH = 640_000_000;
 
 const ourBoot = () =>
   childSeconds(process.execPath, [
