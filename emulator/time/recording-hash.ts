@@ -47,17 +47,30 @@ const INITIAL = Int32Array.from(primes(8), (p) => rootFraction(p, 2n));
 
 const rotate = (word: number, by: number): number => (word >>> by) | (word << (32 - by));
 
+/** Modulo 2^32: an Int32Array keeps the low 32 bits. */
+function addTo(words: Int32Array, at: number, value: number): void {
+  words[at] = (words[at] as number) + value;
+}
+
 /** One block into the hash (FIPS 180-4, section 6.2.2). */
 function mixBlock(hash: Int32Array, schedule: Int32Array, view: DataView, at: number): void {
   const w = schedule;
   for (let t = 0; t < 16; t++) w[t] = view.getInt32(at + 4 * t);
   for (let t = 16; t < ROUNDS; t++) {
-    const [x, y] = [w[t - 15] as number, w[t - 2] as number];
+    const x = w[t - 15] as number;
+    const y = w[t - 2] as number;
     const s0 = rotate(x, 7) ^ rotate(x, 18) ^ (x >>> 3);
     const s1 = rotate(y, 17) ^ rotate(y, 19) ^ (y >>> 10);
     w[t] = ((w[t - 16] as number) + s0 + (w[t - 7] as number) + s1) | 0;
   }
-  let [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = hash;
+  let a = hash[0] as number;
+  let b = hash[1] as number;
+  let c = hash[2] as number;
+  let d = hash[3] as number;
+  let e = hash[4] as number;
+  let f = hash[5] as number;
+  let g = hash[6] as number;
+  let h = hash[7] as number;
   for (let t = 0; t < ROUNDS; t++) {
     const s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
     const choice = (e & f) ^ (~e & g);
@@ -73,8 +86,14 @@ function mixBlock(hash: Int32Array, schedule: Int32Array, view: DataView, at: nu
     b = a;
     a = (t1 + s0 + majority) | 0;
   }
-  const mixed = [a, b, c, d, e, f, g, h];
-  for (let i = 0; i < 8; i++) hash[i] = ((hash[i] as number) + (mixed[i] as number)) | 0;
+  addTo(hash, 0, a);
+  addTo(hash, 1, b);
+  addTo(hash, 2, c);
+  addTo(hash, 3, d);
+  addTo(hash, 4, e);
+  addTo(hash, 5, f);
+  addTo(hash, 6, g);
+  addTo(hash, 7, h);
 }
 
 /** SHA-256 (FIPS 180-4), as 64 hexadecimal digits. */
