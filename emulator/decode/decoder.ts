@@ -52,16 +52,22 @@ class Cursor {
 
   u8(): number {
     if (this.at >= MAX_LENGTH) throw "tooLong" satisfies DecodeFailure;
-    const byte = this.bytes[this.at];
-    if (byte === undefined) throw "moreBytes" satisfies DecodeFailure;
-    this.at++;
-    return byte;
+    // Asked before: a read out of bounds is slow, and makes those within slow.
+    if (this.at >= this.bytes.length) throw "moreBytes" satisfies DecodeFailure;
+    return this.bytes[this.at++] as number;
   }
 
   signed(bytes: number): bigint {
-    let value = 0n;
-    for (let i = 0; i < bytes; i++) value |= BigInt(this.u8()) << BigInt(8 * i);
-    return BigInt.asIntN(8 * bytes, value);
+    const low = this.signed32(Math.min(bytes, 4));
+    if (bytes <= 4) return BigInt(low);
+    return (BigInt(this.signed32(bytes - 4)) << 32n) | BigInt(low >>> 0);
+  }
+
+  private signed32(bytes: number): number {
+    let value = 0;
+    for (let i = 0; i < bytes; i++) value |= this.u8() << (8 * i);
+    const unused = 32 - 8 * bytes;
+    return (value << unused) >> unused;
   }
 }
 
