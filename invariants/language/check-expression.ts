@@ -96,7 +96,7 @@ export class ExpressionChecker {
   boolean(node: Expression, place: Place, what: string): Term {
     const term = this.check(node, place);
     if (term.type.kind === "boolean" || term.type.kind === "error") return term;
-    const hint = isInteger(term.type) ? "; compare it, as with != 0" : "";
+    const hint = isInteger(term.type) ? "; compare it, as with != 0" : this.whyTypeless(term.type);
     this.notes.error(node, `${what} wants a boolean, and this is ${article(term.type)}${hint}`);
     return errorTerm(node);
   }
@@ -104,8 +104,16 @@ export class ExpressionChecker {
   integer(node: Expression, place: Place, what: string): Term {
     const term = this.load(this.check(node, place));
     if (term.type.kind === "integer" || term.type.kind === "error") return term;
-    this.notes.error(node, `${what} wants an integer, and this is ${article(term.type)}`);
+    const hint = this.whyTypeless(term.type);
+    this.notes.error(node, `${what} wants an integer, and this is ${article(term.type)}${hint}`);
     return errorTerm(node);
+  }
+
+  /** Behind a sentence that misses a type; empty where there is one. */
+  whyTypeless(type: Type): string {
+    if (type.kind !== "c" || stripped(type.type).kind !== "void") return "";
+    const { problem } = this.shared.program ?? {};
+    return `: only its address is known${problem === undefined ? "" : `, as ${problem}`}`;
   }
 
   /** A C object that holds an integer, as that integer; anything else as it is. */
@@ -156,9 +164,10 @@ export class ExpressionChecker {
     const types = [left.type, right.type];
     if (!sameType(left.type, right.type)) {
       const [a, b] = types.map(article);
+      const hint = types.map((each) => this.whyTypeless(each)).find((each) => each !== "") ?? "";
       this.notes.error(
         node,
-        `${node.operator} compares two of one type, and these are ${a} and ${b}`,
+        `${node.operator} compares two of one type, and these are ${a} and ${b}${hint}`,
       );
       return errorTerm(node);
     }

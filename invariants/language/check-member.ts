@@ -62,7 +62,9 @@ export class MemberChecker {
     const record = recordBehind(object.type.type, arrow);
     if (record === undefined) {
       const wrong = recordBehind(object.type.type, !arrow) !== undefined;
-      const hint = wrong ? `; write ${arrow ? "." : "->"} instead` : "";
+      const hint = wrong
+        ? `; write ${arrow ? "." : "->"} instead`
+        : this.checker.whyTypeless(object.type);
       const wanted = arrow ? "pointer to a struct or union" : "struct or union";
       notes.error(node, `${typeName(object.type)} is no ${wanted}${hint}`);
       return errorTerm(node);
@@ -101,7 +103,7 @@ export class MemberChecker {
     }
     this.checker.notes.error(
       node,
-      `An index stands behind a list, a C array or a C pointer, and this is ${article(type)}`,
+      `An index stands behind a list, a C array or a C pointer, and this is ${article(type)}${this.checker.whyTypeless(type)}`,
     );
     return errorTerm(node);
   }

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import type { ProgramNames } from "../../../invariants/language/declarations.ts";
 import { check, format, parse, variablesAt } from "../../../invariants/language/index.ts";
 import { lineColumn } from "../../../invariants/language/line-column.ts";
 import { EVENT_NAMES } from "../../../invariants/language/syntax.ts";
@@ -90,6 +91,32 @@ test("an image without debug information is the reason that a name is not known"
     "There is no name guests_made, and the hypervisor's own names are not known: its image has no debug information, or none is given",
   ]);
 });
+
+test.each([
+  ["$guests.made > 0", "C void is no struct or union"],
+  ["$guests == 1", "== compares two of one type"],
+  ["$guests[1] == 1", "An index stands behind a list, a C array or a C pointer"],
+])(
+  "an image without debug information is the reason that a symbol has no type: %s",
+  (body, what) => {
+    const { file, diagnostics } = parse(`invariant a on vmrun : ${body};`);
+    const names: ProgramNames = {
+      problem: "a.elf has no debug information: compile it with -g",
+      global: () => ({ type: { kind: "void" } }),
+      function: () => undefined,
+      enumerator: () => undefined,
+      typeNamed: () => undefined,
+      names: () => [],
+      functionNames: () => [],
+    };
+    const [said] = check([{ path: "a.inv", file, diagnostics }], BUILT_INS, names);
+    const [message = ""] = said?.diagnostics.map((each) => each.message) ?? [];
+    expect(message).toContain(what);
+    expect(message).toContain(
+      ": only its address is known, as a.elf has no debug information: compile it with -g",
+    );
+  },
+);
 
 test.each(SHIPPED_INVARIANTS)("$path is sound", ({ path, text }) => {
   const { file, diagnostics } = parse(text);
