@@ -72,7 +72,7 @@ export class Engine {
   readonly evaluator: Evaluator;
   private readonly breakpoints = new ExecuteBreakpoints(
     (offset) => this.codePages.dropOffset(offset),
-    () => this.selectBreakpoints(),
+    () => this.selectBreakpoints(this.isFlat(this.codeSize())),
   );
   /** Faults, interrupts and exits so far: what takes the place of an instruction or comes between two. */
   events = 0;
@@ -143,20 +143,22 @@ export class Engine {
   /** CS, CPL, the world or the mode changed. */
   selectWindows(): void {
     const { state } = this.cpu;
-    const world = state.guestMode !== 0 ? state.asid * 0x100 : 0;
-    this.windows.selectBank(this.isFlat, this.codeSize() + world);
-    this.selectBreakpoints();
+    const code = this.codeSize();
+    const flat = this.isFlat(code);
+    this.windows.selectBank(flat, code + (state.guestMode !== 0 ? state.asid * 0x100 : 0));
+    this.selectBreakpoints(flat);
   }
 
   /** Linear addresses are rips, with no limit in the way. */
-  private get isFlat(): boolean {
+  private isFlat(code: CodeSize): boolean {
+    if (code === 64) return true;
     const { cs } = this.cpu.state;
-    return this.codeSize() === 64 || (cs.base === 0n && cs.limit === 0xffff_ffff);
+    return cs.base === 0n && cs.limit === 0xffff_ffff;
   }
 
-  private selectBreakpoints(): void {
+  private selectBreakpoints(flat: boolean): void {
     const { state } = this.cpu;
-    state.breakpointPages = this.isFlat ? this.breakpoints.pages : EVERYWHERE;
+    state.breakpointPages = flat ? this.breakpoints.pages : EVERYWHERE;
     state.breakpointFrames = this.breakpoints.frames;
   }
 

@@ -110,6 +110,9 @@ function mapBasis(intercept: "MSR" | "IOIO", bytes: number): Source {
   return defineSource(read, (before, now) => before === now);
 }
 
+const MSR_MAP = mapBasis("MSR", 0x2000);
+const IO_MAP = mapBasis("IOIO", 0x3000);
+
 function mapByte({ machine }: View, address: number, what: string): number | Unknown {
   if (machine.memory.pointer(address) < 0) return new Unknown(`${what} does not lie in RAM`);
   return machine.memory.peek(address, 1)[0] as number;
@@ -121,7 +124,7 @@ const msrIntercepted: FunctionModel = {
   doc: "Whether a guest's RDMSR or, with true, its WRMSR is intercepted.",
   section: "15.11",
   isLive: true,
-  basis: mapBasis("MSR", 0x2000),
+  basis: MSR_MAP,
   call: ([msr, write], view) => {
     const base = permissionMap(view, "MSR");
     if (base instanceof Unknown) return base;
@@ -145,7 +148,7 @@ const portIntercepted: FunctionModel = {
   doc: "Whether a guest's access to a port is intercepted.",
   section: "15.10",
   isLive: true,
-  basis: mapBasis("IOIO", 0x3000),
+  basis: IO_MAP,
   call: ([port], view) => {
     const base = permissionMap(view, "IOIO");
     if (base instanceof Unknown) return base;
@@ -194,7 +197,7 @@ const openPorts: FunctionModel = {
   doc: "The ports that a guest reaches without an exit.",
   section: "15.10",
   isLive: true,
-  basis: portIntercepted.basis as Source,
+  basis: IO_MAP,
   call: (_, view) => {
     const base = permissionMap(view, "IOIO");
     if (base instanceof Unknown) return base;
@@ -211,7 +214,7 @@ const openMsrs: FunctionModel = {
   doc: "The MSRs that a guest reads or, with true, writes without an exit, of those that the map has.",
   section: "15.11",
   isLive: true,
-  basis: msrIntercepted.basis as Source,
+  basis: MSR_MAP,
   call: ([write], view) => {
     const base = permissionMap(view, "MSR");
     if (base instanceof Unknown) return base;
