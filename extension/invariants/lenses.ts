@@ -3,8 +3,8 @@ import {
   CodeLens,
   type CodeLensProvider,
   type Command,
-  type Disposable,
-  type Event,
+  Disposable,
+  EventEmitter,
   languages,
   type TextDocument,
 } from "vscode";
@@ -22,13 +22,29 @@ function lensesOf(status: InvariantStatus): Command[] {
   return [{ title, command: COMMANDS.goToFirstViolation, arguments: [subject] }];
 }
 
+/** VS Code forgets a change that it has not drawn yet where the editor loses the focus: it is told again. */
+const AGAIN_MS = 1000;
+
 class InvariantLenses implements CodeLensProvider {
-  readonly onDidChangeCodeLenses: Event<void>;
   private readonly feed: InvariantFeed;
+  private readonly changed = new EventEmitter<void>();
+  readonly onDidChangeCodeLenses = this.changed.event;
+  private readonly subscription: Disposable;
+  private again: NodeJS.Timeout | undefined;
 
   constructor(feed: InvariantFeed) {
     this.feed = feed;
-    this.onDidChangeCodeLenses = feed.onDidChange;
+    this.subscription = feed.onDidChange(() => {
+      this.changed.fire();
+      clearTimeout(this.again);
+      this.again = setTimeout(() => this.changed.fire(), AGAIN_MS);
+    });
+  }
+
+  dispose(): void {
+    clearTimeout(this.again);
+    this.subscription.dispose();
+    this.changed.dispose();
   }
 
   provideCodeLenses(document: TextDocument): CodeLens[] {
@@ -45,5 +61,6 @@ class InvariantLenses implements CodeLensProvider {
 }
 
 export function registerInvariantLenses(feed: InvariantFeed): Disposable {
-  return languages.registerCodeLensProvider(INVARIANT_LANGUAGE, new InvariantLenses(feed));
+  const lenses = new InvariantLenses(feed);
+  return Disposable.from(languages.registerCodeLensProvider(INVARIANT_LANGUAGE, lenses), lenses);
 }
