@@ -12,7 +12,7 @@ import {
 import { type InvariantText, SHIPPED_INVARIANTS } from "../invariants/index.ts";
 import { FormatError } from "../symbols/dwarf/reader.ts";
 import { Debuggee } from "./debuggee.ts";
-import { GuestKernel } from "./guest-kernel.ts";
+import { GuestKernel } from "./images/guest-kernel.ts";
 import { type Image, Images, readImage } from "./images.ts";
 import {
   type LaunchConfiguration,

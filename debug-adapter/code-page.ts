@@ -1,7 +1,8 @@
 /** Where instructions begin in the pages of one address space, as well as it can be known. */
 import { PAGE_SIZE } from "../emulator/index.ts";
+import type { MemoryReference, SpaceName } from "./addresses/memory-reference.ts";
+import { worldOf } from "./addresses/translation.ts";
 import type { Debuggee } from "./debuggee.ts";
-import type { MemoryReference, SpaceName } from "./memory-reference.ts";
 import {
   codeBits,
   linearOf,
@@ -10,7 +11,6 @@ import {
   type World,
 } from "./register-file.ts";
 import type { CodeBits, Disassembler } from "./services.ts";
-import { worldOf } from "./translation.ts";
 
 const LONGEST = 15;
 /** How far before a page decoding starts that is to fall into step with its code. */

@@ -1,6 +1,7 @@
 /** What leaves the machine's ports, batched into few events. */
+
+import type { OutputPace } from "./console/output-pace.ts";
 import type { Debuggee } from "./debuggee.ts";
-import type { OutputPace } from "./output-pace.ts";
 import type { ConsolePort } from "./protocol.ts";
 import type { FileSink, Services } from "./services.ts";
 

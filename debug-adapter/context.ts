@@ -1,13 +1,14 @@
 /** The state of a session that requests work on. */
+
+import type { SessionAddresses } from "./addresses/session-addresses.ts";
 import type { BootPlan } from "./boot.ts";
 import type { Breakpoints } from "./breakpoints.ts";
 import type { Debuggee } from "./debuggee.ts";
 import type { Execution, Goal, Journey, Stop } from "./execution.ts";
-import type { InvariantWatch } from "./invariant-watch.ts";
+import type { InvariantWatch } from "./invariants/invariant-watch.ts";
 import type { Progress } from "./progress.ts";
 import type { CustomEvents, DebugProtocol, NumberFormat, StepPolicy } from "./protocol.ts";
 import type { Services } from "./services.ts";
-import type { SessionAddresses } from "./session-addresses.ts";
 import type { CallStack } from "./stack.ts";
 import { RunningError, UserError } from "./text.ts";
 import type { UndefinedOpcodes } from "./undefined-opcodes.ts";

@@ -8,13 +8,14 @@ import {
   Timeline,
   timelineOf,
 } from "../emulator/index.ts";
-import { AddressSpaces } from "./address-spaces.ts";
-import type { ConsoleTail } from "./console-tail.ts";
+import { AddressSpaces } from "./addresses/address-spaces.ts";
+import type { ConsoleTail } from "./console/console-tail.ts";
 import type { DeliveryLog } from "./delivery-log.ts";
-import type { ExitLog } from "./exit-log.ts";
-import type { KernelSource } from "./guest-task.ts";
+import type { ExitLog } from "./exits/exit-log.ts";
+import type { KernelSource } from "./images/guest-task.ts";
 import type { Images } from "./images.ts";
 import type { LaunchConfiguration } from "./launch-arguments.ts";
+import type { SessionRecording } from "./recordings/session-recording.ts";
 import {
   codeBits,
   exitedGuestRegisters,
@@ -26,7 +27,6 @@ import {
 } from "./register-file.ts";
 import { RunMemory } from "./run-memory.ts";
 import type { CodeBits } from "./services.ts";
-import type { SessionRecording } from "./session-recording.ts";
 
 export class Debuggee {
   readonly machine: Machine;

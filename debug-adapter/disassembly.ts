@@ -1,11 +1,11 @@
 /** Disassembles an exact number of rows before and after an address; windows that overlap agree. */
 
 import type { SourceLocation } from "../symbols/source-index.ts";
+import type { MemoryReference } from "./addresses/memory-reference.ts";
+import { worldOf } from "./addresses/translation.ts";
 import { CodePageView, type CodeRow } from "./code-page.ts";
 import type { Debuggee } from "./debuggee.ts";
-import type { MemoryReference } from "./memory-reference.ts";
 import type { Disassembler } from "./services.ts";
-import { worldOf } from "./translation.ts";
 
 export interface DisassembledRow {
   /** Below 0 or from 2^64 on where rows were asked for that cannot be. */

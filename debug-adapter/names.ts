@@ -1,6 +1,6 @@
 /** What names in expressions stand for, in a frame and at an exit. */
 import type { Debuggee } from "./debuggee.ts";
-import type { ExitRecord } from "./exit-log.ts";
+import type { ExitRecord } from "./exits/exit-log.ts";
 import type { TypeSource } from "./expression/base-types.ts";
 import type { Home } from "./expression/home.ts";
 import type { Names, Term } from "./expression/term.ts";

@@ -10,8 +10,8 @@ import {
   writeMsr,
 } from "../emulator/index.ts";
 import { bitsOf, fromBytes, toBytes } from "../symbols/location.ts";
+import { formatReference, type MemoryReference } from "./addresses/memory-reference.ts";
 import type { Debuggee } from "./debuggee.ts";
-import { formatReference, type MemoryReference } from "./memory-reference.ts";
 import { SAVED_SEGMENTS } from "./register-file.ts";
 import { hex, UserError } from "./text.ts";
 import type { Bits, SegmentPart, ValuePlace } from "./value-place.ts";

@@ -1,11 +1,11 @@
 /**
  * What the debugger adds to the Debug Adapter Protocol: launch attributes, custom requests and
- * custom events. The extension imports only this file.
+ * custom events. The extension imports this file, and of `protocol/` the table of exits.
  */
 import type { DebugProtocol } from "@vscode/debugprotocol";
-import type { AddressRequests } from "./address-protocol.ts";
-import type { ExitLedgerRequests } from "./exit-protocol.ts";
-import type { FutureRequests } from "./future-protocol.ts";
+import type { AddressRequests } from "./protocol/addresses.ts";
+import type { ExitLedgerRequests } from "./protocol/exits.ts";
+import type { FutureRequests } from "./protocol/futures.ts";
 
 /** Attributes of a launch configuration, named as the command line's options. */
 export interface LaunchAttributes {
@@ -429,8 +429,8 @@ export const EXIT_FILTERS = [
 ] as const;
 export type FilterId = (typeof EXIT_FILTERS)[number][0];
 
-export type * from "./address-protocol.ts";
-export * from "./exit-protocol.ts";
-export type * from "./future-protocol.ts";
-export type * from "./recording-protocol.ts";
+export type * from "./protocol/addresses.ts";
+export * from "./protocol/exits.ts";
+export type * from "./protocol/futures.ts";
+export type * from "./protocol/recordings.ts";
 export type { DebugProtocol };

@@ -16,9 +16,9 @@ import {
   type VmcbSegment,
   VmcbView,
 } from "../emulator/index.ts";
-import type { ExitRecord } from "./exit-log.ts";
+import type { ExitRecord } from "./exits/exit-log.ts";
+import type { VmcbCopy } from "./exits/vmcb-history.ts";
 import type { CodeBits } from "./services.ts";
-import type { VmcbCopy } from "./vmcb-history.ts";
 
 export type World = "host" | "guest";
 

@@ -1,8 +1,8 @@
 /** What the debugger remembers of a run: watched from its reset on, and back in time with the machine. */
 import type { Follower, Machine } from "../emulator/index.ts";
-import { ConsoleTail } from "./console-tail.ts";
+import { ConsoleTail } from "./console/console-tail.ts";
 import { DeliveryLog } from "./delivery-log.ts";
-import { ExitLog } from "./exit-log.ts";
+import { ExitLog } from "./exits/exit-log.ts";
 
 export class RunMemory {
   readonly exits: ExitLog;

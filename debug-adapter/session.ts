@@ -1,14 +1,15 @@
 /** One debug session over a message transport: dispatches requests and fences their errors. */
 import { PastError, type RunResult } from "../emulator/index.ts";
+import { SessionAddresses } from "./addresses/session-addresses.ts";
 import { type BootPlan, boot } from "./boot.ts";
 import { LogOutput } from "./breakpoints/log-output.ts";
 import { Breakpoints } from "./breakpoints.ts";
+import { OutputPace } from "./console/output-pace.ts";
 import { ConsoleOutput } from "./console.ts";
 import { type Context, type Loaded, type SessionEvents, stoppedIn, THREAD } from "./context.ts";
 import type { Debuggee } from "./debuggee.ts";
 import { Execution, type Goal, type Journey, type Stop } from "./execution.ts";
-import { InvariantWatch } from "./invariant-watch.ts";
-import { OutputPace } from "./output-pace.ts";
+import { InvariantWatch } from "./invariants/invariant-watch.ts";
 import { CancelledError, Progress } from "./progress.ts";
 import {
   type ConsolePort,
@@ -17,14 +18,13 @@ import {
   type NumberFormat,
   type StepPolicy,
 } from "./protocol.ts";
+import { openRecordingFile, recordInto } from "./recordings/session-recording.ts";
 import { checkedArguments } from "./requests/arguments.ts";
 import { answer } from "./requests/breakpoints.ts";
 import { tellImageChange } from "./requests/sources.ts";
 import { isRequestName, REQUESTS } from "./requests/table.ts";
 import type { Handler, RequestName } from "./requests/types.ts";
 import type { FileSink, MessageTransport, Services } from "./services.ts";
-import { SessionAddresses } from "./session-addresses.ts";
-import { openRecordingFile, recordInto } from "./session-recording.ts";
 import { CallStack } from "./stack.ts";
 import { messageOf, oneLine, QuietError, UserError } from "./text.ts";
 import { threadName } from "./threads.ts";

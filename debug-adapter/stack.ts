@@ -1,6 +1,6 @@
 /** One call stack across worlds: the running world's frames, a label, and the other world's. */
 import type { Debuggee } from "./debuggee.ts";
-import { exitTitle } from "./exit-log.ts";
+import { exitTitle } from "./exits/exit-log.ts";
 import type { World } from "./register-file.ts";
 import type { CodeFrame, Frame } from "./stack/frame.ts";
 import { worldStack } from "./stack/world-stack.ts";

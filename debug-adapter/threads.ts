@@ -1,6 +1,6 @@
 /** The name of the vCPU's thread: where the CPU is, and on whose behalf. */
 import type { Debuggee } from "./debuggee.ts";
-import { exitReason } from "./exit-log.ts";
+import { exitReason } from "./exits/exit-log.ts";
 
 /** "vCPU 0 · guest 1 ring 3 · init(1)", or "vCPU 0 · host ring 0 · handling NPF". */
 export function threadName(debuggee: Debuggee): string {

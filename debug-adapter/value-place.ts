@@ -1,7 +1,7 @@
 /** Where a value lives: what an assignment writes and what a data breakpoint watches. */
 
 import type { VmcbFieldName, VmcbSegment } from "../emulator/index.ts";
-import type { SpaceName } from "./memory-reference.ts";
+import type { SpaceName } from "./addresses/memory-reference.ts";
 import type { World } from "./register-file.ts";
 
 /** Some bits of a value, the lowest first. */

@@ -1,6 +1,6 @@
 /** Data breakpoints as text: which bytes, register, MSR or VMCB field one watches. */
 import { VMCB_FIELDS, type VmcbFieldName } from "../../emulator/index.ts";
-import { formatReference, parseReference } from "../memory-reference.ts";
+import { formatReference, parseReference } from "../addresses/memory-reference.ts";
 import type { World } from "../register-file.ts";
 import { hex, parseInteger, UserError } from "../text.ts";
 import type { Bits, SegmentPart, ValuePlace } from "../value-place.ts";

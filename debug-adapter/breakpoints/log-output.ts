@@ -1,5 +1,5 @@
 /** Log messages of breakpoints, batched and limited so that they never flood the client's console. */
-import { OutputPace } from "../output-pace.ts";
+import { OutputPace } from "../console/output-pace.ts";
 import type { Services } from "../services.ts";
 
 /** At most 50 output events a second, and fewer where the guest prints too. */

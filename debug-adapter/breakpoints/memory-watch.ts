@@ -1,8 +1,8 @@
 /** Triggers on bytes of memory, in each address space, and of VMCB fields. */
 import { type Machine, PAGE_SIZE, VMCB_FIELDS, vmcbFieldBytes } from "../../emulator/index.ts";
 import { fromBytes } from "../../symbols/location.ts";
+import { formatReference, type SpaceName } from "../addresses/memory-reference.ts";
 import type { Debuggee } from "../debuggee.ts";
-import { formatReference, type SpaceName } from "../memory-reference.ts";
 import { placeSize } from "../place-access.ts";
 import type { ValuePlace } from "../value-place.ts";
 import { AccessJoin } from "./access-join.ts";

@@ -1,7 +1,8 @@
 /** Where breakpoints on source lines, functions and instructions belong: to an image and an offset in it. */
+
+import { formatReference, parseReference } from "../addresses/memory-reference.ts";
 import type { Target } from "../breakpoints.ts";
 import type { Image } from "../images.ts";
-import { formatReference, parseReference } from "../memory-reference.ts";
 import { UserError } from "../text.ts";
 import type { Found, Place } from "./breakpoint.ts";
 

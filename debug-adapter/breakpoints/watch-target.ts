@@ -1,9 +1,10 @@
 /** What a client means to watch: a variable, an expression or an address. */
+
+import { parseReference } from "../addresses/memory-reference.ts";
 import { type Context, stoppedIn } from "../context.ts";
 import { evaluate } from "../expression/evaluate.ts";
 import { parse } from "../expression/parser.ts";
 import { showNumber } from "../format.ts";
-import { parseReference } from "../memory-reference.ts";
 import { frameNames } from "../names.ts";
 import type { DebugProtocol as DP } from "../protocol.ts";
 import { codeFrameOf } from "../requests/stack.ts";

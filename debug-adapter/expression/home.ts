@@ -1,7 +1,7 @@
 /** The address space and frame that a value belongs to. */
 
 import type { FrameState } from "../../symbols/location.ts";
-import type { SpaceName } from "../memory-reference.ts";
+import type { SpaceName } from "../addresses/memory-reference.ts";
 import type { ValuePlace } from "../value-place.ts";
 
 export interface Home {

@@ -10,7 +10,7 @@ import {
   typeName,
 } from "../../symbols/types.ts";
 import { readValue } from "../../symbols/value.ts";
-import { formatReference } from "../memory-reference.ts";
+import { formatReference } from "../addresses/memory-reference.ts";
 import { UserError } from "../text.ts";
 import type { Bits, ValuePlace } from "../value-place.ts";
 import { floatOf } from "./floats.ts";

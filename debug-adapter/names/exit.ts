@@ -1,7 +1,7 @@
 /** Names of an exit's fields; each is decoded when it is asked for. */
 import { type ExitFields, exitFields } from "../../emulator/index.ts";
 import type { Debuggee } from "../debuggee.ts";
-import { type ExitRecord, exitReason, fieldsOf } from "../exit-log.ts";
+import { type ExitRecord, exitReason, fieldsOf } from "../exits/exit-log.ts";
 import type { Term } from "../expression/term.ts";
 import { NotYetError } from "../text.ts";
 

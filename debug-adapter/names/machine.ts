@@ -12,10 +12,10 @@ import {
   vmcbFieldBytes,
 } from "../../emulator/index.ts";
 import { fromBytes } from "../../symbols/location.ts";
+import { formatReference, parseSpace } from "../addresses/memory-reference.ts";
 import type { Debuggee } from "../debuggee.ts";
 import type { Home } from "../expression/home.ts";
 import type { NamedTerm, Term } from "../expression/term.ts";
-import { formatReference, parseSpace } from "../memory-reference.ts";
 import { readPlace } from "../place-access.ts";
 import { type RegisterFile, registerPart, type World } from "../register-file.ts";
 import { hex, NotYetError, UserError } from "../text.ts";

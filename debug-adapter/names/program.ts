@@ -3,13 +3,13 @@
 import type { FrameState } from "../../symbols/location.ts";
 import { REGISTERS } from "../../symbols/registers.ts";
 import type { Variable } from "../../symbols/variable.ts";
+import { formatReference, type SpaceName } from "../addresses/memory-reference.ts";
 import type { Debuggee } from "../debuggee.ts";
 import type { TypeSource, WordSize } from "../expression/base-types.ts";
 import type { Home } from "../expression/home.ts";
 import { objectTerm, valueTerm } from "../expression/object.ts";
 import type { Term } from "../expression/term.ts";
 import type { Image } from "../images.ts";
-import { formatReference, type SpaceName } from "../memory-reference.ts";
 import { registerPart, type World } from "../register-file.ts";
 import type { CodeFrame } from "../stack.ts";
 import { hex } from "../text.ts";

@@ -2,11 +2,11 @@
  * Entry point of the adapter's own process: speaks the protocol on standard input and output. With
  * `--pipe PATH` it serves sessions on that local socket, says so in a line on standard output, and
  * ends when its standard input does. With `--describe FILE` it prints what is in a recording
- * (recording-protocol.ts) and ends.
+ * (protocol/recordings.ts) and ends.
  */
 import { rmSync } from "node:fs";
-import { describeRecording } from "../recording-contents.ts";
-import type { DescribedRecording } from "../recording-protocol.ts";
+import type { DescribedRecording } from "../protocol/recordings.ts";
+import { describeRecording } from "../recordings/recording-contents.ts";
 import { messageOf } from "../text.ts";
 import { deflate } from "./deflate.ts";
 import { nodeFiles } from "./node-files.ts";

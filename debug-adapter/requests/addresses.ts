@@ -1,9 +1,10 @@
 /** Requests that translate addresses, forwards and backwards. */
+
+import type { MemoryReference } from "../addresses/memory-reference.ts";
+import { reverseTranslation } from "../addresses/reverse-translation.ts";
+import { translation } from "../addresses/translation.ts";
 import { type Context, stoppedIn } from "../context.ts";
-import type { MemoryReference } from "../memory-reference.ts";
-import { reverseTranslation } from "../reverse-translation.ts";
 import { UserError } from "../text.ts";
-import { translation } from "../translation.ts";
 import type { Handlers } from "./types.ts";
 
 const DEFAULT_LIMIT = 1000;

@@ -14,8 +14,8 @@ import {
 import { watchTarget } from "../breakpoints/watch-target.ts";
 import type { Target } from "../breakpoints.ts";
 import { type Context, loadedIn, stoppedIn } from "../context.ts";
-import { EXIT_CODES } from "../exit-codes.ts";
 import { placeName } from "../place-access.ts";
+import { EXIT_CODES } from "../protocol/exit-codes.ts";
 import type { DebugProtocol as DP } from "../protocol.ts";
 import { messageOf, oneLine, UserError } from "../text.ts";
 import { sourceOf } from "./stack.ts";

@@ -1,7 +1,7 @@
 /** Requests that work on expressions. */
 
 import { stripped } from "../../symbols/types.ts";
-import { CONSOLE_COMMANDS, runConsoleCommand } from "../console-commands.ts";
+import { CONSOLE_COMMANDS, runConsoleCommand } from "../console/console-commands.ts";
 import { type Context, stoppedIn } from "../context.ts";
 import { assignText } from "../expression/assign-text.ts";
 import { completionsAt } from "../expression/completion.ts";

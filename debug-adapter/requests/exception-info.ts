@@ -1,8 +1,8 @@
 /** The request that tells all about the exit, shutdown or violation that stopped the machine. */
 import { type Context, stoppedIn } from "../context.ts";
-import { exitCauses } from "../exit-cause.ts";
-import { type ExitRecord, exitInfoInWords, exitReason } from "../exit-log.ts";
-import { guestInstruction } from "../guest-instruction.ts";
+import { exitCauses } from "../exits/exit-cause.ts";
+import { type ExitRecord, exitInfoInWords, exitReason } from "../exits/exit-log.ts";
+import { guestInstruction } from "../exits/guest-instruction.ts";
 import type { DebugProtocol as DP } from "../protocol.ts";
 import { eventText, exitDescription, vmcbAtExit } from "../scopes/exit.ts";
 import { hex, UserError } from "../text.ts";

@@ -8,9 +8,9 @@ import {
   MSRS,
 } from "../../emulator/index.ts";
 import { loadedIn } from "../context.ts";
-import { allExits, conditionsOf, selectedRows } from "../exit-selections.ts";
+import { allExits, conditionsOf, selectedRows } from "../exits/exit-selections.ts";
+import { ledgerRow } from "../exits/ledger-row.ts";
 import type { Images } from "../images.ts";
-import { ledgerRow } from "../ledger-row.ts";
 import type { ExitGroupKey, ExitLedgerGroup } from "../protocol.ts";
 import { hex, UserError } from "../text.ts";
 import { bounded } from "./memory.ts";

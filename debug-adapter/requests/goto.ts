@@ -1,7 +1,8 @@
 /** Requests that let a world go on elsewhere: rip is set, nothing runs. */
+
+import { formatReference } from "../addresses/memory-reference.ts";
 import { type Context, checkThread, stoppedIn } from "../context.ts";
 import type { Debuggee } from "../debuggee.ts";
-import { formatReference } from "../memory-reference.ts";
 import { spaceOf } from "../names.ts";
 import { codeBits, type World } from "../register-file.ts";
 import { hex, UserError } from "../text.ts";

@@ -1,8 +1,9 @@
 /** Requests that read, write and disassemble memory. */
+
+import { formatReference, type MemoryReference } from "../addresses/memory-reference.ts";
 import { fromBase64, toBase64 } from "../base64.ts";
 import { type Context, stoppedIn } from "../context.ts";
 import { type DisassembledRow, disassemble } from "../disassembly.ts";
-import { formatReference, type MemoryReference } from "../memory-reference.ts";
 import type { DebugProtocol as DP } from "../protocol.ts";
 import { hex, QuietError, UserError } from "../text.ts";
 import { referenceOf } from "./addresses.ts";

@@ -1,10 +1,11 @@
 /** Requests for the call stack. */
+
+import { formatReference } from "../addresses/memory-reference.ts";
 import { type Context, checkThread, stoppedIn } from "../context.ts";
 import { showIn } from "../format.ts";
-import { frameName } from "../frame-name.ts";
-import { formatReference } from "../memory-reference.ts";
 import { spaceOf } from "../names.ts";
 import type { CertainStackFrame, DebugProtocol as DP } from "../protocol.ts";
+import { frameName } from "../stack/frame-name.ts";
 import type { CodeFrame, Frame } from "../stack.ts";
 import { UserError } from "../text.ts";
 import type { Handlers } from "./types.ts";

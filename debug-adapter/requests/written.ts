@@ -1,6 +1,7 @@
 /** Tells the client of what the user's assignment has changed. */
+
+import { formatReference } from "../addresses/memory-reference.ts";
 import type { Context } from "../context.ts";
-import { formatReference } from "../memory-reference.ts";
 import { placeReference } from "../place-access.ts";
 import type { ValuePlace } from "../value-place.ts";
 

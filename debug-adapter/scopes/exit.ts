@@ -9,16 +9,16 @@ import {
   type Machine,
   VMCB_FIELDS,
 } from "../../emulator/index.ts";
+import { formatReference } from "../addresses/memory-reference.ts";
+import { entryBits } from "../addresses/page-entry.ts";
 import type { Debuggee } from "../debuggee.ts";
-import { type Cause, exitCauses } from "../exit-cause.ts";
-import { type ExitRecord, exitInfoInWords, exitReason, fieldsOf } from "../exit-log.ts";
+import { type Cause, exitCauses } from "../exits/exit-cause.ts";
+import { type ExitRecord, exitInfoInWords, exitReason, fieldsOf } from "../exits/exit-log.ts";
+import { guestInstruction } from "../exits/guest-instruction.ts";
+import type { VmcbCopy } from "../exits/vmcb-history.ts";
 import type { ShowNumber } from "../format.ts";
-import { guestInstruction } from "../guest-instruction.ts";
-import { formatReference } from "../memory-reference.ts";
-import { entryBits } from "../page-entry.ts";
 import { hex } from "../text.ts";
 import { branch, type VariableNode } from "../variables.ts";
-import type { VmcbCopy } from "../vmcb-history.ts";
 import { guestSource } from "./code-source.ts";
 import type { Scope, ScopeView } from "./view.ts";
 import { bitNodes, wordNode } from "./words.ts";

@@ -1,8 +1,8 @@
 /** The MSRs scope: every MSR of the CPU as it is now, whichever world set it. */
 import { type BitFields, MSRS, VMCB_FIELDS, type VmcbField } from "../../emulator/index.ts";
 import { fromBytes } from "../../symbols/location.ts";
+import { formatReference } from "../addresses/memory-reference.ts";
 import type { Debuggee } from "../debuggee.ts";
-import { formatReference } from "../memory-reference.ts";
 import { readPlace, writePlace } from "../place-access.ts";
 import { hex } from "../text.ts";
 import type { ValuePlace } from "../value-place.ts";

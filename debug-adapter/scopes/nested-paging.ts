@@ -1,16 +1,16 @@
 /** The Nested paging scope: the walk of the last nested page fault, and of where the guest is. */
 import type { Translation, TranslationLevel } from "../../emulator/index.ts";
+import { entryBits, entryText } from "../addresses/page-entry.ts";
 import type { Debuggee } from "../debuggee.ts";
-import { type ExitRecord, exitInfoInWords } from "../exit-log.ts";
+import { type ExitRecord, exitInfoInWords } from "../exits/exit-log.ts";
+import { guestInstruction } from "../exits/guest-instruction.ts";
+import { operandAddresses } from "../exits/guest-operands.ts";
+import { guestWalk, nestedWalk } from "../exits/nested-walk.ts";
+import type { VmcbCopy } from "../exits/vmcb-history.ts";
 import type { ShowNumber } from "../format.ts";
-import { guestInstruction } from "../guest-instruction.ts";
-import { operandAddresses } from "../guest-operands.ts";
-import { guestWalk, nestedWalk } from "../nested-walk.ts";
-import { entryBits, entryText } from "../page-entry.ts";
 import { codeBits, linearOf } from "../register-file.ts";
 import { hex } from "../text.ts";
 import { branch, type VariableNode } from "../variables.ts";
-import type { VmcbCopy } from "../vmcb-history.ts";
 import type { Scope, ScopeView } from "./view.ts";
 import { wordNode } from "./words.ts";
 

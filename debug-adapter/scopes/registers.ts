@@ -1,7 +1,7 @@
 /** The scopes "Guest registers" and "Host registers" of every frame. */
 import { GENERAL_REGISTERS } from "../../emulator/index.ts";
+import { formatReference } from "../addresses/memory-reference.ts";
 import type { ShowNumber } from "../format.ts";
-import { formatReference } from "../memory-reference.ts";
 import { spaceOf } from "../names.ts";
 import { writePlace } from "../place-access.ts";
 import type { World } from "../register-file.ts";

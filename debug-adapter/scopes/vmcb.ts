@@ -9,12 +9,12 @@ import {
   type VmcbView,
 } from "../../emulator/index.ts";
 import type { Debuggee } from "../debuggee.ts";
+import type { VmcbCopy } from "../exits/vmcb-history.ts";
 import type { ShowNumber } from "../format.ts";
 import { writePlace } from "../place-access.ts";
 import { hex } from "../text.ts";
 import type { SegmentPart, ValuePlace } from "../value-place.ts";
 import { branch, type VariableNode } from "../variables.ts";
-import type { VmcbCopy } from "../vmcb-history.ts";
 import { guestSource } from "./code-source.ts";
 import { segmentNode } from "./segments.ts";
 import type { Scope, ScopeView } from "./view.ts";

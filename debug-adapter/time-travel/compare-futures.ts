@@ -15,9 +15,9 @@ import {
   parting,
   type Timeline,
 } from "../../emulator/index.ts";
+import { formatReference } from "../addresses/memory-reference.ts";
 import type { Debuggee } from "../debuggee.ts";
-import { ledgerRow } from "../ledger-row.ts";
-import { formatReference } from "../memory-reference.ts";
+import { ledgerRow } from "../exits/ledger-row.ts";
 import type {
   CompareFuturesBody,
   FutureDifference,

@@ -9,7 +9,7 @@ import { placeOfInstruction, placesOfFunction } from "../breakpoints/places.ts";
 import { needsEveryInstruction } from "../breakpoints/register-watch.ts";
 import type { Target } from "../breakpoints.ts";
 import type { Debuggee } from "../debuggee.ts";
-import { exitReason } from "../exit-log.ts";
+import { exitReason } from "../exits/exit-log.ts";
 import { compile, evaluate, isTrue, type Names } from "../expression/evaluate.ts";
 import { type Node, parse } from "../expression/parser.ts";
 import { exitNames, frameNames } from "../names.ts";

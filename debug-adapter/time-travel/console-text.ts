@@ -1,5 +1,5 @@
 /** Looks for a text that left a port: met when its last byte has. */
-import { TAIL_LENGTH } from "../console-tail.ts";
+import { TAIL_LENGTH } from "../console/console-tail.ts";
 import type { Debuggee } from "../debuggee.ts";
 import type { ConsolePort } from "../protocol.ts";
 import { UserError } from "../text.ts";

@@ -8,9 +8,9 @@ import {
 } from "../../emulator/index.ts";
 import type { Culprit, Violation } from "../../invariants/index.ts";
 import type { Journey } from "../execution.ts";
-import { stopAtViolation } from "../invariant-bodies.ts";
-import type { InvariantWatch } from "../invariant-watch.ts";
-import type { SeenViolation } from "../violation-history.ts";
+import { stopAtViolation } from "../invariants/invariant-bodies.ts";
+import type { InvariantWatch } from "../invariants/invariant-watch.ts";
+import type { SeenViolation } from "../invariants/violation-history.ts";
 import { firstMet } from "./search.ts";
 
 /** Of one invariant or of any. Throws a UserError for an unknown invariant. */

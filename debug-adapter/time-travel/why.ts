@@ -2,8 +2,8 @@
 import { type Instant, type Timeline, VMCB_FIELDS, vmcbFieldBytes } from "../../emulator/index.ts";
 import type { Hit } from "../breakpoints/breakpoint.ts";
 import type { Debuggee } from "../debuggee.ts";
-import { type Cause, exitCauses } from "../exit-cause.ts";
-import { exitReason, exitTitle } from "../exit-log.ts";
+import { type Cause, exitCauses } from "../exits/exit-cause.ts";
+import { exitReason, exitTitle } from "../exits/exit-log.ts";
 import type { ExitCause, WhyBody } from "../protocol.ts";
 import { vmcbAtExit } from "../scopes/exit.ts";
 import { hex, UserError } from "../text.ts";

@@ -1,11 +1,11 @@
 /** The writes of a place before an instant: what it held, what then, and who did it. */
 import type { Instant, Met, SeekProgress, Timeline } from "../../emulator/index.ts";
+import { formatReference } from "../addresses/memory-reference.ts";
 import type { Hit } from "../breakpoints/breakpoint.ts";
 import { dataTrigger } from "../breakpoints/data.ts";
 import { instructionName } from "../breakpoints/data-access.ts";
 import type { Debuggee } from "../debuggee.ts";
-import { exitTitle } from "../exit-log.ts";
-import { formatReference } from "../memory-reference.ts";
+import { exitTitle } from "../exits/exit-log.ts";
 import { placeName } from "../place-access.ts";
 import type { HistoryBody, ValueWrite } from "../protocol.ts";
 import { hex } from "../text.ts";

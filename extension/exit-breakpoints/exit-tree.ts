@@ -1,5 +1,5 @@
 /** The rows of the view of exit breakpoints: exits by group, and the events that the user added. */
-import { EXIT_CODES } from "../../debug-adapter/exit-codes.ts";
+import { EXIT_CODES } from "../../debug-adapter/protocol/exit-codes.ts";
 import type { ExitCode } from "../../debug-adapter/protocol.ts";
 import { type EventBreakpoints, summary } from "./event-breakpoints.ts";
 

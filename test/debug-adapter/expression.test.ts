@@ -1,12 +1,12 @@
 // The expression language: its grammar, its errors with positions, and its arithmetic.
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { formatReference, parseReference } from "../../debug-adapter/addresses/memory-reference.ts";
 import { BreakpointOptions } from "../../debug-adapter/breakpoints/options.ts";
 import { evaluate, isTrue, type Names, numberOf } from "../../debug-adapter/expression/evaluate.ts";
 import { ExpressionError } from "../../debug-adapter/expression/lexer.ts";
 import { parse } from "../../debug-adapter/expression/parser.ts";
 import { moduleArguments } from "../../debug-adapter/launch-arguments.ts";
-import { formatReference, parseReference } from "../../debug-adapter/memory-reference.ts";
 import { UserError } from "../../debug-adapter/text.ts";
 
 const names: Names = {

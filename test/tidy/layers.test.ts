@@ -23,7 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly RegExp[]>> = {
     ...[/^@vscode\/debug(?:adapter|protocol)$/, /^iced-x86$/, /^valibot$/],
   ],
   "extension/": [
-    ...[/^extension\//, /^debug-adapter\/(?:protocol|exit-codes)\.ts$/],
+    ...[/^extension\//, /^debug-adapter\/protocol(?:\/exit-codes)?\.ts$/],
     /^invariants\/(?:shipped|server\/protocol)\.ts$/,
     ...[/^vscode$/, /^vscode-languageclient\/node$/, /^node:(?:child_process|crypto|fs|os|path)$/],
   ],

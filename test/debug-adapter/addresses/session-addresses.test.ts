@@ -5,8 +5,8 @@ import {
   type MemoryReference,
   parseReference,
   type SpaceName,
-} from "../../../debug-adapter/memory-reference.ts";
-import { SessionAddresses } from "../../../debug-adapter/session-addresses.ts";
+} from "../../../debug-adapter/addresses/memory-reference.ts";
+import { SessionAddresses } from "../../../debug-adapter/addresses/session-addresses.ts";
 import { random } from "../../emulator/memory/fixture.ts";
 
 const seed = Number(process.env.SEED ?? 50_000);

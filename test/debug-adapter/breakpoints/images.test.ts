@@ -1,8 +1,8 @@
 /** Where images run: found again after they moved; their code and build recognised in memory. */
 import { expect, test } from "vitest";
 import { Debuggee } from "../../../debug-adapter/debuggee.ts";
-import { ImageLocator } from "../../../debug-adapter/image-locator.ts";
-import { ImagePresence } from "../../../debug-adapter/image-presence.ts";
+import { ImageLocator } from "../../../debug-adapter/images/image-locator.ts";
+import { ImagePresence } from "../../../debug-adapter/images/image-presence.ts";
 import { Image, Images } from "../../../debug-adapter/images.ts";
 import { readLaunchArguments } from "../../../debug-adapter/launch-arguments.ts";
 import { Machine } from "../../../emulator/index.ts";

@@ -17,7 +17,7 @@ import { LogOutput } from "../../../debug-adapter/breakpoints/log-output.ts";
 import { BreakpointOptions } from "../../../debug-adapter/breakpoints/options.ts";
 import { Placement } from "../../../debug-adapter/breakpoints/placement.ts";
 import { Debuggee } from "../../../debug-adapter/debuggee.ts";
-import { ImagePresence } from "../../../debug-adapter/image-presence.ts";
+import { ImagePresence } from "../../../debug-adapter/images/image-presence.ts";
 import { Images } from "../../../debug-adapter/images.ts";
 import { readLaunchArguments } from "../../../debug-adapter/launch-arguments.ts";
 import { frameNames } from "../../../debug-adapter/names.ts";

@@ -1,10 +1,10 @@
 // Decoders of the scopes against raw values worked out from the manual.
 import { describe, expect, test } from "vitest";
-import { interceptOf } from "../../../debug-adapter/exit-cause.ts";
-import type { ExitRecord } from "../../../debug-adapter/exit-log.ts";
-import { operandAddresses } from "../../../debug-adapter/guest-operands.ts";
+import { entryAddress, entryText } from "../../../debug-adapter/addresses/page-entry.ts";
+import { interceptOf } from "../../../debug-adapter/exits/exit-cause.ts";
+import type { ExitRecord } from "../../../debug-adapter/exits/exit-log.ts";
+import { operandAddresses } from "../../../debug-adapter/exits/guest-operands.ts";
 import { IcedDisassembler } from "../../../debug-adapter/node/iced-disassembler.ts";
-import { entryAddress, entryText } from "../../../debug-adapter/page-entry.ts";
 import { eventText } from "../../../debug-adapter/scopes/exit.ts";
 import { extendedText } from "../../../debug-adapter/scopes/vector-registers.ts";
 import {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { Debuggee } from "../../../debug-adapter/debuggee.ts";
-import { GuestKernel } from "../../../debug-adapter/guest-kernel.ts";
+import { GuestKernel } from "../../../debug-adapter/images/guest-kernel.ts";
 import { type Image, Images, readImage } from "../../../debug-adapter/images.ts";
 import { nodeFiles } from "../../../debug-adapter/node/node-files.ts";
 import { KernelBytes } from "../../../symbols/linux/kernel-bytes.ts";

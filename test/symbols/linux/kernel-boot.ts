@@ -1,7 +1,7 @@
 // Debian's kernel in the machine, with the debugger's view of it and an /init of the test's own.
 import { readFileSync } from "node:fs";
 import { Debuggee } from "../../../debug-adapter/debuggee.ts";
-import { GuestKernel } from "../../../debug-adapter/guest-kernel.ts";
+import { GuestKernel } from "../../../debug-adapter/images/guest-kernel.ts";
 import { type Image, Images } from "../../../debug-adapter/images.ts";
 import { readLaunchArguments } from "../../../debug-adapter/launch-arguments.ts";
 import { loadKernel, type RunResult } from "../../../emulator/index.ts";

@@ -1,0 +1,118 @@
+/** The file that a session's run is recorded into as it goes on: what is left where the adapter is killed. */
+import {
+  type Codec,
+  type ExitLedger,
+  type Machine,
+  Recorder,
+  type RecorderOptions,
+  type RecordingConfiguration,
+  SNAPSHOTS,
+  type Timeline,
+} from "../../emulator/index.ts";
+import type { LaunchConfiguration } from "../launch-arguments.ts";
+import type { FileReader, FileSink } from "../services.ts";
+import { messageOf } from "../text.ts";
+
+interface OpenedFile {
+  readonly path: string;
+  readonly sink: FileSink;
+  /** Where the file is now that was there before. */
+  readonly former: string | undefined;
+}
+
+interface Recordable {
+  readonly machine: Machine;
+  readonly timeline: Timeline | undefined;
+  readonly ledger: ExitLedger | undefined;
+}
+
+/** `run.mvrec` of the run before this one. */
+const formerOf = (path: string): string => path.replace(/(\.[^./\\]*)?$/, ".previous$1");
+
+/**
+ * The file that the launch configuration names, written from its start; the one of the run before is kept
+ * beside it. Rejects as openForWriting.
+ */
+export async function openRecordingFile(
+  { recordingFile, cwd }: LaunchConfiguration,
+  files: FileReader,
+): Promise<OpenedFile | undefined> {
+  if (recordingFile === undefined) return undefined;
+  const path = files.resolve(recordingFile, cwd);
+  const former = formerOf(path);
+  const isKept = await files.rename(path, former);
+  return { path, sink: await files.openForWriting(path), former: isKept ? former : undefined };
+}
+
+/** The machine stands at its reset, as `configuration` has it. */
+export function recordInto(
+  file: OpenedFile,
+  configuration: RecordingConfiguration,
+  { machine, timeline, ledger }: Recordable,
+  codec: Codec,
+): SessionRecording {
+  return new SessionRecording(file, machine, {
+    configuration,
+    codec,
+    snapshots: SNAPSHOTS,
+    ...(timeline === undefined ? {} : { timeline }),
+    ...(ledger === undefined ? {} : { ledger }),
+  });
+}
+
+export class SessionRecording {
+  private readonly file: OpenedFile;
+  private readonly recorder: Recorder;
+  private isOver = false;
+  private problem: string | undefined;
+  private tell: ((problem: string) => void) | undefined;
+
+  constructor(file: OpenedFile, machine: Machine, options: Omit<RecorderOptions, "append">) {
+    this.file = file;
+    this.recorder = new Recorder(machine, { ...options, append: (bytes) => this.append(bytes) });
+  }
+
+  /** Calls back, once, with why the file cannot be written on: the session goes on without it. */
+  onProblem(tell: (problem: string) => void): void {
+    this.tell = tell;
+    const { problem } = this;
+    this.problem = undefined;
+    if (problem !== undefined) tell(problem);
+  }
+
+  private append(bytes: Uint8Array): void {
+    if (this.isOver) return;
+    const { path, sink } = this.file;
+    try {
+      sink.write(bytes);
+    } catch (caught) {
+      this.close();
+      const why = messageOf(caught);
+      const problem = `The recording ${path} cannot be written on: ${why}. What is in it is good.`;
+      if (this.tell === undefined) this.problem = problem;
+      else this.tell(problem);
+    }
+  }
+
+  private close(): void {
+    this.isOver = true;
+    this.file.sink.close();
+  }
+
+  /** Between two runs of the machine: writes what is due. */
+  keepUp(): void {
+    if (!this.isOver) this.recorder.keepUp();
+  }
+
+  /** Writes all that there is up to now. */
+  flush(): void {
+    if (!this.isOver) this.recorder.flush();
+  }
+
+  /** The run ends here. */
+  finish(): void {
+    if (this.isOver) return;
+    this.recorder.finish();
+    if (!this.isOver) this.close();
+  }
+}

@@ -1,0 +1,42 @@
+// A step over an instruction that faults ends where the handler lets the program go on.
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type AdapterClient, startClient } from "../../harness/dap-adapter.ts";
+
+let client: AdapterClient;
+beforeEach(async () => {
+  client = await startClient();
+});
+afterEach(() => client.stop());
+
+test("the handler of #GP returns to a recovery point: next ends there", async () => {
+  await client.begin();
+  await client.setFunctionBreakpointsRequest({ breakpoints: [{ name: "try_read_msr" }] });
+  await client.configurationDoneRequest();
+  await client.nextStop();
+  await client.setFunctionBreakpointsRequest({ breakpoints: [] });
+  const names: string[] = [];
+  for (let i = 0; i < 14 && !names.at(-1)?.includes("touch_msrs"); i++) {
+    expect((await client.go("next", true)).reason).toBe("step");
+    names.push((await client.frames())[0]?.name ?? "");
+  }
+  expect(names).not.toContainEqual(expect.stringContaining("general_protection_entry"));
+  expect(names.at(-1)).toBe("guest · touch_msrs");
+});
+
+test("stepIn at the instruction enters the handler, stepOut leaves it", async () => {
+  await client.begin();
+  await client.setFunctionBreakpointsRequest({ breakpoints: [{ name: "try_read_msr" }] });
+  await client.configurationDoneRequest();
+  await client.nextStop();
+  await client.setFunctionBreakpointsRequest({ breakpoints: [] });
+  let name = "";
+  for (let i = 0; i < 14 && !name.includes("general_protection_entry"); i++) {
+    await client.go("stepIn", true);
+    name = (await client.frames())[0]?.name ?? "";
+  }
+  expect(name).toBe("guest · general_protection_entry");
+  const [, label, interrupted] = await client.frames();
+  expect(label?.name).toBe("#GP in ring 0");
+  expect(interrupted?.name).toMatch(/^guest · try_read_msr.* \(scanned\)$/);
+  expect(interrupted?.presentationHint).toBe("subtle");
+});
