@@ -28,7 +28,7 @@ export interface RunOptions {
 const UNITS: Record<string, number> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
 
 /** "512M", "1G", "65536K" or bytes. */
-export function parseMemory(text: string): number {
+function parseMemory(text: string): number {
   const match = /^(\d+)([KMG]?)B?$/i.exec(text.trim());
   const unit = UNITS[match?.[2]?.toUpperCase() ?? "none"];
   if (match === null || unit === undefined) {
@@ -38,7 +38,7 @@ export function parseMemory(text: string): number {
 }
 
 /** "FILE ARGS"; a path with spaces stands in quotes. */
-export function parseModule(text: string): { path: string; args: string } {
+function parseModule(text: string): { path: string; args: string } {
   const quoted = /^\s*(["'])(.*?)\1\s*(.*)$/s.exec(text);
   if (quoted !== null) return { path: quoted[2] ?? "", args: quoted[3] ?? "" };
   const plain = /^\s*(\S+)\s*(.*)$/s.exec(text);

@@ -179,7 +179,7 @@ function configuration(given: Checked): LaunchConfiguration {
 const UNITS: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
 
 /** "512M" in bytes. Throws a UserError. */
-export function memoryBytes(memory: string | number, attribute = "memory"): number {
+function memoryBytes(memory: string | number, attribute = "memory"): number {
   const text = String(memory).trim();
   const found = /^(0x[0-9a-f]+|[0-9]+)\s*([KMG]?)(?:i?B)?$/i.exec(text);
   const unit = UNITS[(found?.[2] ?? "").toUpperCase()];

@@ -7,7 +7,6 @@
  */
 export type { DeviceRegisters } from "./devices/device.ts";
 export { type Changes, type Input, inputInWords } from "./inputs.ts";
-export { CONDITIONS } from "./instructions/context.ts";
 export type { BootImage, ImageFile, LoadOptions, ModuleFile } from "./loader/boot-image.ts";
 export { LoadError } from "./loader/load-error.ts";
 export { loadKernel } from "./loader/load-kernel.ts";
@@ -60,7 +59,7 @@ export {
   type SegmentRegister,
 } from "./state/cpu-fields.ts";
 export type { CpuState, ExtendedRegister, Segment } from "./state/cpu-state.ts";
-export { Flag, type FlagName, getFlag, getRflags, setFlag, setRflags } from "./state/flags.ts";
+export { getFlag, getRflags, setRflags } from "./state/flags.ts";
 export { PAGE_SIZE, PageReason } from "./state/memory-map.ts";
 export { describeEvent, isValidEvent } from "./svm/event-format.ts";
 export { type ExitFields, exitFields } from "./svm/exit-fields.ts";
@@ -83,7 +82,6 @@ export {
   type DecodedBit,
   decodeBits,
   decodeWord,
-  describeBits,
   describeWord,
   TlbControl,
   VMCB_BYTES,
@@ -101,7 +99,7 @@ export {
 } from "./svm/vmcb-view.ts";
 export { VMRUN_CHECKS } from "./svm/vmrun-checks.ts";
 export { CR4_WRITABLE, EFER_WRITABLE } from "./system/control-registers.ts";
-export { EXCEPTIONS, type ExceptionName, exceptionName, GuestFault } from "./system/exceptions.ts";
+export { EXCEPTIONS, type ExceptionName, GuestFault } from "./system/exceptions.ts";
 export { PHYSICAL_ADDRESS_BITS } from "./system/mode.ts";
 export { MSRS, unknownMsrAccesses, writeMsr } from "./system/msrs.ts";
 export {

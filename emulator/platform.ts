@@ -20,7 +20,7 @@ import { Uart } from "./devices/uart.ts";
 import type { PhysicalMemory, PortSpace } from "./vcpu.ts";
 
 /** 2026-01-01T00:00:00Z. */
-export const DEFAULT_START_TIME = 1_767_225_600;
+const DEFAULT_START_TIME = 1_767_225_600;
 
 export type ConsoleSource = "com1" | "com2" | "debug";
 

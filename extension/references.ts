@@ -62,7 +62,7 @@ function selectedText(): string {
 }
 
 /** Asks for an address unless the subject has one; undefined where the user gave up. */
-export async function askReference(
+async function askReference(
   session: DebugSession,
   title: string,
   subject: VariableSubject | undefined,

@@ -24,7 +24,7 @@ export type Verdict =
   | { readonly kind: "unknown"; readonly reason: string };
 
 const NO_VALUES: OldValues = new Map();
-export const HOLDS: Verdict = { kind: "holds" };
+const HOLDS: Verdict = { kind: "holds" };
 
 /** Which event's values old(...) stands for at an event; a return's are those of its own call. */
 function earlierEvent(event: EventName): EventName {

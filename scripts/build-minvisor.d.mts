@@ -2,7 +2,6 @@
 
 export const MINVISOR_ELF: string;
 export const SAMPLE_GUEST: string;
-export const SAMPLE_GUEST_ELF: string;
 export const LOOPS_GUEST: string;
 export const LOOPS_GUEST_ELF: string;
 export const LONG_MODE_GUEST: string;

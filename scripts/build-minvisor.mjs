@@ -10,7 +10,6 @@ const repository = join(dirname(fileURLToPath(import.meta.url)), "..");
 /** What the build makes, by path from the repository. */
 export const MINVISOR_ELF = "minvisor/build/minvisor.elf";
 export const SAMPLE_GUEST = "test/guests/build/sample.bin";
-export const SAMPLE_GUEST_ELF = "test/guests/build/sample.elf";
 export const LOOPS_GUEST = "test/guests/build/loops.bin";
 export const LOOPS_GUEST_ELF = "test/guests/build/loops.elf";
 export const LONG_MODE_GUEST = "test/guests/build/long-mode.elf";

@@ -7,7 +7,7 @@ import { inRepository } from "./lib/paths.mjs";
 import { mustRunQuietly, runMain, Unusable } from "./lib/run.mjs";
 
 /** Where the .vsix goes. */
-export function vsixPath() {
+function vsixPath() {
   const { name, version } = JSON.parse(readFileSync(inRepository("package.json"), "utf8"));
   return inRepository(`${name}-${version}.vsix`);
 }

@@ -14,7 +14,7 @@ export function movedBy(symbols: ImageSymbols, slide: bigint): ImageSymbols {
 }
 
 /** The state of a frame for a program that runs `slide` bytes above its link addresses. */
-export function movedState(state: FrameState, slide: bigint): FrameState {
+function movedState(state: FrameState, slide: bigint): FrameState {
   return {
     register: (number) => state.register(number),
     readMemory: (address, length) => state.readMemory(address, length),

@@ -48,7 +48,7 @@ type PathOf = (unit: Entry["unit"], file: number | undefined) => string | undefi
 const OPTIMISED_OUT: Location = { kind: "unavailable", reason: "optimised out" };
 
 /** Whether the entry's location is an address that needs no frame (a global or static). */
-export function isStatic(entry: Entry): boolean {
+function isStatic(entry: Entry): boolean {
   const expression = asExpression(entry.inherited(At.location));
   return expression !== undefined && (expression[0] === 0x03 || expression[0] === 0xa1);
 }

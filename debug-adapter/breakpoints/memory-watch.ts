@@ -1,6 +1,5 @@
 /** Triggers on bytes of memory, in each address space, and of VMCB fields. */
 import { type Machine, PAGE_SIZE, VMCB_FIELDS, vmcbFieldBytes } from "../../emulator/index.ts";
-import { fromBytes } from "../../symbols/location.ts";
 import { formatReference, type SpaceName } from "../addresses/memory-reference.ts";
 import type { Debuggee } from "../debuggee.ts";
 import { placeSize } from "../place-access.ts";
@@ -282,13 +281,3 @@ class GuestPhysicalWatch {
     this.release = all([watchPages(machine, runs, this.type), ...tables]);
   }
 }
-
-/** What is there now, as text for the client; undefined where it cannot be read. */
-export function presentBytes(debuggee: Debuggee, place: MemoryPlace): bigint | undefined {
-  const { space, address, size } = place;
-  const bytes = debuggee.spaces.read({ space, address }, Math.min(size, 16));
-  return bytes.length === Math.min(size, 16) ? fromBytes(bytes) : undefined;
-}
-
-export const rangeName = (place: MemoryPlace): string =>
-  `${place.size} ${place.size === 1 ? "byte" : "bytes"} at ${formatReference(place)}`;

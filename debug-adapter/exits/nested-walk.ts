@@ -28,7 +28,7 @@ export function guestPaging({ state }: Machine, vmcb: VmcbCopy): GuestPaging {
 }
 
 /** The access that a nested fault's EXITINFO1 tells of (APM volume 2, section 15.25.6). */
-export function faultAccess(info1: bigint): TranslationAccess {
+function faultAccess(info1: bigint): TranslationAccess {
   return { write: (info1 & 2n) !== 0n, fetch: (info1 & 16n) !== 0n, user: true };
 }
 

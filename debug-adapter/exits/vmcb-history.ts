@@ -14,7 +14,7 @@ export interface VmcbCopy {
 }
 
 /** The bytes of a VMCB that have a meaning: all fields lie below. */
-export const MEANINGFUL_BYTES = Math.max(
+const MEANINGFUL_BYTES = Math.max(
   ...(Object.keys(VMCB_FIELDS) as VmcbFieldName[]).map(
     (name) => VMCB_FIELDS[name].offset + vmcbFieldBytes(name),
   ),

@@ -42,7 +42,7 @@ const INT_KIND = kindOfBase(INT);
 const UNSIGNED_KIND = kindOfBase(UNSIGNED);
 
 /** The type that a value has in arithmetic. Throws a UserError for what has none. */
-export function promoted(term: Term): Kind {
+function promoted(term: Term): Kind {
   const { ctype } = term;
   if (ctype === undefined) {
     if (term.real !== undefined) return kindOfBase(DOUBLE);
@@ -114,8 +114,8 @@ export const realTerm = (real: number, type: BaseType): Term => {
   return { real, ctype: type, type: type.name, size: type.size, shown: String(real) };
 };
 
-export const TRUE = typedNumber(1n, INT);
-export const FALSE = typedNumber(0n, INT);
+const TRUE = typedNumber(1n, INT);
+const FALSE = typedNumber(0n, INT);
 export const truth = (value: boolean): Term => (value ? TRUE : FALSE);
 
 function result(kind: Kind, value: bigint): Term {
@@ -138,7 +138,7 @@ function noNumber(term: Term): UserError {
 }
 
 /** As a floating-point value. */
-export const realOf = (term: Term): number => term.real ?? Number(numberOf(term));
+const realOf = (term: Term): number => term.real ?? Number(numberOf(term));
 
 /** An operand in the common type: a whole number may lose bits. */
 const realAs = ({ size }: Kind, term: Term): number =>

@@ -1,14 +1,7 @@
 /** Values of C types: objects in memory or registers, and values that live nowhere. */
 
 import { type Location, readLocation, readLocationBits, toBytes } from "../../symbols/location.ts";
-import {
-  type BaseType,
-  type Member,
-  sizeOf,
-  stripped,
-  type Type,
-  typeName,
-} from "../../symbols/types.ts";
+import { type Member, sizeOf, stripped, type Type, typeName } from "../../symbols/types.ts";
 import { readValue } from "../../symbols/value.ts";
 import { formatReference } from "../addresses/memory-reference.ts";
 import { UserError } from "../text.ts";
@@ -352,13 +345,3 @@ function memberNames(of: Type, depth = 0): { name: string; type: string }[] {
       : [{ name: each.name, type: typeName(each.type) }],
   );
 }
-
-export const isFloat = (type: Type): boolean => {
-  const plain = stripped(type);
-  return plain.kind === "base" && plain.base === "float";
-};
-
-export const isInteger = (type: Type): type is BaseType => {
-  const plain = stripped(type);
-  return plain.kind === "base" && plain.base !== "float" && plain.base !== "other";
-};

@@ -58,7 +58,7 @@ function fail(words: readonly string[], at: number): never {
 }
 
 /** gcc's name of the base type that the words say in any order; undefined for none. */
-export function baseName(words: readonly string[]): string | undefined {
+function baseName(words: readonly string[]): string | undefined {
   const count = (word: string) => words.filter((each) => each === word).length;
   const [longs, shorts] = [count("long"), count("short")];
   const isUnsigned = count("unsigned") > 0;

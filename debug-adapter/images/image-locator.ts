@@ -68,7 +68,7 @@ function inPlace(
 }
 
 /** The one place in all images' code with these bytes; at the same offset of a page if one is. */
-export function bySearch(
+function bySearch(
   images: readonly Image[],
   linear: bigint,
   sample: Uint8Array,

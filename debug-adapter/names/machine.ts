@@ -182,7 +182,7 @@ export function msrsTerm(debuggee: Debuggee): Term {
 }
 
 const plain = (name: string): string => name.toLowerCase().replaceAll("_", "");
-export const FIELD_NAMES = Object.keys(VMCB_FIELDS) as VmcbFieldName[];
+const FIELD_NAMES = Object.keys(VMCB_FIELDS) as VmcbFieldName[];
 const FIELD_MEMBERS = FIELD_NAMES.map((name) => ({ name, type: VMCB_FIELDS[name].doc }));
 const BY_PLAIN_NAME = new Map(FIELD_NAMES.map((name) => [plain(name), name]));
 

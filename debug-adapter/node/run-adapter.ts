@@ -41,7 +41,7 @@ function nodeServices(parked?: ParkedMachines): Services {
 }
 
 /** A session on a pair of streams; `parked` is shared by the sessions of one process. */
-export function serve(input: Readable, output: Writable, parked?: ParkedMachines): DebugSession {
+function serve(input: Readable, output: Writable, parked?: ParkedMachines): DebugSession {
   return new DebugSession(new StreamTransport(input, output), nodeServices(parked));
 }
 

@@ -93,7 +93,7 @@ const ending = (walk: Translation): string =>
   walk.kind === "page" ? `hpa ${hex(walk.physical)}` : walk.reason;
 
 /** A walk with an entry a child, in the order in which the CPU reads them. */
-export function walkNode(name: string, walk: Translation): VariableNode {
+function walkNode(name: string, walk: Translation): VariableNode {
   const { levels } = walk;
   const culprit = walk.kind === "fault" ? walk.culprit : undefined;
   return {
@@ -110,7 +110,7 @@ export function walkNode(name: string, walk: Translation): VariableNode {
   };
 }
 
-export function entryNode(
+function entryNode(
   level: TranslationLevel,
   position: number,
   isCulprit: boolean,

@@ -41,7 +41,7 @@ const CODE: ReadonlySet<VmcbFieldName> = new Set(["RIP", "nRIP", "LSTAR", "CSTAR
  * VMRUN found, so that the differences are what the guest's run made. Later: what the exit left, so
  * that they are what the host has changed.
  */
-export function baselineOf(debuggee: Debuggee, vmcb: number): VmcbCopy | undefined {
+function baselineOf(debuggee: Debuggee, vmcb: number): VmcbCopy | undefined {
   const { exits } = debuggee;
   const isAtItsExit = exits.isAtExit && exits.last?.vmcb === vmcb;
   return isAtItsExit ? exits.history.atVmrun(vmcb) : exits.history.atExit(vmcb);
@@ -85,7 +85,7 @@ function bytesText(bytes: Uint8Array): string {
 }
 
 /** One field of a VMCB, compared with a copy of it. */
-export function fieldNode(
+function fieldNode(
   debuggee: Debuggee,
   vmcb: VmcbView,
   name: VmcbFieldName,

@@ -5,7 +5,7 @@ import type { World } from "../register-file.ts";
 import type { StackMemory } from "./stack-memory.ts";
 
 /** Whether `address` lies in a part of the image that is executed. */
-export function isCode(image: Image, address: bigint): boolean {
+function isCode(image: Image, address: bigint): boolean {
   const { slide } = image;
   if (slide === undefined) return false;
   const linked = BigInt.asUintN(64, address - slide);

@@ -45,7 +45,7 @@ const SINGLE: Mode = { kind: "single" };
 const MAX_INSTRUCTION = 15;
 /** A step over a call that never returns ends where one of these many callers goes on. */
 const AWAITED_CALLERS = 8;
-export const STEPPED: Stop = { reason: "step", description: "Paused after step" };
+const STEPPED: Stop = { reason: "step", description: "Paused after step" };
 
 export class Stepper implements Goal {
   private readonly debuggee: Debuggee;

@@ -66,7 +66,7 @@ export function* previousExit(debuggee: Debuggee, timeline: Timeline): Journey {
 }
 
 /** To where an address was executed last with the stack pointer at `stack`. */
-export function* lastAt(
+function* lastEntry(
   debuggee: Debuggee,
   timeline: Timeline,
   place: FrameEntry,
@@ -115,7 +115,7 @@ export function* restartFrame(
   wordBytes: number,
   stepper: () => BackStepper,
 ): Journey {
-  const found = yield* lastAt(debuggee, timeline, frameEntry(debuggee, frame, wordBytes));
+  const found = yield* lastEntry(debuggee, timeline, frameEntry(debuggee, frame, wordBytes));
   if (found === undefined) {
     yield* timeline.seek(RESET);
     return BEGINNING;
@@ -136,7 +136,7 @@ export function* outOf(
   entry: FrameEntry | undefined,
   stepper: () => BackStepper,
 ): Journey {
-  const found = entry && (yield* lastAt(debuggee, timeline, entry));
+  const found = entry && (yield* lastEntry(debuggee, timeline, entry));
   if (entry !== undefined) yield* timeline.seek(found ?? RESET);
   if (entry !== undefined && found === undefined) return BEGINNING;
   return yield* backTo(timeline, yield* stepper().caller());

@@ -12,7 +12,7 @@ export interface CalendarTime {
 }
 
 /** Days from 1970-01-01. Years are taken to start in March, so that the leap day is the last. */
-export function daysFromDate(year: number, month: number, day: number): number {
+function daysFromDate(year: number, month: number, day: number): number {
   const y = month <= 2 ? year - 1 : year;
   const era = Math.floor(y / 400);
   const yearOfEra = y - era * 400;

@@ -15,7 +15,7 @@ import {
 import { FpuFlag, Rounding, roundMagnitude } from "./rounding.ts";
 
 /** Float to float. NaNs become quiet and keep the top of their payload. */
-export function convertFloat(
+function convertFloat(
   env: SseEnvironment,
   from: BinaryFormat,
   to: BinaryFormat,

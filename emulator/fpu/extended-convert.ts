@@ -65,7 +65,7 @@ export function loadOperand(env: X87Environment, operand: Operand): Extended {
 }
 
 /** FST to 32 or 64 bits. Undefined when an unmasked overflow or underflow withholds the store. */
-export function storeBinary(
+function storeBinary(
   env: X87Environment,
   format: BinaryFormat,
   value: Extended,
@@ -162,7 +162,7 @@ export function storeInteger(
 }
 
 /** Ten bytes: 18 packed decimal digits and the sign. */
-export const BCD_INDEFINITE = 0xffffc000000000000000n;
+const BCD_INDEFINITE = 0xffffc000000000000000n;
 
 export function storeBcd(env: X87Environment, value: Extended): bigint {
   const magnitude = integerMagnitude(env, value, env.rounding, () => 10n ** 18n - 1n);

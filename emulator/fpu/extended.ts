@@ -26,7 +26,7 @@ export interface Operand extends Exact {
   readonly denormal: boolean;
 }
 
-export const BIAS = 16383;
+const BIAS = 16383;
 const MAX_FIELD = 0x7fff;
 export const LEADING_BIT = 1n << 63n;
 export const QUIET_BIT = 1n << 62n;
@@ -35,8 +35,8 @@ const ZERO_FIELD = BIAS + 63;
 /** What an unmasked overflow or underflow takes from or adds to the exponent. */
 const WRAP = 24576;
 
-export const MIN_EXPONENT = 1 - BIAS;
-export const MAX_EXPONENT = BIAS;
+const MIN_EXPONENT = 1 - BIAS;
+const MAX_EXPONENT = BIAS;
 
 export const INDEFINITE: Extended = {
   significand: LEADING_BIT | QUIET_BIT,

@@ -19,9 +19,6 @@ export const TOP_SHIFT = 11;
 /** Values of a register's two tag bits. */
 export const Tag = { valid: 0, zero: 1, special: 2, empty: 3 } as const;
 
-/** FNINIT's control word. */
-export const INITIAL_CONTROL = 0x37f;
-
 /** Bits of the control word that exist; bit 6 reads as one. */
 export function legalControl(value: number): number {
   return (value & 0x1f3f) | 0x40;

@@ -10,9 +10,6 @@ export const FpuFlag = {
   precision: 0x20,
 } as const;
 
-/** All six. */
-export const ALL_FPU_FLAGS = 0x3f;
-
 /** RC of MXCSR and of the x87 control word. */
 export const Rounding = { nearestEven: 0, down: 1, up: 2, towardZero: 3 } as const;
 

@@ -39,7 +39,7 @@ export const Walk = {
 export type Walk = (typeof Walk)[keyof typeof Walk];
 
 /** CPUID Fn8000_0001_EDX[Page1GB] of this machine: without it PS is reserved in a PDPE. */
-export const PAGE_1GB = true;
+const PAGE_1GB = true;
 
 const HIGH = 4294967296;
 /** Bits 39:32 of a physical address, in the high half of an entry. */

@@ -54,7 +54,7 @@ export const WINDOW_BANKS = TLB_BANKS + 1;
 export const NO_WINDOW_TAG = 1n;
 
 /** The most vCPUs that the fixed map has room for. */
-export const MAX_VCPUS = 4;
+const MAX_VCPUS = 4;
 
 /** One byte a physical RAM page saying why its fast tags are withheld (PageReason). */
 export const REASONS_BASE = CPU_BASE + MAX_VCPUS * CPU_STRIDE;

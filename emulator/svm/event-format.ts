@@ -3,7 +3,7 @@
 import { EXCEPTIONS, exceptionName } from "../system/exceptions.ts";
 
 /** TYPE, bits 10:8. */
-export const EventType = {
+const EventType = {
   interrupt: 0,
   nmi: 2,
   exception: 3,

@@ -28,7 +28,7 @@ export function interceptException(
 }
 
 /** Exits instead of a shutdown if the running guest intercepts it (section 15.14.3). */
-export function interceptShutdown(state: CpuState): void {
+function interceptShutdown(state: CpuState): void {
   if (isIntercepted(state, "SHUTDOWN")) throw new InterceptExit(INTERCEPTS.SHUTDOWN.exitCode);
 }
 

@@ -11,7 +11,7 @@ import { INTERCEPTS, isIntercepted } from "./intercepts.ts";
  * Whether the map intercepts an access of `size` bytes at `port`. An access that passes port FFFFh
  * looks at the map's third page (section 15.10.1).
  */
-export function ioMapIntercepts(
+function ioMapIntercepts(
   physical: PhysicalMemory,
   mapBase: number,
   port: number,
@@ -25,7 +25,7 @@ export function ioMapIntercepts(
 }
 
 /** EXITINFO1 of an I/O exit (section 15.10.2). */
-export function ioExitInfo(access: IoAccess): bigint {
+function ioExitInfo(access: IoAccess): bigint {
   const segment = access.string ? SEGMENT_REGISTERS.indexOf(access.segment) : 0;
   const flags =
     (access.in ? 1 : 0) |

@@ -23,7 +23,7 @@ export function isLongCode(cpu: Vcpu, attributes: number): boolean {
 }
 
 /** Long mode has no segment with both L and D. */
-export function checkCodeWidth(cpu: Vcpu, selector: number, attributes: number): void {
+function checkCodeWidth(cpu: Vcpu, selector: number, attributes: number): void {
   const both = Attribute.long | Attribute.big;
   if (isLongActive(cpu.state) && (attributes & both) === both) {
     throw new GuestFault("GP", selectorCode(selector, 0));

@@ -56,7 +56,7 @@ const efer: Msr = {
 };
 
 /** Every byte of PAT names a memory type: 2 and 3 are reserved (section 7.8.1). */
-export function isLegalPat(value: bigint): boolean {
+function isLegalPat(value: bigint): boolean {
   for (let at = 0n; at < 64n; at += 8n) {
     const type = Number((value >> at) & 0xffn);
     if (type > 7 || type === 2 || type === 3) return false;

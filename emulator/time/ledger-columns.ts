@@ -26,7 +26,7 @@ export const NUMBER_COLUMNS = [
 export type WideColumn = (typeof WIDE_COLUMNS)[number];
 export type NumberColumn = (typeof NUMBER_COLUMNS)[number];
 
-export class Wide {
+class Wide {
   readonly words = new Uint32Array(2 * CHUNK_ROWS);
   readonly values = new BigUint64Array(this.words.buffer);
 }

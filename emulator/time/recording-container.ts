@@ -17,7 +17,7 @@ export interface Codec {
   decompress(bytes: Uint8Array, length: number): Uint8Array;
 }
 
-export const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 1;
 /** Not text, with both line ends and an end of file: what a transfer as text damages at once. */
 const SIGNATURE = Uint8Array.of(0x89, 0x4d, 0x56, 0x52, 0x0d, 0x0a, 0x1a, 0x0a);
 const HEADER_BYTES = 16;

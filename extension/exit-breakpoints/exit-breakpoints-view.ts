@@ -31,7 +31,7 @@ function iconOf(row: Row, problem: string | undefined, isHit: boolean): ThemeIco
   return row.kind === "group" ? new ThemeIcon("list-tree") : undefined;
 }
 
-export class ExitBreakpointsView implements TreeDataProvider<Row> {
+class ExitBreakpointsView implements TreeDataProvider<Row> {
   private readonly breakpoints: EventBreakpoints;
   private readonly memento: Memento;
   private readonly changedRows = new EventEmitter<undefined>();

@@ -181,7 +181,7 @@ function eventForm({ name, arguments: names, range }: CheckedEvent): string {
 }
 
 /** The definvariant form, with those of its quantifiers before it. */
-export function invariantForms(invariant: CheckedInvariant): string {
+function invariantForms(invariant: CheckedInvariant): string {
   const { name, events, doc, source, body } = invariant;
   const writer = new FormWriter(name);
   const holds = writer.form(body);

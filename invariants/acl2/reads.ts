@@ -29,7 +29,7 @@ export function freeVariables(term: Term): readonly Variable[] {
 }
 
 /** Whether a field is one of a record that a variable holds: the state has it with the record. */
-export function isFieldOfVariable(term: Term): boolean {
+function isFieldOfVariable(term: Term): boolean {
   let at = term;
   while (at.kind === "field") at = at.object;
   return term.kind === "field" && at.kind === "variable";

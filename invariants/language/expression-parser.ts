@@ -3,7 +3,7 @@ import type { BinaryOperator, Expression, Name, UnaryOperator } from "./syntax.t
 import type { TokenReader } from "./token-reader.ts";
 
 /** From the loosest to the tightest; all but `=>` and `?:` group to the left. */
-export const PRECEDENCE: readonly (readonly (BinaryOperator | "in" | "?")[])[] = [
+const PRECEDENCE: readonly (readonly (BinaryOperator | "in" | "?")[])[] = [
   ["=>"],
   ["<=>"],
   ["?"],
@@ -22,7 +22,7 @@ const LEVELS: ReadonlyMap<string, number> = new Map(
   PRECEDENCE.flatMap((row, level) => row.map((operator) => [operator, level] as const)),
 );
 /** Of `?:`; what stands before "if" or ":" is tighter. */
-export const CONDITIONAL_LEVEL = 2;
+const CONDITIONAL_LEVEL = 2;
 const UNARY: ReadonlySet<string> = new Set<UnaryOperator>(["!", "-", "~", "*", "&"]);
 /** More is refused: no text makes a walk over the tree run out of stack. */
 const MOST_NESTED = 100;

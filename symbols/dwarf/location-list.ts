@@ -25,7 +25,7 @@ export function expressionAt(unit: Unit, value: AttributeValue, pc: bigint) {
 }
 
 /** All entries of a location list attribute. */
-export function readLocations(unit: Unit, value: AttributeValue): LocationRange[] {
+function readLocations(unit: Unit, value: AttributeValue): LocationRange[] {
   const { sections, version, addressSize, offsetSize } = unit.header;
   let offset = asOffset(value);
   if (version < 5) {

@@ -17,7 +17,7 @@ import {
 import { ProgramSymbols } from "../../symbols/program.ts";
 
 const repository = join(dirname(fileURLToPath(import.meta.url)), "../..");
-export const RAM_BYTES = 512 << 20;
+const RAM_BYTES = 512 << 20;
 /** MinVisor's region, by its layout.h. */
 export const REGION = { first: 0x1000_0000, bytes: 0x40_0000 };
 

@@ -37,7 +37,7 @@ const RFLAGS_RF = 0x1_0000n;
 
 const MSR_TSC = 0x10;
 
-export const RULES: readonly Rule[] = [
+const RULES: readonly Rule[] = [
   {
     name: "time-stamp counter",
     why: "our TSC is virtual time, QEMU's the clock of the machine it runs on",

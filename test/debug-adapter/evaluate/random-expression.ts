@@ -1,7 +1,7 @@
 // Random C expressions over the variables of the fixture program, in its function `run`.
 
 /** A small generator of numbers: the same seed gives the same expressions. */
-export function randomFrom(seed: number): (below: number) => number {
+function randomFrom(seed: number): (below: number) => number {
   let state = seed >>> 0;
   return (below) => {
     state = (state + 0x6d2b79f5) >>> 0;

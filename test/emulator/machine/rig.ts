@@ -10,7 +10,7 @@ import { CR0, CR4, EFER } from "../../../emulator/system/mode.ts";
 
 export type Mode = "real" | "protected16" | "protected32" | "long";
 
-export const RAM_BYTES = 0x40_0000;
+const RAM_BYTES = 0x40_0000;
 export const GDT = 0x1000;
 export const IDT = 0x2000;
 /** The handler of vector v is the HLT at HANDLERS + v. */
@@ -18,7 +18,7 @@ export const HANDLERS = 0x3000;
 export const TSS = 0x4000;
 export const STACK = 0x8000;
 /** Stack of CPL 0 for interrupts from CPL 3. */
-export const INNER_STACK = 0x7000;
+const INNER_STACK = 0x7000;
 const PML4 = 0x1_0000;
 const PDPT = 0x1_1000;
 const PD = 0x1_2000;
@@ -56,7 +56,7 @@ const CODE_ATTRIBUTES = {
 export type Exception = ObserverEvents["exception"];
 
 /** "90 f4" to bytes. */
-export const hex = (text: string): Uint8Array =>
+const hex = (text: string): Uint8Array =>
   Uint8Array.from(text.match(/[0-9a-f]{2}/gi) ?? [], (byte) => Number.parseInt(byte, 16));
 
 export class Rig {

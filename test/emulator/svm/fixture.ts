@@ -12,7 +12,7 @@ import { GuestFault } from "../../../emulator/system/exceptions.ts";
 import { CR0, CR4, EFER } from "../../../emulator/system/mode.ts";
 import type { Mmu, PhysicalMemory, StopCause, Vcpu } from "../../../emulator/vcpu.ts";
 
-export const RAM_BYTES = 0x10_0000;
+const RAM_BYTES = 0x10_0000;
 export const HSAVE = 0x8000;
 export const VMCB = 0x9000;
 export const IOPM = 0xa000;

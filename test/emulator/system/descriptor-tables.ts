@@ -12,7 +12,7 @@ export const STACK = { 0: 0x5000n, 1: 0x5800n, 3: 0x6000n, ist1: 0x7000n } as co
 export const HANDLER = 0x8000n;
 
 /** Selectors, with attributes in the VMCB's form. */
-export const DESCRIPTORS = {
+const DESCRIPTORS = {
   code32: [0x08, 0xc9b],
   data32: [0x10, 0xc93],
   userCode32: [0x18, 0xcfb],

@@ -5,7 +5,7 @@ import { inRepository } from "../../harness/dap-adapter.ts";
 
 const file = (name: string) => ({ name, bytes: new Uint8Array(readFileSync(inRepository(name))) });
 
-export const SAMPLE_RAM = 512 * 2 ** 20;
+const SAMPLE_RAM = 512 * 2 ** 20;
 
 export const sampleFiles = (): LoadOptions => ({
   kernel: file("minvisor/build/minvisor.elf"),

@@ -17,7 +17,7 @@ const hasPrefix = (vector: Vector, prefix: number): boolean =>
 
 const always = (): boolean => true;
 
-export const DIFFERENCES: readonly Difference[] = [
+const DIFFERENCES: readonly Difference[] = [
   {
     instructions: /^BS[FR] /,
     what: "source of 0",
