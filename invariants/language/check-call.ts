@@ -4,6 +4,7 @@ import { cType } from "./c-types.ts";
 import type { ExpressionChecker } from "./check-expression.ts";
 import { errorTerm, type KnownDefinition, type Place } from "./checker.ts";
 import type { FunctionDeclaration } from "./declarations.ts";
+import { insteadOf } from "./habits.ts";
 import type { Expression } from "./syntax.ts";
 import type { Term } from "./term.ts";
 import { article, INTEGER, rangeOf, type Space, sameType, type Type, typeName } from "./types.ts";
@@ -33,7 +34,9 @@ export class CallChecker {
     } else {
       const { definitions, builtIns } = shared;
       const names = [...definitions.keys(), ...builtIns.functions.keys(), "sizeof"];
-      notes.unknownName(node.name, message, names);
+      const instead = insteadOf(text);
+      if (instead !== "") notes.error(node.name, message + instead);
+      else notes.unknownName(node.name, message, names);
     }
     return errorTerm(node);
   }

@@ -23,6 +23,8 @@ type Of<K extends Expression["kind"]> = Extract<Expression, { kind: K }>;
 const LOGICAL: ReadonlySet<BinaryOperator> = new Set(["=>", "<=>", "||", "&&"]);
 const EQUALITY: ReadonlySet<BinaryOperator> = new Set(["==", "!="]);
 const ORDER: ReadonlySet<BinaryOperator> = new Set(["<", "<=", ">", ">="]);
+const COMPARISONS: ReadonlySet<BinaryOperator> = new Set([...EQUALITY, ...ORDER]);
+const BITS: ReadonlySet<BinaryOperator> = new Set(["&", "^", "|"]);
 
 export class ExpressionChecker {
   readonly shared: Shared;
@@ -101,10 +103,11 @@ export class ExpressionChecker {
     return errorTerm(node);
   }
 
-  integer(node: Expression, place: Place, what: string): Term {
+  /** As an integer; `operator` is the one that wants it. */
+  integer(node: Expression, place: Place, what: string, operator?: BinaryOperator): Term {
     const term = this.load(this.check(node, place));
     if (term.type.kind === "integer" || term.type.kind === "error") return term;
-    const hint = this.whyTypeless(term.type);
+    const hint = whyCompared(node, operator) || this.whyTypeless(term.type);
     this.notes.error(node, `${what} wants an integer, and this is ${article(term.type)}${hint}`);
     return errorTerm(node);
   }
@@ -147,8 +150,8 @@ export class ExpressionChecker {
       return make(left, this.boolean(node.right, place, what), BOOLEAN);
     }
     if (EQUALITY.has(operator)) return this.equality(node, place, make);
-    const left = this.integer(node.left, place, what);
-    const right = this.integer(node.right, place, what);
+    const left = this.integer(node.left, place, what, operator);
+    const right = this.integer(node.right, place, what, operator);
     if (ORDER.has(operator)) return make(left, right, BOOLEAN);
     const isBroken = left.type.kind === "error" || right.type.kind === "error";
     return make(left, right, isBroken ? ERROR : INTEGER);
@@ -243,9 +246,17 @@ export class ExpressionChecker {
     if (c?.kind === "array" && c.count !== undefined) return cType(c.element);
     this.notes.error(
       node,
-      `A quantifier runs over a list or a C array of known length, and this is ${article(type)}`,
+      `A quantifier runs over a list or a C array of known length, and this is ${article(type)}${this.listsOf(type)}`,
     );
     return ERROR;
+  }
+
+  /** Behind a sentence that misses a list: those that a record has. */
+  private listsOf(type: Type): string {
+    const fields =
+      type.kind === "record" ? this.shared.builtIns.records.get(type.record) : undefined;
+    const lists = [...(fields ?? [])].filter(([, { type: of }]) => of.kind === "list");
+    return lists.length === 0 ? "" : `: it has ${lists.map(([name]) => `.${name}`).join(", ")}`;
   }
 
   private let(node: Of<"let">, place: Place): Term {
@@ -285,4 +296,15 @@ export class ExpressionChecker {
     }
     return { kind: "old", body, type: body.type, start, end };
   }
+}
+
+/** Behind a sentence that misses an integer: that a comparison was read where none was meant. */
+function whyCompared(node: Expression, operator: BinaryOperator | undefined): string {
+  if (operator === undefined || node.kind !== "binary" || !COMPARISONS.has(node.operator))
+    return "";
+  if (BITS.has(operator)) {
+    const { operator: compared } = node;
+    return `: ${compared} is tighter, as in C, so write (x ${operator} y) ${compared} z`;
+  }
+  return ORDER.has(operator) ? ": join two comparisons with &&" : "";
 }

@@ -40,7 +40,10 @@ export class MemberChecker {
     if (node.arrow) notes.error(node, `${typeName(type)} is no pointer: write . instead of ->`);
     const field = fields.get(name.text);
     if (field === undefined) {
-      notes.unknownName(name, `${type.record} has no member ${name.text}`, fields.keys());
+      const message = `${type.record} has no member ${name.text}`;
+      const own = this.ownOfThatName(object, name.text);
+      if (own !== undefined) notes.error(name, `${message}; the hypervisor's own is ${own}`);
+      else notes.unknownName(name, message, fields.keys());
       return errorTerm(node);
     }
     notes.refer(name, { kind: "field", record: type.record, name: name.text }, field.type);
@@ -53,6 +56,14 @@ export class MemberChecker {
       start,
       end,
     };
+  }
+
+  /** The hypervisor's object that a built-in name hides, where that one has the member. */
+  private ownOfThatName(object: Term, member: string): string | undefined {
+    if (object.kind !== "global") return undefined;
+    const own = this.checker.shared.program?.global(object.name);
+    const record = own && (recordBehind(own.type, false) ?? recordBehind(own.type, true));
+    return record && findMember(record, member) && `$${object.name}`;
   }
 
   private cMember(node: Of<"member">, object: Term): Term {

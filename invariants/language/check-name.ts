@@ -8,6 +8,7 @@ import {
   type Shared,
   whyUnknown,
 } from "./checker.ts";
+import { insteadOf } from "./habits.ts";
 import type { Expression, Name } from "./syntax.ts";
 import type { Term } from "./term.ts";
 import { INTEGER } from "./types.ts";
@@ -78,7 +79,7 @@ export class NameChecker {
     if (definition.parameters.length > 0) {
       this.notes.error(
         name,
-        `${name.text} takes ${definition.parameters.length} arguments in brackets`,
+        `${name.text} takes ${counted(definition.parameters.length)} in brackets`,
       );
       return errorTerm(name);
     }
@@ -140,8 +141,24 @@ export class NameChecker {
     for (let at = place.scope; at !== undefined; at = at.outer) known.push(at.variable.name);
     known.push(...definitions.keys(), ...builtIns.globals.keys(), ...builtIns.constants.keys());
     known.push(...(program?.names() ?? []));
-    this.notes.unknownName(name, `There is no name ${text}`, known, whyUnknown(program));
+    const message = `There is no name ${text}`;
+    const why = insteadOf(text) || this.ofOtherEvent(text, place);
+    if (why !== "") this.notes.error(name, message + why);
+    else this.notes.unknownName(name, message, known, whyUnknown(program));
+  }
+
+  /** Why a parameter or result of an event's function is none here; empty where it is no such name. */
+  private ofOtherEvent(text: string, { events }: Place): string {
+    const calls = events.filter((event) => event.name === "call" || event.name === "return");
+    if (text === "result" && calls.length > 0) return ": a result is there at one return alone";
+    const of = calls.find(({ arguments: [called] }) =>
+      this.shared.program?.function(called?.text ?? "")?.parameters.has(text),
+    )?.arguments[0];
+    if (of === undefined) return "";
+    return `: it is a parameter of ${of.text}, and this invariant has other events too`;
   }
 }
+
+const counted = (many: number): string => (many === 1 ? "one argument" : `${many} arguments`);
 
 const span = ({ start, end }: Name) => ({ start, end });

@@ -1,4 +1,5 @@
 /** Checks .inv files together: definitions are shared between them, a name is defined once. */
+import { cType, recordBehind } from "./c-types.ts";
 import { checkEvents, defaultPhase } from "./check-events.ts";
 import { ExpressionChecker } from "./check-expression.ts";
 import {
@@ -27,7 +28,7 @@ import type {
 } from "./term.ts";
 import { parts } from "./term-parts.ts";
 import { typeNamed, typeNames } from "./type-syntax.ts";
-import { ERROR } from "./types.ts";
+import { ERROR, type Type } from "./types.ts";
 
 export interface SourceFile {
   readonly path: string;
@@ -220,13 +221,20 @@ class FilesChecker {
 
   private parameterType({ type }: DefineItem["parameters"][number], notes: FileNotes) {
     const { builtIns } = this.shared;
-    const found = typeNamed(type.text, builtIns);
+    const found = typeNamed(type.text, builtIns) ?? this.recordOfC(type.text);
     if (found !== undefined) {
       notes.refer(type, { kind: "type", name: type.text, type: found }, found);
     } else if (type.text !== "") {
-      notes.unknownName(type, `There is no type ${type.text}`, typeNames(builtIns));
+      const others = "; there are integer, boolean, hpa range, list of TYPE, Leaf and the like";
+      notes.unknownName(type, `There is no type ${type.text}`, typeNames(builtIns), others);
     }
     return found ?? ERROR;
+  }
+
+  /** A struct or union of the program's; its other types are read as integers. */
+  private recordOfC(name: string): Type | undefined {
+    const type = this.shared.program?.typeNamed(name);
+    return type && recordBehind(type, false) && cType(type);
   }
 
   private memory(item: MemoryItem, notes: FileNotes): { first: bigint; end: bigint }[] {

@@ -1,4 +1,6 @@
 /** Parses expressions: operators by precedence, quantifiers and let as far to the right as they go. */
+import { CAST_MESSAGE, OTHER_OPERATORS, operatorMessage } from "./habits.ts";
+import type { Token } from "./lexer.ts";
 import type { BinaryOperator, Expression, Name, UnaryOperator } from "./syntax.ts";
 import type { TokenReader } from "./token-reader.ts";
 
@@ -78,9 +80,14 @@ class ExpressionParser {
   private binary(least: number): Expression {
     let left = this.unary();
     for (;;) {
-      const { kind, text } = this.reader.token;
+      const { token } = this.reader;
+      const other = token.kind === "string" ? undefined : OTHER_OPERATORS.get(token.text);
+      const { kind, text } = { ...token, ...(other === undefined ? {} : { text: other }) };
       const level = kind === "string" ? undefined : LEVELS.get(text);
       if (level === undefined || level < least || !this.mayLink()) return left;
+      if (other !== undefined) {
+        this.reader.complain(token, operatorMessage(token.text, other), other);
+      }
       this.reader.take();
       left = text === "?" ? this.conditional(left) : this.operator(text, level, left);
     }
@@ -103,10 +110,13 @@ class ExpressionParser {
 
   private unary(): Expression {
     const { token } = this.reader;
-    if (token.kind !== "symbol" || !UNARY.has(token.text)) return this.postfix(this.primary());
+    const isNot = token.text === "not" && this.isOperand(this.reader.following);
+    if (isNot) this.reader.complain(token, operatorMessage("not", "!"), "!");
+    const isOperator = token.kind === "symbol" && UNARY.has(token.text);
+    if (!isNot && !isOperator) return this.postfix(this.primary());
     this.reader.take();
     const operand = this.nested(() => this.unary());
-    const operator = token.text as UnaryOperator;
+    const operator = isNot ? "!" : (token.text as UnaryOperator);
     return { kind: "unary", operator, operand, start: token.start, end: operand.end };
   }
 
@@ -154,6 +164,7 @@ class ExpressionParser {
       const name = reader.name("a symbol of the program");
       return { kind: "name", name, isSymbol: true, start: token.start, end: reader.lastEnd };
     }
+    if (token.text === "(" && this.castLength() > 0) return this.cast();
     if (reader.accept("(")) {
       const inner = this.expression();
       reader.expect(")", "after the expression");
@@ -162,6 +173,38 @@ class ExpressionParser {
     if (reader.accept("{")) return this.set(token.start);
     reader.missing("an expression", "");
     return { kind: "missing", start: token.start, end: token.start };
+  }
+
+  /** Whether a name, a number or a symbol of the program begins there. */
+  private isOperand({ kind, text }: Token): boolean {
+    if (kind === "number") return true;
+    if (kind === "symbol") return text === "$";
+    return kind === "name" && !INFIX_WORDS.has(text) && !ITEM_WORDS.has(text);
+  }
+
+  /** Tokens of a cast of C, as (struct page *) before an operand; 0 where there is none. */
+  private castLength(): number {
+    const { reader } = this;
+    let at = 1;
+    while (reader.ahead(at).kind === "name") at++;
+    if (at === 1) return 0;
+    while (reader.ahead(at).text === "*") at++;
+    return reader.ahead(at).text === ")" && this.isOperand(reader.ahead(at + 1)) ? at + 1 : 0;
+  }
+
+  /** A type of C by its tag, as "struct page". */
+  private tagged({ text, start }: Token): Expression {
+    const { text: tag, end } = this.reader.take();
+    const name = { text: `${text} ${tag}`, start, end };
+    return { kind: "name", name, isSymbol: false, start, end };
+  }
+
+  private cast(): Expression {
+    const { reader } = this;
+    const { start } = reader.token;
+    for (let left = this.castLength(); left > 0; left--) reader.take();
+    reader.complain({ start, end: reader.lastEnd }, CAST_MESSAGE);
+    return this.nested(() => this.unary());
   }
 
   private named(): Expression {
@@ -173,6 +216,7 @@ class ExpressionParser {
       return { kind: "missing", start, end: start };
     }
     reader.take();
+    if (TAG_WORDS.has(text) && reader.token.kind === "name") return this.tagged(token);
     if (text === "true" || text === "false") {
       return { kind: "boolean", value: text === "true", start, end: token.end };
     }
@@ -194,9 +238,11 @@ class ExpressionParser {
   private quantifier(quantifier: "forall" | "exists" | "count", start: number): Expression {
     const { reader } = this;
     const isBracketed = quantifier === "count" && reader.accept("(");
+    if (isBracketed && reader.following.text !== "in") return this.counted(start);
     const variable = reader.name("a variable");
     reader.expect("in", "after the variable");
     const collection = this.nested(() => this.binary(CONDITIONAL_LEVEL + 1));
+    const list = reader.is("..") ? this.integersFrom(collection) : collection;
     const filter = reader.accept("if")
       ? this.nested(() => this.binary(CONDITIONAL_LEVEL))
       : undefined;
@@ -210,9 +256,29 @@ class ExpressionParser {
     if (quantifier !== "count" || reader.accept(":")) body = this.expression();
     if (isBracketed) reader.expect(")", "after what is counted");
     return {
-      ...({ kind: "quantifier", quantifier, variable, collection, filter, body } as const),
+      ...({ kind: "quantifier", quantifier, variable, collection: list, filter, body } as const),
       ...{ start, end: reader.lastEnd },
     };
+  }
+
+  /** `count(LIST)`, whose bracket is open: read as the length that is meant. */
+  private counted(start: number): Expression {
+    const { reader } = this;
+    const name = { text: "length", start, end: start };
+    const said = "count names each element, as count(x in LIST if f): write length(LIST) for all";
+    reader.complain({ start, end: start + "count".length }, said, "length");
+    const given = this.list(")", "after what is counted");
+    return { kind: "call", name, arguments: given, start, end: reader.lastEnd };
+  }
+
+  /** `first..end`, which stands in memory declarations alone: read as the list that is meant. */
+  private integersFrom(first: Expression): Expression {
+    const { reader } = this;
+    const { start } = first;
+    reader.complain(reader.take(), "A list of integers is written integers(FIRST, END)");
+    const end = this.nested(() => this.binary(CONDITIONAL_LEVEL + 1));
+    const name = { text: "integers", start, end: start };
+    return { kind: "call", name, arguments: [first, end], start, end: end.end };
   }
 
   private binding(start: number): Expression {
@@ -239,6 +305,9 @@ class ExpressionParser {
     return found;
   }
 }
+
+/** Words before a tag of C. */
+const TAG_WORDS: ReadonlySet<string> = new Set(["struct", "union", "enum"]);
 
 /** Words that may stand behind an operand. */
 const INFIX_WORDS: ReadonlySet<string> = new Set(["in", "if"]);

@@ -1,5 +1,6 @@
 /** Parses .inv files: items, each on its own, so that a broken one does not hide the next. */
 import { ITEM_WORDS, parseExpression } from "./expression-parser.ts";
+import { NUMBER_OF } from "./habits.ts";
 import { lex, type Token } from "./lexer.ts";
 import { similarName } from "./similar.ts";
 import {
@@ -54,11 +55,20 @@ function parseItem(reader: TokenReader): Item | undefined {
 
 /** After the body: a semicolon, or the place where the next item begins. */
 function finish(reader: TokenReader, start: number): Span {
-  if (!reader.expect(";", "at the end of the item")) {
+  if (isItemWord(reader.token) || reader.token.kind === "end") unfinished(reader);
+  else if (!reader.expect(";", "at the end of the item")) {
     reader.skipTo((token) => token.text === ";" || isItemWord(token));
     reader.accept(";");
   }
   return { start, end: reader.lastEnd };
+}
+
+/** Nothing of the item is left over: the semicolon is missed where it belongs. */
+function unfinished(reader: TokenReader): void {
+  const { last } = reader;
+  if (reader.isToldOf(reader.token)) return;
+  const text = last.kind === "string" ? undefined : `${last.text};`;
+  reader.complain(last, 'A ";" is missing behind this, at the end of the item', text);
 }
 
 function parseInvariant(reader: TokenReader, start: number): InvariantItem {
@@ -91,7 +101,7 @@ function parseEvent(reader: TokenReader): EventNode | undefined {
   if (!isEventName(name.text)) {
     const message = `There is no event "${name.text}"; there are ${EVENT_NAMES.join(", ")}`;
     reader.complain(name, message, similarName(name.text, EVENT_NAMES));
-    if (reader.token.kind === "symbol" && reader.accept("(")) parseNames(reader);
+    if (reader.token.kind === "symbol" && reader.accept("(")) parseNames(reader, undefined);
     return undefined;
   }
   let names: Name[] = [];
@@ -99,7 +109,7 @@ function parseEvent(reader: TokenReader): EventNode | undefined {
   if (name.text === "write") range = parseRange(reader);
   else if (name.text === "call" || name.text === "return")
     names = [reader.name("a function's name")];
-  else if (reader.accept("(")) names = parseNames(reader);
+  else if (reader.accept("(")) names = parseNames(reader, name.text);
   return {
     name: name.text,
     arguments: names.filter(({ text }) => text !== ""),
@@ -121,11 +131,21 @@ const isEventName = (text: string): text is EventName =>
   (EVENT_NAMES as readonly string[]).includes(text);
 
 /** The names of an event's brackets, which are open. */
-function parseNames(reader: TokenReader): Name[] {
-  const names = [reader.name("a name")];
-  while (reader.accept(",")) names.push(reader.name("a name"));
+function parseNames(reader: TokenReader, event: EventName | undefined): Name[] {
+  const names = [parseArgument(reader, event)];
+  while (reader.accept(",")) names.push(parseArgument(reader, event));
   reader.expect(")", "after the names");
   return names;
+}
+
+function parseArgument(reader: TokenReader, event: EventName | undefined): Name {
+  const { token } = reader;
+  if (token.kind !== "number") return reader.name("a name");
+  reader.take();
+  const field = event === undefined ? undefined : NUMBER_OF[event];
+  const instead = field === undefined ? "" : `: for a number compare ${field}`;
+  reader.complain(token, `Names stand in the brackets of an event${instead}`);
+  return { text: "", start: token.start, end: token.start };
 }
 
 function parsePhase(reader: TokenReader): InvariantItem["phase"] {

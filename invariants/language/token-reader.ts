@@ -26,9 +26,19 @@ export class TokenReader {
     return this.tokens[this.at - 1]?.end ?? 0;
   }
 
+  /** The last token taken; the first one where none was. */
+  get last(): Token {
+    return this.tokens[Math.max(this.at - 1, 0)] as Token;
+  }
+
   /** The token after the present one. */
   get following(): Token {
-    return this.tokens[Math.min(this.at + 1, this.tokens.length - 1)] as Token;
+    return this.ahead(1);
+  }
+
+  /** So many tokens after the present one; at the most the end. */
+  ahead(count: number): Token {
+    return this.tokens[Math.min(this.at + count, this.tokens.length - 1)] as Token;
   }
 
   take(): Token {
@@ -77,6 +87,11 @@ export class TokenReader {
       this.token,
       `${found} stands where ${what} belongs${where === "" ? "" : ` ${where}`}`,
     );
+  }
+
+  /** Whether there is a complaint at that place. */
+  isToldOf({ start }: Span): boolean {
+    return this.places.has(start);
   }
 
   /** One complaint a place: what follows from the first says nothing new. */

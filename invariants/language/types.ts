@@ -1,5 +1,5 @@
 /** The types of the invariant language, and how messages name them. */
-import { type Type as CType, typeName as cTypeName } from "../../symbols/types.ts";
+import { type Type as CType, typeName as cTypeName, stripped } from "../../symbols/types.ts";
 
 export const SPACES = ["gva", "gpa", "hva", "hpa"] as const;
 export type Space = (typeof SPACES)[number];
@@ -41,12 +41,15 @@ export function typeName(type: Type): string {
   }
 }
 
+/** Without qualifiers and typedefs. */
+const bareName = (type: CType): string => cTypeName(stripped(type));
+
 export function sameType(a: Type, b: Type): boolean {
   if (a.kind === "error" || b.kind === "error") return true;
   if (a.kind === "range") return b.kind === "range" && a.space === b.space;
   if (a.kind === "list") return b.kind === "list" && sameType(a.element, b.element);
   if (a.kind === "record") return b.kind === "record" && a.record === b.record;
-  if (a.kind === "c") return b.kind === "c" && cTypeName(a.type) === cTypeName(b.type);
+  if (a.kind === "c") return b.kind === "c" && bareName(a.type) === bareName(b.type);
   return a.kind === b.kind;
 }
 
