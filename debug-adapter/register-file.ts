@@ -1,8 +1,10 @@
 /** Registers of a world by name: the CPU's own, the guest's in its VMCB, or the host's at VMRUN. */
 import {
+  Attribute,
   type Changes,
   CPU_FIELDS,
   type CpuState,
+  EFER,
   type ExtendedRegister,
   encodeVmcbField,
   type FieldName,
@@ -191,16 +193,12 @@ export function suspendedHostRegisters(machine: Machine, changes: Changes): Regi
   return savedRegisters(new VmcbView(memory, Number(state.vmHsavePa)), new Map(), changes);
 }
 
-const ATTRIBUTE_LONG = 1 << 9;
-const ATTRIBUTE_BIG = 1 << 10;
-const EFER_LMA = 1n << 10n;
-
 /** Size of the code that CS selects. */
 export function codeBits(registers: RegisterFile): CodeBits {
   const attributes = registers.segment("cs")?.attributes ?? 0;
-  const long = ((registers.get("efer") ?? 0n) & EFER_LMA) !== 0n;
-  if (long && (attributes & ATTRIBUTE_LONG) !== 0) return 64;
-  return (attributes & ATTRIBUTE_BIG) !== 0 ? 32 : 16;
+  const long = ((registers.get("efer") ?? 0n) & EFER.LMA) !== 0n;
+  if (long && (attributes & Attribute.long) !== 0) return 64;
+  return (attributes & Attribute.big) !== 0 ? 32 : 16;
 }
 
 /** Linear address of an offset in CS. */

@@ -72,6 +72,7 @@ export {
   exitByName,
   exitName,
   exitOf,
+  NPF_EXIT,
 } from "./svm/exits.ts";
 export { Guests } from "./svm/guests.ts";
 export { INTERCEPTS } from "./svm/intercepts.ts";
@@ -99,8 +100,9 @@ export {
 } from "./svm/vmcb-view.ts";
 export { VMRUN_CHECKS } from "./svm/vmrun-checks.ts";
 export { CR4_WRITABLE, EFER_WRITABLE } from "./system/control-registers.ts";
+export { Attribute } from "./system/descriptors.ts";
 export { EXCEPTIONS, type ExceptionName, GuestFault } from "./system/exceptions.ts";
-export { PHYSICAL_ADDRESS_BITS } from "./system/mode.ts";
+export { CR0, CR4, EFER, PHYSICAL_ADDRESS_BITS } from "./system/mode.ts";
 export { MSRS, unknownMsrAccesses, writeMsr } from "./system/msrs.ts";
 export {
   differingFields,

@@ -17,7 +17,7 @@ import { Platform, type PlatformStop } from "./platform.ts";
 import { Rom } from "./rom.ts";
 import type { CpuState, Segment } from "./state/cpu-state.ts";
 import { readFieldBytes, writeFieldBytes } from "./state/field-bytes.ts";
-import { Flag, getFlag } from "./state/flags.ts";
+import { flagMask, getFlag } from "./state/flags.ts";
 import { DATA_TLB_OFFSET, MAX_RAM_BYTES, PAGE_SIZE, RAM_BASE } from "./state/memory-map.ts";
 import { hashState } from "./state-hash.ts";
 import { interruptPossible, interruptWaits, takePendingInterrupt } from "./svm/interrupts.ts";
@@ -88,7 +88,7 @@ const LONGEST_SLICE = 2_000_000;
 const SHADOW_AT_WORK = 2;
 /** The ROM's copy in RAM ends here. */
 const SHADOW_END = 0x10_0000;
-const RFLAGS_TF = 1n << BigInt(Flag.TF);
+const RFLAGS_TF = flagMask("TF");
 const RFLAGS_RF = 0x1_0000n;
 
 export class Machine implements Changes {

@@ -1,6 +1,6 @@
 /** The formats of page tables, nested or the host's own: which entries lead where (APM volume 2, chapter 5). */
 
-import { hasReservedBits, isLeaf, PagingMode, pagingMode } from "../emulator/index.ts";
+import { CR4, EFER, hasReservedBits, isLeaf, PagingMode, pagingMode } from "../emulator/index.ts";
 
 export interface TableFormat {
   /** Also the number of levels. */
@@ -18,8 +18,6 @@ export interface PagingRegisters {
   readonly efer: bigint;
 }
 
-const CR4_PSE = 1n << 4n;
-const EFER_NXE = 1n << 11n;
 const formats = new Map<number, TableFormat>();
 
 /**
@@ -30,8 +28,8 @@ export function hostFormat({ cr0, cr4, efer }: PagingRegisters): TableFormat | u
   const low = (value: bigint): number => Number(BigInt.asIntN(32, value));
   const mode = pagingMode(low(cr0), low(cr4), low(efer));
   if (mode === PagingMode.none) return undefined;
-  const pageSizeExtensions = (cr4 & CR4_PSE) !== 0n;
-  const noExecuteEnabled = mode !== PagingMode.legacy && (efer & EFER_NXE) !== 0n;
+  const pageSizeExtensions = (cr4 & CR4.PSE) !== 0n;
+  const noExecuteEnabled = mode !== PagingMode.legacy && (efer & EFER.NXE) !== 0n;
   return tableFormat({ mode, pageSizeExtensions, noExecuteEnabled });
 }
 

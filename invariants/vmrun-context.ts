@@ -1,6 +1,6 @@
 /** The host as it executes VMRUN, and the VMCB fields that invariants are about. */
 
-import { type CpuState, type Machine, VmcbView } from "../emulator/index.ts";
+import { type CpuState, EFER, type Machine, VmcbView } from "../emulator/index.ts";
 
 /** Everything here is a register or is read from the VMCB; none of it is remembered state. */
 export interface VmrunContext {
@@ -24,7 +24,6 @@ export interface VmrunContext {
 }
 
 const PAGE_MASK = 0xf_ffff_ffff_f000n;
-const EFER_LMA = 1n << 10n;
 /** VMRUN is 0F 01 D8. */
 const VMRUN_BYTES = 3n;
 
@@ -110,7 +109,7 @@ class ContextInGuest extends Context {
 export function contextAtVmrun(machine: Machine, vmcb: number): VmrunContext {
   const { state } = machine;
   const { rip, cr0, cr3, cr4, efer, rsp } = state;
-  const isLong = (efer & EFER_LMA) !== 0n;
+  const isLong = (efer & EFER.LMA) !== 0n;
   const stack = isLong ? rsp : BigInt.asUintN(32, state.ss.base + rsp);
   const hostSaveArea = Number(state.vmHsavePa);
   return new Context(machine, vmcb, { rip, cr0, cr3, cr4, efer, stack, hostSaveArea });
@@ -123,7 +122,7 @@ export function contextInGuest(machine: Machine): VmrunContext {
   const hostSaveArea = Number(state.vmHsavePa);
   const saved = new VmcbView(memory, hostSaveArea);
   const rsp = saved.read("RSP");
-  const isLong = (efer & EFER_LMA) !== 0n;
+  const isLong = (efer & EFER.LMA) !== 0n;
   const stack = isLong ? rsp : BigInt.asUintN(32, saved.read("SS").base + rsp);
   const rip = saved.read("RIP") - VMRUN_BYTES;
   const cr3 = saved.read("CR3");

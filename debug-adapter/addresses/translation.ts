@@ -1,6 +1,9 @@
 /** One address through all tables: each entry, rights, faults, what is there and what the TLB holds. */
 import {
   describeExitInfo,
+  EXCEPTION_EXIT,
+  EXCEPTIONS,
+  NPF_EXIT,
   PageReason,
   Rights,
   type TlbEntry,
@@ -110,7 +113,10 @@ function verdicts(debuggee: Debuggee, reference: MemoryReference): AccessVerdict
 }
 
 const FAULT_NAMES = { GP: "#GP", PF: "#PF", NPF: "NPF", none: "none" } as const;
-const EXIT_OF = { PF: 0x4en, NPF: 0x400n } as const;
+const EXIT_OF = {
+  PF: BigInt(EXCEPTION_EXIT + EXCEPTIONS.PF.vector),
+  NPF: BigInt(NPF_EXIT),
+} as const;
 
 function faultOf(fault: Translation & { kind: "fault" }): AccessFault {
   const { code, address, reason, culprit } = fault;

@@ -10,13 +10,14 @@ import {
   GENERAL_REGISTERS,
   type GeneralRegister,
   type Machine,
+  NPF_EXIT,
   type ObserverEvents,
   VmcbView,
 } from "../../emulator/index.ts";
 import { hex } from "../text.ts";
 import { type SavedVmcbs, VmcbHistory } from "./vmcb-history.ts";
 
-const NPF_CODE = 0x400n;
+const NPF_CODE = BigInt(NPF_EXIT);
 
 export interface ExitRecord {
   readonly number: number;

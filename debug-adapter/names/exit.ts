@@ -1,5 +1,5 @@
 /** Names of an exit's fields; each is decoded when it is asked for. */
-import { type ExitFields, exitFields } from "../../emulator/index.ts";
+import { type ExitFields, exitFields, exitName } from "../../emulator/index.ts";
 import type { Debuggee } from "../debuggee.ts";
 import { type ExitRecord, exitReason, fieldsOf } from "../exits/exit-log.ts";
 import type { Term } from "../expression/term.ts";
@@ -7,7 +7,6 @@ import { NotYetError } from "../text.ts";
 
 type Read = (exit: ExitRecord) => Term;
 
-const MSR_EXIT = 0x7cn;
 const ZERO: Term = { number: 0n };
 const reasons = new Map<bigint, Term>();
 
@@ -71,7 +70,7 @@ export class ExitFieldNames {
       const { exit } = this;
       const { code, info1, info2 } = exit;
       // Only exits for MSRs look at RCX: the registers are collected when they are asked for.
-      const rcx = code === MSR_EXIT ? (exit.registers.get("rcx") ?? 0n) : 0n;
+      const rcx = exitName(code) === "MSR" ? (exit.registers.get("rcx") ?? 0n) : 0n;
       this.decoded = exitFields({ code, info1, info2, rcx });
     }
     return this.decoded;

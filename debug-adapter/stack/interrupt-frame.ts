@@ -1,4 +1,5 @@
 /** Recognises what the CPU pushes at an interrupt or exception (APM volume 2, sections 8.2.9, 8.7, 8.9). */
+import { CR0, EFER } from "../../emulator/index.ts";
 import type { RegisterFile } from "../register-file.ts";
 import type { CodeBits } from "../services.ts";
 import type { CodeSegment } from "./machine-frame.ts";
@@ -15,8 +16,6 @@ export interface InterruptFrame {
   readonly stack: bigint;
 }
 
-const CR0_PE = 1n;
-const EFER_LMA = 1n << 10n;
 /** RFLAGS bits that are always 0 (3, 5, 15, 22 and up), and bit 1, always 1. */
 const FLAGS_ZERO = ~0x3f_ffffn | 0x8028n;
 const FLAGS_ONE = 2n;
@@ -34,8 +33,8 @@ export class InterruptFrames {
   constructor(memory: StackMemory, registers: RegisterFile) {
     this.memory = memory;
     this.registers = registers;
-    const isLong = ((registers.get("efer") ?? 0n) & EFER_LMA) !== 0n;
-    const isProtected = ((registers.get("cr0") ?? 0n) & CR0_PE) !== 0n;
+    const isLong = ((registers.get("efer") ?? 0n) & EFER.LMA) !== 0n;
+    const isProtected = ((registers.get("cr0") ?? 0n) & CR0.PE) !== 0n;
     this.width = isLong ? 8 : isProtected ? 4 : 2;
   }
 

@@ -1,12 +1,12 @@
 /** Memory of one world as an unwinder reads it: the same pages again and again, words of the stack. */
 
+import { Attribute } from "../../emulator/index.ts";
 import { fromBytes } from "../../symbols/location.ts";
 import type { Debuggee } from "../debuggee.ts";
 import type { RegisterFile, World } from "../register-file.ts";
 
 const PAGE = 4096n;
 const MOST_PAGES = 64;
-const DEFAULT_BIG = 1 << 10;
 
 /** Good for one instant: pages are kept. */
 export class StackMemory {
@@ -46,7 +46,7 @@ export class StackMemory {
   stackAddress(offset: bigint, bits: number): bigint {
     if (bits === 64) return BigInt.asUintN(64, offset);
     const ss = this.registers.segment("ss");
-    const isBig = ((ss?.attributes ?? 0) & DEFAULT_BIG) !== 0;
+    const isBig = ((ss?.attributes ?? 0) & Attribute.big) !== 0;
     return BigInt.asUintN(32, (ss?.base ?? 0n) + BigInt.asUintN(isBig ? 32 : 16, offset));
   }
 

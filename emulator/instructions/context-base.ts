@@ -9,6 +9,7 @@ import {
   CARRY_BIT,
   CARRY_INTO_TOP_BIT,
   Flag,
+  flagMask,
   IOPL_SHIFT,
   PARITY_DELTA_SHIFT,
   SIGN_DELTA_BIT,
@@ -259,7 +260,7 @@ export abstract class ContextBase<V, B> {
     for (const name of names) {
       const value = flags[name];
       if (value === undefined) continue;
-      mask |= 1n << BigInt(Flag[name]);
+      mask |= flagMask(name);
       word = this.or(word, this.shiftLeft(this.toValue(value), this.constant(Flag[name])));
     }
     const kept = this.and(this.statusWord(), this.constant(BigInt.asUintN(64, ~mask)));

@@ -1,21 +1,19 @@
 /** CLC, STC, CMC, CLD, STD, LAHF, SAHF, CLI, STI, PUSHF and POPF. */
 
-import { Flag, IOPL_SHIFT, STATUS_FLAGS } from "../state/flags.ts";
+import { Flag, type FlagName, flagMask, IOPL_SHIFT, STATUS_FLAGS } from "../state/flags.ts";
 import type { Context } from "./context.ts";
 import { type Row, row, type Semantics } from "./row.ts";
-
-const bitOf = (flag: keyof typeof Flag): bigint => 1n << BigInt(Flag[flag]);
 
 /** LAHF and SAHF: SF, ZF, AF, PF and CF. */
 const LOW_STATUS = 0xd5n;
 const IOPL = 3n << BigInt(IOPL_SHIFT);
 
-function setOther<V, B, X>(c: Context<V, B, X>, flag: keyof typeof Flag): void {
-  c.setOtherFlags(c.or(c.otherFlags(), c.constant(bitOf(flag))));
+function setOther<V, B, X>(c: Context<V, B, X>, flag: FlagName): void {
+  c.setOtherFlags(c.or(c.otherFlags(), c.constant(flagMask(flag))));
 }
 
-function clearOther<V, B, X>(c: Context<V, B, X>, flag: keyof typeof Flag): void {
-  c.setOtherFlags(c.and(c.otherFlags(), c.constant(~bitOf(flag))));
+function clearOther<V, B, X>(c: Context<V, B, X>, flag: FlagName): void {
+  c.setOtherFlags(c.and(c.otherFlags(), c.constant(~flagMask(flag))));
 }
 
 /**
@@ -36,7 +34,7 @@ function requireVirtual8086Privilege<V, B, X>(c: Context<V, B, X>): void {
 const pushFlags: Semantics = (c) => {
   requireVirtual8086Privilege(c);
   const flags = c.or(c.otherFlags(), c.statusWord());
-  c.push(c.and(flags, c.constant(~(bitOf("RF") | bitOf("VM")))), c.operandSize);
+  c.push(c.and(flags, c.constant(~(flagMask("RF") | flagMask("VM")))), c.operandSize);
 };
 
 /** IOPL changes at CPL 0 only, IF at CPL <= IOPL; VM, VIF and VIP never; RF is cleared. */
@@ -47,13 +45,13 @@ const popFlags: Semantics = (c) => {
   const before = c.otherFlags();
   const free = ["TF", "DF", "NT"] as const;
   const wide = size === 2 ? [] : (["AC", "ID"] as const);
-  const always = c.constant([...free, ...wide].reduce((mask, flag) => mask | bitOf(flag), 0n));
+  const always = c.constant([...free, ...wide].reduce((mask, flag) => mask | flagMask(flag), 0n));
   const zero = c.constant(0);
   const cpl = c.cpl();
   const iopl = c.select(c.isZero(cpl), c.constant(IOPL), zero);
-  const interrupt = c.select(c.below(c.iopl(), cpl), zero, c.constant(bitOf("IF")));
+  const interrupt = c.select(c.below(c.iopl(), cpl), zero, c.constant(flagMask("IF")));
   const changeable = c.or(always, c.or(iopl, interrupt));
-  const kept = c.and(before, c.not(c.or(changeable, c.constant(bitOf("RF")))));
+  const kept = c.and(before, c.not(c.or(changeable, c.constant(flagMask("RF")))));
   c.moveStack(size);
   c.setStatusWord(c.and(popped, c.constant(STATUS_FLAGS)));
   c.setOtherFlags(c.or(kept, c.and(popped, changeable)));
@@ -66,7 +64,7 @@ const setInterruptFlag: Semantics = (c) => {
 };
 
 const storeAh: Semantics = (c) => {
-  const kept = c.and(c.statusWord(), c.constant(bitOf("OF")));
+  const kept = c.and(c.statusWord(), c.constant(flagMask("OF")));
   c.setStatusWord(c.or(kept, c.and(c.getAh(), c.constant(LOW_STATUS))));
 };
 

@@ -48,7 +48,7 @@ function halt(x: Execution): void {
   x.cpu.recheckInterrupts();
 }
 
-const undefinedOpcode = (): never => {
+export const undefinedOpcode = (): never => {
   throw new GuestFault("UD");
 };
 

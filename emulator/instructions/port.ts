@@ -1,6 +1,6 @@
 /** IN, OUT, INS and OUTS. */
 import type { Execution } from "../execution.ts";
-import { Flag, getIopl } from "../state/flags.ts";
+import { flagMask, getIopl } from "../state/flags.ts";
 import { interceptIo } from "../svm/io-intercept.ts";
 import { GuestFault } from "../system/exceptions.ts";
 import type { IoAccess } from "../system/io-access.ts";
@@ -72,7 +72,7 @@ function iterate(x: Execution, body: () => void): void {
 }
 
 function advance(x: Execution, name: "rsi" | "rdi", size: PortSize): void {
-  const backwards = (x.cpu.state.flagsOther & (1n << BigInt(Flag.DF))) !== 0n;
+  const backwards = (x.cpu.state.flagsOther & flagMask("DF")) !== 0n;
   const step = BigInt(backwards ? -size : size);
   const next = BigInt.asUintN(x.addressSize * 8, x.getRegister(name, x.addressSize) + step);
   x.setRegister(name, x.addressSize, next);

@@ -8,7 +8,7 @@ import { complexRow, type Row, type RowOptions } from "./row.ts";
 type Loadable = Exclude<SegmentRegister, "cs">;
 
 /** A register gets the selector zero-extended, memory always one word. */
-function storeSelector(x: Execution, register: SegmentRegister): void {
+export function storeSelector(x: Execution, register: SegmentRegister | "ldtr" | "tr"): void {
   const selector = BigInt(x.cpu.state[register].selector);
   if (x.isMemory(0)) x.storeOperand(0, 0, 2, selector);
   else x.write(0, selector);

@@ -1,16 +1,16 @@
 /** SYSCALL, SYSRET, SYSENTER and SYSEXIT (APM volume 3, their pages; volume 2, section 6.1). */
 import type { Execution } from "../execution.ts";
 import type { Segment } from "../state/cpu-state.ts";
-import { getFlag, getRflags, setRflags } from "../state/flags.ts";
+import { flagMask, getFlag, getRflags, setRflags } from "../state/flags.ts";
 import { assignSegment } from "../system/descriptors.ts";
 import { GuestFault } from "../system/exceptions.ts";
 import { flagsChanged } from "../system/flags-changed.ts";
 import { EFER, isLongActive, isProtected } from "../system/mode.ts";
 import { complexRow, type Row } from "./row.ts";
 
-const IF = 1n << 9n;
-const RF = 1n << 16n;
-const VM = 1n << 17n;
+const IF = flagMask("IF");
+const RF = flagMask("RF");
+const VM = flagMask("VM");
 
 /** Flat segments of 4 GiB, present and accessed; the DPL is added. */
 const FLAT = {

@@ -1,12 +1,14 @@
 /** Descriptor-table registers, LAR, LSL, VERR, VERW, ARPL, INVLPG, cache control, CPUID and SWAPGS. */
+
 import type { Execution } from "../execution.ts";
-import type { Segment } from "../state/cpu-state.ts";
 import { cpuid } from "../system/cpuid.ts";
 import { GuestFault } from "../system/exceptions.ts";
 import { currentAsid, isCanonical } from "../system/mode.ts";
 import { loadLdtr, loadTaskRegister } from "../system/segments.ts";
 import { selectorAccess } from "../system/selector-access.ts";
+import { undefinedOpcode } from "./interrupt.ts";
 import { complexRow, type Row, type RowOptions } from "./row.ts";
+import { storeSelector } from "./segment.ts";
 
 type Table = "gdtr" | "idtr";
 
@@ -32,13 +34,6 @@ function storeTable(name: Table) {
     x.storeOperand(0, 0, 2, BigInt(limit & 0xffff));
     x.storeOperand(0, 2, size, base);
   };
-}
-
-/** A register gets the selector zero-extended, memory always one word. */
-function storeSelector(x: Execution, segment: Readonly<Segment>): void {
-  const selector = BigInt(segment.selector);
-  if (x.isMemory(0)) x.storeOperand(0, 0, 2, selector);
-  else x.write(0, selector);
 }
 
 /** ZF = 1 and the destination is written only where the selector may be seen from here. */
@@ -87,10 +82,6 @@ function swapGs(x: Execution): void {
   state.kernelGsBase = base;
 }
 
-const undefinedOpcode = (): never => {
-  throw new GuestFault("UD");
-};
-
 /** Caches are not modelled, so that writing them back and dropping them change nothing. */
 const nothing = (): void => {};
 
@@ -110,10 +101,10 @@ const TABLE_ROWS: readonly Row[] = [
   complexRow("LGDT", "0F 01 /2", "Ms", supervisor("GDTR_WRITE"), loadTable("gdtr")),
   complexRow("LIDT", "0F 01 /3", "Ms", supervisor("IDTR_WRITE"), loadTable("idtr")),
   complexRow("SLDT", "0F 00 /0", "Ev", { ...intercepted("LDTR_READ"), ...PROTECTED }, (x) =>
-    storeSelector(x, x.cpu.state.ldtr),
+    storeSelector(x, "ldtr"),
   ),
   complexRow("STR", "0F 00 /1", "Ev", { ...intercepted("TR_READ"), ...PROTECTED }, (x) =>
-    storeSelector(x, x.cpu.state.tr),
+    storeSelector(x, "tr"),
   ),
   complexRow("LLDT", "0F 00 /2", "Ew", { ...supervisor("LDTR_WRITE"), ...PROTECTED }, (x) =>
     loadLdtr(x.cpu, Number(x.read(0) & 0xffffn)),

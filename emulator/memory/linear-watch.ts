@@ -3,14 +3,13 @@
 import type { ObserverEvents } from "../observers.ts";
 import type { CpuState } from "../state/cpu-state.ts";
 import type { PhysicalAddress } from "../vcpu.ts";
+import { join32 } from "./halves.ts";
 import type { MachineMemory } from "./physical-memory.ts";
 
 export type LinearAccess = ObserverEvents["linearAccess"];
 
 /** A linear page as a number: bits 63:12 of an address given as its halves. */
 const pageOf = (low: number, high: number): number => (high >>> 0) * 2 ** 20 + (low >>> 12);
-
-const join = (low: number, high: number): bigint => (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
 
 function littleEndian(bytes: Uint8Array): bigint {
   let value = 0n;
@@ -93,6 +92,6 @@ export class LinearWatches {
   }
 
   #tell(low: number, high: number, access: Omit<LinearAccess, "linear" | "guest">): void {
-    this.onAccess({ linear: join(low, high), guest: this.#state.guestMode !== 0, ...access });
+    this.onAccess({ linear: join32(low, high), guest: this.#state.guestMode !== 0, ...access });
   }
 }

@@ -13,6 +13,7 @@ import { GuestFault, InterceptExit } from "../system/exceptions.ts";
 import type { AccessPrivilege, Mmu, PhysicalAddress } from "../vcpu.ts";
 import { CpuPaging } from "./cpu-paging.ts";
 import { FastTags } from "./fast-tags.ts";
+import { join32 } from "./halves.ts";
 import { LinearWatches } from "./linear-watch.ts";
 import { Walk } from "./page-walk.ts";
 import { Access, Cr0, Rights } from "./paging-bits.ts";
@@ -25,10 +26,6 @@ const FINAL_WALK = 1n << 32n;
 const TABLE_WALK = 1n << 33n;
 
 const WITHHOLDS_WRITE_TAG = 0xff;
-
-function join(low: number, high: number): bigint {
-  return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
-}
 
 export class LinearMemory implements Mmu {
   readonly tlb: Tlb;
@@ -346,9 +343,9 @@ export class LinearMemory implements Mmu {
 
   #raise(outcome: Walk, low: number, high: number): never {
     const { stage, nested } = this.#paging;
-    if (outcome === Walk.fault) throw new GuestFault("PF", stage.faultCode, join(low, high));
+    if (outcome === Walk.fault) throw new GuestFault("PF", stage.faultCode, join32(low, high));
     const walk = outcome === Walk.tableFault ? TABLE_WALK : FINAL_WALK;
-    const address = join(nested.inputLow, nested.inputHigh);
+    const address = join32(nested.inputLow, nested.inputHigh);
     throw new InterceptExit(VMEXIT_NPF, walk | BigInt(nested.faultCode), address);
   }
 

@@ -1,5 +1,6 @@
 /** Reverse translation: every guest-physical and linear address whose tables lead to one byte. */
 
+import { high32, low32 } from "./halves.ts";
 import { type EntryMemory, hasReservedBits, isLeaf, PagingStage, Walk } from "./page-walk.ts";
 import { Entry, PagingMode } from "./paging-bits.ts";
 import type { NestedContext, PagingContext, TranslationRights } from "./translate.ts";
@@ -44,9 +45,6 @@ const NOTHING: TableHits = { entries: [] };
 const ALL: TranslationRights = { write: true, user: true, execute: true };
 /** What a table's address in an entry may have, beside bits 31:12: bits 39:32. */
 const ADDRESS_HIGH = 0xff;
-
-const low32 = (value: bigint): number => Number(BigInt.asIntN(32, value));
-const high32 = (value: bigint): number => Number(BigInt.asIntN(32, value >> 32n));
 
 /**
  * Searches tables depth first and each table once a level, so that tables shared by many entries

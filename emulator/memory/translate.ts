@@ -1,6 +1,7 @@
 /** Address translation for the debugger: the CPU's walker without side effects, with every level told. */
 
 import type { CpuState } from "../state/cpu-state.ts";
+import { high32, join32, low32 } from "./halves.ts";
 import { type EntryMemory, isLeaf, PagingStage, Walk } from "./page-walk.ts";
 import { Access, Entry, FaultCode, PagingMode, Rights } from "./paging-bits.ts";
 
@@ -88,19 +89,12 @@ export type Translation =
 
 const ENTRY_NAMES = ["", "PTE", "PDE", "PDPE", "PML4E"] as const;
 
-const low32 = (value: bigint): number => Number(BigInt.asIntN(32, value));
-const high32 = (value: bigint): number => Number(BigInt.asIntN(32, value >> 32n));
-
 function rightsOf(stage: PagingStage): TranslationRights {
   return {
     write: (stage.rights & Rights.write) !== 0,
     user: (stage.rights & Rights.user) !== 0,
     execute: (stage.rights & Rights.execute) !== 0,
   };
-}
-
-function join(low: number, high: number): bigint {
-  return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
 }
 
 /** Translates for display: sets no Accessed or Dirty bit, fills no TLB, reads no device. */
@@ -179,9 +173,9 @@ export class Translator {
       level,
       index: place / bytes,
       address,
-      value: join(low, high),
+      value: join32(low, high),
       bytes,
-      guestAddress: second === null ? undefined : join(second.inputLow, second.inputHigh),
+      guestAddress: second === null ? undefined : join32(second.inputLow, second.inputHigh),
       leaf: isLeaf(mode, stage.pageSizeExtensions, level, low),
       rights: {
         write: pdpte || (low & Entry.writable) !== 0,
@@ -216,7 +210,7 @@ export class Translator {
     return {
       kind: "page",
       physical: stage.physical,
-      guestPhysical: nested === null ? undefined : join(nested.inputLow, nested.inputHigh),
+      guestPhysical: nested === null ? undefined : join32(nested.inputLow, nested.inputHigh),
       pageSize: 2 ** stage.pageBits,
       nestedPageSize: nested === null ? undefined : 2 ** nested.pageBits,
       rights: rightsOf(stage),
@@ -238,7 +232,7 @@ export class Translator {
       kind: "fault",
       fault: inNested ? "NPF" : "PF",
       code: BigInt(failed.faultCode) | (inNested ? which : 0n),
-      address: inNested ? join(failed.inputLow, failed.inputHigh) : address,
+      address: inNested ? join32(failed.inputLow, failed.inputHigh) : address,
       reason: this.#reason(failed, culprit, bits),
       levels: this.#levels,
       culprit,

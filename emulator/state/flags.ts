@@ -32,6 +32,9 @@ export const Flag = {
 } as const;
 export type FlagName = keyof typeof Flag;
 
+/** The flag at its place in RFLAGS. */
+export const flagMask = (flag: FlagName): bigint => 1n << BigInt(Flag[flag]);
+
 /** The six flags that arithmetic sets. */
 export const STATUS_FLAGS = 0x8d5n;
 /** IOPL is bits 13:12. */
@@ -91,12 +94,12 @@ export function setRflags(state: CpuState, rflags: bigint): void {
 
 /** One flag. */
 export function getFlag(state: CpuState, flag: FlagName): boolean {
-  return ((getRflags(state) >> BigInt(Flag[flag])) & 1n) === 1n;
+  return (getRflags(state) & flagMask(flag)) !== 0n;
 }
 
 /** Sets or clears one flag. */
 export function setFlag(state: CpuState, flag: FlagName, on: boolean): void {
-  const mask = 1n << BigInt(Flag[flag]);
+  const mask = flagMask(flag);
   setRflags(state, on ? getRflags(state) | mask : getRflags(state) & ~mask);
 }
 

@@ -1,14 +1,14 @@
 /** The guest's registers between the CPU and a VMCB's save area (APM volume 2, sections 15.5.1 and 15.6). */
 
 import type { Segment } from "../state/cpu-state.ts";
-import { Flag, getRflags, setRflags } from "../state/flags.ts";
+import { flagMask, getRflags, setRflags } from "../state/flags.ts";
 import { Attribute } from "../system/descriptors.ts";
 import { CR0, EFER, is64Bit } from "../system/mode.ts";
 import type { Vcpu } from "../vcpu.ts";
 import { loadPdptes } from "./pdptes.ts";
 import type { VmcbSegment, VmcbView } from "./vmcb-view.ts";
 
-const VM_FLAG = 1n << BigInt(Flag.VM);
+const VM_FLAG = flagMask("VM");
 const ATTRIBUTES = 0xfff;
 const DPL = 3 << 5;
 /** Bits of CR0 that exist; ET is always 1 (section 3.1.1). */

@@ -1,6 +1,6 @@
 /** The host's registers between the CPU and the page at VM_HSAVE_PA (APM volume 2, sections 15.5.1 and 15.6). */
 
-import { Flag, getRflags, setRflags } from "../state/flags.ts";
+import { flagMask, getRflags, setRflags } from "../state/flags.ts";
 import { Attribute } from "../system/descriptors.ts";
 import { CR0, CR4, EFER } from "../system/mode.ts";
 import type { Vcpu } from "../vcpu.ts";
@@ -8,7 +8,7 @@ import { assignTable, assignVmcbSegment, vmcbSegment, vmcbTable } from "./guest-
 import { loadPdptes } from "./pdptes.ts";
 import { VmcbView } from "./vmcb-view.ts";
 
-const VM_FLAG = 1n << BigInt(Flag.VM);
+const VM_FLAG = flagMask("VM");
 const DPL = 3 << 5;
 
 /** The host save area. Its layout is this machine's own choice: that of a VMCB's save area. */

@@ -1,6 +1,7 @@
 /** VMRUN's consistency checks by name (APM volume 2, section 15.5.1): the first that fails is reported. */
 
 import { CR4_WRITABLE, EFER_WRITABLE } from "../system/control-registers.ts";
+import { Attribute } from "../system/descriptors.ts";
 import { CR0, CR4, EFER, PHYSICAL_ADDRESS_BITS } from "../system/mode.ts";
 import type { Vcpu } from "../vcpu.ts";
 import { eventErrors } from "./event-format.ts";
@@ -29,8 +30,6 @@ export interface VmrunCheck {
 
 /** Bits 7:1 of EFER read as zero and are not checked. */
 const EFER_RESERVED = BigInt.asUintN(64, ~(EFER_WRITABLE | 0xfen));
-const CS_LONG = 1 << 9;
-const CS_DEFAULT_32 = 1 << 10;
 const UPPER_HALF = 0xffff_ffff_0000_0000n;
 /** IOPM and MSRPM must both leave this room: the MSRPM's last page is reserved. */
 const BITMAP_ROOM = 0x3000n;
@@ -68,7 +67,7 @@ function guestPdptesIllegal(v: CheckView): boolean {
 }
 
 const guest64Bit = (v: CheckView): boolean =>
-  longModePaging(v) && (v.vmcb.read("CS").attributes & CS_LONG) !== 0;
+  longModePaging(v) && (v.vmcb.read("CS").attributes & Attribute.long) !== 0;
 
 const check = (
   name: string,
@@ -144,7 +143,7 @@ export const VMRUN_CHECKS: readonly VmrunCheck[] = [
     (v) => longModePaging(v) && (v.vmcb.read("CR0") & CR0.PE) === 0n,
   ),
   check("CS_LONG_AND_32", "EFER.LME, CR0.PG, CR4.PAE, CS.L and CS.D are all set", (v) => {
-    const both = CS_LONG | CS_DEFAULT_32;
+    const both = Attribute.long | Attribute.big;
     const paged = longModePaging(v) && (v.vmcb.read("CR4") & CR4.PAE) !== 0n;
     return paged && (v.vmcb.read("CS").attributes & both) === both;
   }),

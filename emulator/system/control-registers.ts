@@ -1,6 +1,8 @@
 /** Writes to CR0, CR3, CR4, CR8 and EFER: reserved bits, mode changes, TLB flushes (APM volume 2, sections 3.1, 5.3 and 14.6). */
+
 import type { ObserverEvents } from "../observers.ts";
 import type { Vcpu } from "../vcpu.ts";
+import { Attribute } from "./descriptors.ts";
 import { GuestFault } from "./exceptions.ts";
 import { FEATURES } from "./features.ts";
 import {
@@ -11,6 +13,7 @@ import {
   is64Bit,
   isLongActive,
   PHYSICAL_ADDRESS_BITS,
+  VM_CR,
 } from "./mode.ts";
 
 /** Bits of CR0 that exist; the others below bit 32 read as zero and are ignored. */
@@ -72,7 +75,7 @@ function startPaging(cpu: Vcpu): bigint {
     if (pae) loadPdptes(cpu, state.cr3);
     return state.efer;
   }
-  const longCode = (state.cs.attributes & (1 << 9)) !== 0;
+  const longCode = (state.cs.attributes & Attribute.long) !== 0;
   if (!pae || longCode) throw generalProtection();
   return state.efer | EFER.LMA;
 }
@@ -153,15 +156,13 @@ export function writeCr8(cpu: Vcpu, value: bigint): void {
   cpu.recheckInterrupts();
 }
 
-const VM_CR_SVMDIS = 1n << 4n;
-
 export function writeEfer(cpu: Vcpu, value: bigint): void {
   const { state } = cpu;
   if ((value & ~EFER_WRITABLE) !== 0n) throw generalProtection();
   const before = state.efer;
   const changed = before ^ value;
   if ((changed & EFER.LME) !== 0n && (state.cr0 & CR0.PG) !== 0n) throw generalProtection();
-  if ((value & EFER.SVME) !== 0n && (state.vmCr & VM_CR_SVMDIS) !== 0n) throw generalProtection();
+  if ((value & EFER.SVME) !== 0n && (state.vmCr & VM_CR.SVMDIS) !== 0n) throw generalProtection();
   // LMA is read-only: what is written to it does not matter.
   state.efer = (value & ~EFER.LMA) | (state.efer & EFER.LMA);
   cpu.deriveMode();

@@ -1,6 +1,6 @@
 /** Interrupt delivery in real, protected and virtual-8086 mode (APM volume 2, sections 8.6 to 8.8). */
 import type { Segment } from "../state/cpu-state.ts";
-import { getRflags, setRflags } from "../state/flags.ts";
+import { flagMask, getRflags, setRflags } from "../state/flags.ts";
 import type { Vcpu } from "../vcpu.ts";
 import { assignSegment, SystemType, selectorCode } from "./descriptors.ts";
 import { type DeliveredEvent, externalBit } from "./event.ts";
@@ -27,8 +27,7 @@ export class TaskGate {
   readonly task: TaskSwitch;
 }
 
-/** IF, TF, RF, AC. */
-const REAL_CLEARED = (1n << 9n) | (1n << 8n) | (1n << 16n) | (1n << 18n);
+const REAL_CLEARED = flagMask("IF") | flagMask("TF") | flagMask("RF") | flagMask("AC");
 
 /** Real mode: four bytes a vector, three words pushed, never an error code. */
 export function deliverReal(cpu: Vcpu, event: DeliveredEvent): void {

@@ -1,5 +1,5 @@
 /** The code segment that a gate leads to, and the flags on arrival (APM volume 2, sections 8.7.1 and 8.9.1). */
-import { getRflags, setRflags } from "../state/flags.ts";
+import { flagMask, getRflags, setRflags } from "../state/flags.ts";
 import type { Vcpu } from "../vcpu.ts";
 import {
   Attribute,
@@ -17,10 +17,9 @@ import { GuestFault } from "./exceptions.ts";
 import { clearsInterrupts, type Gate, idtCode } from "./gates.ts";
 import { isLongActive } from "./mode.ts";
 
-const RF = 1n << 16n;
-const IF = 1n << 9n;
-/** TF, NT, RF, VM. */
-const CLEARED = (1n << 8n) | (1n << 14n) | RF | (1n << 17n);
+const RF = flagMask("RF");
+const IF = flagMask("IF");
+const CLEARED = flagMask("TF") | flagMask("NT") | RF | flagMask("VM");
 
 export interface HandlerSegment {
   readonly descriptor: Descriptor;

@@ -1,6 +1,6 @@
 /** IRET, IRETD and IRETQ in every mode (APM volume 3, IRET; volume 2, sections 8.6 to 8.9). */
 import type { Execution } from "../execution.ts";
-import { Flag, getIopl, getRflags, IOPL_SHIFT, setRflags } from "../state/flags.ts";
+import { flagMask, getIopl, getRflags, IOPL_SHIFT, setRflags } from "../state/flags.ts";
 import { checkReturnTarget, checkTarget, codeSegment, enterCode } from "./code-transfer.ts";
 import { assignSegment } from "./descriptors.ts";
 import { GuestFault } from "./exceptions.ts";
@@ -11,14 +11,13 @@ import { dropInnerSegments, loadRealSegment, setVirtual8086Segment } from "./seg
 import { currentStack, StackCursor } from "./stack.ts";
 import { interceptTaskSwitch, stopAtTaskSwitch } from "./task-switch.ts";
 
-const bit = (flag: keyof typeof Flag): bigint => 1n << BigInt(Flag[flag]);
 const IOPL = 3n << BigInt(IOPL_SHIFT);
-const IF = bit("IF");
-const VM = bit("VM");
-const NT = bit("NT");
-const VIRTUAL = bit("VIF") | bit("VIP");
+const IF = flagMask("IF");
+const VM = flagMask("VM");
+const NT = flagMask("NT");
+const VIRTUAL = flagMask("VIF") | flagMask("VIP");
 /** Changed by any IRET: status, TF, DF, NT, RF, AC, ID. */
-const ALWAYS = 0xcd5n | bit("TF") | NT | bit("RF") | bit("AC") | bit("ID");
+const ALWAYS = 0xcd5n | flagMask("TF") | NT | flagMask("RF") | flagMask("AC") | flagMask("ID");
 
 /** The flags in `mask` (of the low 16 bits, for a 16-bit frame) come from the frame. */
 function restoreFlags(x: Execution, popped: bigint, mask: bigint): void {

@@ -1,5 +1,7 @@
 /** Bits of the control registers, and the operating mode that they make (APM volume 2, sections 1.3 and 3.1). */
+
 import type { CpuState } from "../state/cpu-state.ts";
+import { flagMask } from "../state/flags.ts";
 
 /** CR0, APM volume 2, section 3.1.1. */
 export const CR0 = {
@@ -31,6 +33,12 @@ export const CR4 = {
   OSXMMEXCPT: 1n << 10n,
 } as const;
 
+/** VM_CR, section 15.30.1. */
+export const VM_CR = {
+  LOCK: 1n << 3n,
+  SVMDIS: 1n << 4n,
+} as const;
+
 /** EFER, section 3.1.7. */
 export const EFER = {
   SCE: 1n << 0n,
@@ -40,7 +48,7 @@ export const EFER = {
   SVME: 1n << 12n,
 } as const;
 
-const VM_FLAG = 1n << 17n;
+const VM_FLAG = flagMask("VM");
 const CS_LONG = 1 << 9;
 
 /** Physical addresses have this many bits (CPUID 8000_0008). */

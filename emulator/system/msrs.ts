@@ -3,7 +3,7 @@ import type { CpuState } from "../state/cpu-state.ts";
 import type { Vcpu } from "../vcpu.ts";
 import { EFER_WRITABLE, writeEfer } from "./control-registers.ts";
 import { GuestFault } from "./exceptions.ts";
-import { PHYSICAL_ADDRESS_BITS } from "./mode.ts";
+import { EFER, PHYSICAL_ADDRESS_BITS, VM_CR } from "./mode.ts";
 import {
   ALL_BITS,
   baseMsr,
@@ -64,10 +64,6 @@ function isLegalPat(value: bigint): boolean {
   return true;
 }
 
-const VM_CR_LOCK = 1n << 3n;
-const VM_CR_SVMDIS = 1n << 4n;
-const EFER_SVME = 1n << 12n;
-
 /** LOCK and SVMDIS keep their values once LOCK is set; SVMDIS cannot be set while SVME is. */
 const vmCr: Msr = {
   number: 0xc001_0114,
@@ -77,10 +73,10 @@ const vmCr: Msr = {
   canonical: false,
   read: ({ state }) => state.vmCr,
   write: ({ state }, value) => {
-    const frozen = (state.vmCr & VM_CR_LOCK) !== 0n ? VM_CR_LOCK | VM_CR_SVMDIS : 0n;
+    const frozen = (state.vmCr & VM_CR.LOCK) !== 0n ? VM_CR.LOCK | VM_CR.SVMDIS : 0n;
     const next = (value & ~frozen) | (state.vmCr & frozen);
-    const disables = (next & ~state.vmCr & VM_CR_SVMDIS) !== 0n;
-    if (disables && (state.efer & EFER_SVME) !== 0n) throw new GuestFault("GP", 0);
+    const disables = (next & ~state.vmCr & VM_CR.SVMDIS) !== 0n;
+    if (disables && (state.efer & EFER.SVME) !== 0n) throw new GuestFault("GP", 0);
     state.vmCr = next;
   },
 };

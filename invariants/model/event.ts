@@ -1,5 +1,5 @@
 /** What happened at an event: the last exit, the write or exception that it is about, the guest. */
-import { EXCEPTIONS, exitFields } from "../../emulator/index.ts";
+import { EXCEPTIONS, exitFields, NPF_EXIT } from "../../emulator/index.ts";
 import { span, Unknown } from "../evaluate/value.ts";
 import { BOOLEAN, INTEGER, rangeOf } from "../language/types.ts";
 import { defineRecord, type FieldRow } from "./record.ts";
@@ -45,7 +45,7 @@ export const EXIT = defineRecord<ExitFacts>("Exit", {
       doc: "The guest-physical address of an NPF exit.",
       section: "15.25.6",
       read: ({ code, info2 }) =>
-        code === 0x400n ? info2 : new Unknown("this exit is no nested page fault"),
+        code === BigInt(NPF_EXIT) ? info2 : new Unknown("this exit is no nested page fault"),
     },
   },
 });
