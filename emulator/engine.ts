@@ -3,6 +3,7 @@
  * slices of an exact budget, and turns faults and intercepts into deliveries and exits.
  */
 import { CodePages } from "./decode/code-pages.ts";
+import { CrossingInstructions } from "./decode/crossing-instructions.ts";
 import { type CodeSize, Decoder, MAX_LENGTH } from "./decode/decoder.ts";
 import { FetchWindows } from "./decode/fetch-windows.ts";
 import type { Form } from "./decode/form.ts";
@@ -48,6 +49,7 @@ export class Engine {
     this.view = new DataView(physical.memory.buffer);
     const implemented = (row: Row): boolean => row.feature === undefined || FEATURES[row.feature];
     this.decoder = new Decoder([...options.rows.filter(implemented), INVALID]);
+    this.crossings = new CrossingInstructions(this.decoder);
     this.invalid = this.invalidForms();
     this.windows = new FetchWindows(physical.memory, cpu.state);
     this.codePages = new CodePages(physical, () => this.windows.dropAll());
@@ -67,6 +69,7 @@ export class Engine {
 
   readonly cpu: Vcpu;
   readonly decoder: Decoder;
+  private readonly crossings: CrossingInstructions;
   readonly codePages: CodePages;
   readonly windows: FetchWindows;
   readonly evaluator: Evaluator;
@@ -384,26 +387,29 @@ export class Engine {
   }
 
   private decodeAt(offset: number, code: CodeSize): { instruction: Instruction; crosses: boolean } {
+    const address = this.windowPage + offset;
     const inPage = Math.min(MAX_LENGTH, PAGE_SIZE - offset);
-    const start = this.cpu.physical.fetch(this.windowPage + offset, inPage);
-    let decoded = this.decoder.decode(start, code);
-    let crosses = false;
-    if (decoded === "moreBytes") {
-      crosses = true;
-      const next = BigInt.asUintN(code === 64 ? 64 : 32, this.linearRip() + BigInt(inPage));
-      const address = this.cpu.mmu.translateFetch(next);
-      this.windows.replaced(next);
-      const rest = this.cpu.physical.fetch(address, MAX_LENGTH - inPage);
-      const joined = new Uint8Array(MAX_LENGTH);
-      joined.set(start);
-      joined.set(rest, inPage);
-      decoded = this.decoder.decode(joined, code);
-    }
+    const start = this.cpu.physical.fetch(address, inPage);
+    const goesOn = inPage < MAX_LENGTH && this.crossings.goesOn(address, code, start);
+    let decoded = goesOn ? "moreBytes" : this.decoder.decode(start, code);
+    const crosses = decoded === "moreBytes";
+    if (crosses) decoded = this.crossings.decode(address, code, this.bytesAcross(start, code));
     if (decoded === "tooLong" || decoded === "moreBytes") throw new GuestFault("GP", 0);
     if (decoded === "undefined")
       return { instruction: this.undefinedInstruction(code, inPage), crosses };
     this.checkLimit(decoded, code);
     return { instruction: decoded, crosses };
+  }
+
+  /** What is left of rip's page and the start of the next one, which is fetched. */
+  private bytesAcross(start: Uint8Array, code: CodeSize): Uint8Array {
+    const next = BigInt.asUintN(code === 64 ? 64 : 32, this.linearRip() + BigInt(start.length));
+    const address = this.cpu.mmu.translateFetch(next);
+    this.windows.replaced(next);
+    const bytes = new Uint8Array(MAX_LENGTH);
+    bytes.set(start);
+    bytes.set(this.cpu.physical.fetch(address, MAX_LENGTH - start.length), start.length);
+    return bytes;
   }
 
   /** An instruction that reaches over the limit of CS is #GP(0). */

@@ -117,6 +117,22 @@ describe.each(TIERS)("code that changes, %s", (tier) => {
     expect(rig.state.rbx).toBe(first ? 0x101n : 0xffn);
   });
 
+  test("an instruction across two pages, the second of which becomes another", () => {
+    const rig = new Rig("long", tier);
+    const first = rig.map(3, 0x6000);
+    rig.code("ff", 0x6fff);
+    const rbx = [0x7000, 0x8000, 0x7000].map((second, i) => {
+      rig.code(["c3", "cb"][i % 2] as string, second);
+      expect(rig.map(4, second)).toBe(first + 0x1000n);
+      rig.machine.cpu.mmu.flushAll();
+      rig.state.rip = first + 0xfffn;
+      rig.run(1);
+      return rig.state.rbx;
+    });
+    // INC EBX, DEC EBX, INC EBX.
+    expect(rbx).toEqual([1n, 0n, 1n]);
+  });
+
   test("through a second mapping of the page", () => {
     const rig = new Rig("long", tier);
     const alias = rig.map(3, CODE & ~0xfff);
