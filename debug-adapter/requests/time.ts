@@ -199,10 +199,10 @@ export const timeRequests: Handlers<
       return travel(context, "Going back to VMRUN", restartGuest(debuggee, timeline));
     }
     const bytes = codeBits(frame.registers) / 8;
-    frameEntry(debuggee, frame, bytes);
+    const entry = frameEntry(debuggee, frame, bytes);
     const stepper = outStepper(context, "instruction");
-    const journey = restartFrame(debuggee, timeline, frame, bytes, stepper);
-    return travel(context, `Going to the start of ${frame.name}`, journey);
+    const journey = restartFrame(debuggee, timeline, entry, stepper);
+    return travel(context, `Going to the start of ${entry.name}`, journey);
   },
 
   "minvisor/seek": (context, args) => announced(context, () => seek(context, args)),

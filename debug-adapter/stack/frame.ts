@@ -13,6 +13,8 @@ export interface CodeFrame {
   readonly name: string;
   /** Linear address; of the call's return in frames that made a call. */
   readonly pc: bigint;
+  /** Address in the instruction that it executes: of callers in the call, which may be a function's last one. */
+  readonly lookup: bigint;
   readonly location: SourceLocation | undefined;
   readonly image: Image | undefined;
   readonly state: FrameState;

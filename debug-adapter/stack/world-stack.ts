@@ -71,6 +71,7 @@ function codeFrames(making: Making): CodeFrame[] {
     kind: "code",
     world,
     pc: frame.pc,
+    lookup,
     image,
     state: unwinding.stateOf(frame, image),
     registers:

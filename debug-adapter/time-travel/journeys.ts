@@ -75,7 +75,7 @@ function* lastEntry(
   const isThere = () =>
     debuggee.linearRip === place.linear &&
     debuggee.spaces.inGuest === place.guest &&
-    machine.state.rsp === place.stack;
+    (place.stack === undefined || machine.state.rsp === place.stack);
   if (isThere()) return machine.instant;
   const wanted = () => isThere() || undefined;
   const { instant } = machine;
@@ -83,47 +83,51 @@ function* lastEntry(
   return found?.at;
 }
 
-/** A function's first instruction, with the stack as the call left it. */
+/** A function's first instruction, with the stack as the call left it where that is known. */
 interface FrameEntry {
+  readonly name: string;
   readonly linear: bigint;
-  readonly stack: bigint;
+  readonly stack: bigint | undefined;
   readonly guest: boolean;
 }
 
-/** Where a frame began; undefined where its frame or its function is not known. */
+/** Where a frame began; undefined where its function is not known. */
 export function knownEntry(
   debuggee: Debuggee,
-  { world, pc, base }: CodeFrame,
+  { world, lookup, base }: CodeFrame,
   wordBytes: number,
 ): FrameEntry | undefined {
-  const start = debuggee.images.at(world, pc)?.symbols.functionAt(pc)?.start;
-  if (start === undefined || base === undefined) return undefined;
-  return { linear: start, stack: base - BigInt(wordBytes), guest: world === "guest" };
+  const found = debuggee.images.at(world, lookup)?.symbols.functionAt(lookup);
+  if (found === undefined) return undefined;
+  const stack = base === undefined ? undefined : base - BigInt(wordBytes);
+  return { name: found.name, linear: found.start, stack, guest: world === "guest" };
 }
 
 /** Where a frame began. Throws a UserError where that is not known. */
 export function frameEntry(debuggee: Debuggee, frame: CodeFrame, wordBytes: number): FrameEntry {
   const entry = knownEntry(debuggee, frame, wordBytes);
   if (entry !== undefined) return entry;
-  throw new UserError(`Where ${frame.name} began is not known: its frame or its function is not.`);
+  throw new UserError(`Where ${frame.name} began is not known: no symbols name its function.`);
 }
 
 export function* restartFrame(
   debuggee: Debuggee,
   timeline: Timeline,
-  frame: CodeFrame,
-  wordBytes: number,
+  entry: FrameEntry,
   stepper: () => BackStepper,
 ): Journey {
-  const found = yield* lastEntry(debuggee, timeline, frameEntry(debuggee, frame, wordBytes));
+  const home = debuggee.machine.instant;
+  const found = yield* lastEntry(debuggee, timeline, entry);
+  yield* timeline.seek(found ?? home);
   if (found === undefined) {
-    yield* timeline.seek(RESET);
-    return BEGINNING;
+    return {
+      reason: "goto",
+      description: `The recording has no call of ${entry.name} with this stack`,
+    };
   }
-  yield* timeline.seek(found);
   // A loop may have come by the first instruction again.
   yield* timeline.seek((yield* stepper().beginning()) ?? found);
-  return { reason: "restart", description: `Paused at the start of ${frame.name}` };
+  return { reason: "restart", description: `Paused at the start of ${entry.name}` };
 }
 
 /**
@@ -136,9 +140,10 @@ export function* outOf(
   entry: FrameEntry | undefined,
   stepper: () => BackStepper,
 ): Journey {
-  const found = entry && (yield* lastEntry(debuggee, timeline, entry));
-  if (entry !== undefined) yield* timeline.seek(found ?? RESET);
-  if (entry !== undefined && found === undefined) return BEGINNING;
+  const home = debuggee.machine.instant;
+  const found =
+    entry?.stack === undefined ? undefined : yield* lastEntry(debuggee, timeline, entry);
+  yield* timeline.seek(found ?? home);
   return yield* backTo(timeline, yield* stepper().caller());
 }
 

@@ -157,6 +157,25 @@ describe("by line", () => {
     expect((await top()).name).toContain("exit_cpuid");
   });
 
+  test("a frame whose call is its function's last instruction, and one without unwind rules, start again", async () => {
+    await runTo(["exit:CPUID"]);
+    const restarted: string[] = [];
+    for (const name of ["host · minvisor_main", "host · start64+0x22"]) {
+      await go("minvisor/seek", { to: "end" });
+      const { stackFrames } = await session.ask<{ stackFrames: { id: number; name: string }[] }>(
+        "stackTrace",
+        { threadId: 1 },
+      );
+      const frame = stackFrames.find((each) => each.name === name)!;
+      const { description } = await go("restartFrame", { frameId: frame.id });
+      restarted.push(`${description}: ${(await top()).name}`);
+    }
+    expect(restarted).toEqual([
+      "Paused at the start of minvisor_main: host · minvisor_main",
+      "Paused at the start of start64: host · start64",
+    ]);
+  });
+
   test("out by instruction goes to the call itself", async () => {
     await runTo([], ["count_cpuid"]);
     await session.ask("setFunctionBreakpoints", { breakpoints: [] });
