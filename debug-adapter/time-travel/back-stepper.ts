@@ -155,7 +155,7 @@ export class BackStepper {
     const event = start.world === "host" ? "vmrun" : "exit";
     const wanted = () =>
       start.world === "host" || debuggee.spaces.guest === start.guest || undefined;
-    const found = yield* lastEvent(debuggee, timeline, step.at, event, wanted);
+    const found = yield* lastEvent(debuggee, timeline, step.at, [event], wanted);
     if (found === undefined) return undefined;
     this.before.skipTo(found.at);
     return yield* this.before.take();
@@ -163,8 +163,9 @@ export class BackStepper {
 
   /** What `step` returned from began with a call before it, or with an interruption at it. */
   private *skipReturned(step: Step, before: Step): Search<Step | undefined> {
+    const isHandler = this.decodeAt(before.linear)?.mnemonic.startsWith("iret") ?? false;
     const isBeginning = (each: Step): boolean =>
-      each.world === step.world && each.ring === step.ring && this.began(each, step);
+      each.world === step.world && each.ring === step.ring && this.began(each, step, isHandler);
     let begun = [...this.before.known()].find(isBeginning);
     begun ??= yield* this.searchBeginning(step, before, isBeginning);
     if (begun === undefined) return before;
@@ -173,12 +174,14 @@ export class BackStepper {
     return begun.linear === step.linear ? yield* this.previous(begun) : begun;
   }
 
-  private began(each: Step, step: Step): boolean {
-    if (each.linear === step.linear) return each.stack === step.stack;
-    const instruction = this.decodeAt(each.linear);
-    const goesOn = each.linear + BigInt(instruction?.length ?? 0) === step.linear;
+  private began(each: Step, step: Step, isHandler: boolean): boolean {
     const popped = step.stack - each.stack;
-    return instruction?.flow === "call" && goesOn && popped >= 0n && popped < MOST_POPPED;
+    if (each.linear === step.linear) return popped === 0n;
+    const { length = 0, flow } = this.decodeAt(each.linear) ?? {};
+    if (each.linear + BigInt(length) !== step.linear) return false;
+    // A handler may go on behind what raised its exception.
+    if (isHandler && popped === 0n) return true;
+    return flow === "call" && popped >= 0n && popped < MOST_POPPED;
   }
 
   private *searchBeginning(
@@ -194,7 +197,9 @@ export class BackStepper {
       const here = stepHere(debuggee);
       return isBeginning(here) ? here : undefined;
     };
-    const found = yield* lastEvent(debuggee, timeline, before.at, "execute", wanted, places);
+    // What is interrupted between two instructions does not begin to execute.
+    const events = ["execute", "exception"] as const;
+    const found = yield* lastEvent(debuggee, timeline, before.at, events, wanted, places);
     return found?.what;
   }
 

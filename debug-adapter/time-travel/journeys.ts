@@ -59,7 +59,7 @@ export function* reverseContinue(
 
 export function* previousExit(debuggee: Debuggee, timeline: Timeline): Journey {
   const { instant } = debuggee.machine;
-  const found = yield* lastEvent(debuggee, timeline, instant, "exit", () => true);
+  const found = yield* lastEvent(debuggee, timeline, instant, ["exit"], () => true);
   yield* timeline.seek(found?.at ?? RESET);
   if (found === undefined) return BEGINNING;
   return { reason: "goto", description: `Paused on exit ${debuggee.exits.last?.number ?? 0}` };
@@ -79,7 +79,7 @@ function* lastEntry(
   if (isThere()) return machine.instant;
   const wanted = () => isThere() || undefined;
   const { instant } = machine;
-  const found = yield* lastEvent(debuggee, timeline, instant, "execute", wanted, [place.linear]);
+  const found = yield* lastEvent(debuggee, timeline, instant, ["execute"], wanted, [place.linear]);
   return found?.at;
 }
 
@@ -152,7 +152,7 @@ export function* restartGuest(debuggee: Debuggee, timeline: Timeline): Journey {
   const { guest } = debuggee.spaces;
   const { instant } = debuggee.machine;
   const wanted = () => debuggee.spaces.guest === guest || undefined;
-  const found = yield* lastEvent(debuggee, timeline, instant, "vmrun", wanted);
+  const found = yield* lastEvent(debuggee, timeline, instant, ["vmrun"], wanted);
   yield* timeline.seek(found?.at ?? RESET);
   return found === undefined ? BEGINNING : { reason: "restart", description: "Paused at VMRUN" };
 }

@@ -1,4 +1,4 @@
-/** The last event of the machine before an instant at which something holds. */
+/** The last of some events of the machine before an instant at which something holds. */
 import type { Instant, Met, SeekProgress, Timeline } from "../../emulator/index.ts";
 import type { Debuggee } from "../debuggee.ts";
 import { lastMet } from "./search.ts";
@@ -6,13 +6,13 @@ import { lastMet } from "./search.ts";
 /**
  * `wanted` is asked at each event, and its value is what was met; undefined lets the search go on.
  * The instant is the one behind the event, for `execute` the one before the instruction at one of
- * the `places`. The machine is left somewhere in the past.
+ * the `places`. At an `exception`, an interrupt too, it is asked before the delivery. The machine is left somewhere in the past.
  */
 export function lastEvent<T>(
   debuggee: Debuggee,
   timeline: Timeline,
   before: Instant,
-  event: "exit" | "vmrun" | "execute",
+  events: readonly ("exit" | "vmrun" | "execute" | "exception")[],
   wanted: () => T | undefined,
   places: readonly bigint[] = [],
 ): Generator<SeekProgress, Met<T> | undefined> {
@@ -23,7 +23,10 @@ export function lastEvent<T>(
       const what = wanted();
       return what === undefined ? undefined : meet(what);
     };
-    const detach = machine.observe({ name: "last event", on: { [event]: ask } });
+    const detach = machine.observe({
+      name: "last event",
+      on: Object.fromEntries(events.map((each) => [each, ask])),
+    });
     for (const place of places) engine.addBreakpoint(place);
     return () => {
       for (const place of places) engine.removeBreakpoint(place);

@@ -92,6 +92,53 @@ describe("by instruction", () => {
   });
 });
 
+describe("over interruptions", () => {
+  const LOOPS = {
+    ...SAMPLE,
+    modules: ["test/guests/build/loops.bin"],
+    symbols: ["test/guests/build/loops.elf"],
+  };
+
+  async function begin(name: string): Promise<void> {
+    await session.begin(LOOPS);
+    await session.ask("setFunctionBreakpoints", { breakpoints: [{ name }] });
+    await go("configurationDone");
+  }
+
+  async function code(): Promise<string> {
+    const { rip } = machine().state;
+    const { instructions } = await session.ask<{ instructions: { instruction: string }[] }>(
+      "disassemble",
+      { memoryReference: `gva:0x${rip.toString(16)}`, instructionCount: 1 },
+    );
+    return instructions[0]!.instruction;
+  }
+
+  test("what an interrupt woke was halted, however long its handler was", async () => {
+    await begin("vmexit:HLT");
+    await go("continue");
+    await session.ask("setFunctionBreakpoints", { breakpoints: [{ name: "tick_entry" }] });
+    await go("continue");
+    await session.ask("setFunctionBreakpoints", { breakpoints: [] });
+    await go("stepOut", { granularity: "instruction" });
+    const { icount, exit } = await timeline();
+    await go("minvisor/reverse", { kind: "over", granularity: "instruction" });
+    expect(await code()).toBe("hlt");
+    expect(icount - (await timeline()).icount).toBeLessThan(1000);
+    expect(exit - (await timeline()).exit).toBe(2);
+  });
+
+  test("a handler that goes on behind what raised the exception", async () => {
+    await begin("undefined_entry");
+    const { icount } = await timeline();
+    for (let i = 0; i < 3; i++) await go("stepIn", { granularity: "instruction" });
+    expect(await code()).toBe("xor %eax,%ebx");
+    await go("minvisor/reverse", { kind: "over", granularity: "instruction" });
+    expect(await code()).toBe("ud2");
+    expect((await timeline()).icount).toBe(icount);
+  });
+});
+
 describe("by line", () => {
   test("back over calls and out of functions, line by line", async () => {
     await runTo([], ["exit_cpuid"]);
