@@ -1,4 +1,5 @@
 // A process that records is killed at random moments: what it had flushed is there, and is the run that it was.
+
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, statSync } from "node:fs";
@@ -16,8 +17,9 @@ import {
   type Timeline,
   timelineOf,
 } from "../../emulator/index.ts";
-import { drain, randomizer } from "../emulator/time/sample-run.ts";
+import { drain } from "../emulator/time/sample-run.ts";
 import { AdapterClient, inRepository } from "../harness/dap-adapter.ts";
+import { randomBelow } from "../harness/random.ts";
 import { Command } from "./command.ts";
 
 const seed = 8_086;
@@ -111,7 +113,7 @@ async function overlapping(count: number, of: number, one: (i: number) => Promis
 }
 
 test(`minvisor record, killed 40 times (seed ${seed})`, async () => {
-  const random = randomizer(seed);
+  const random = randomBelow(seed);
   command.guest("printing.elf", PRINTING);
   const killed: Killed[] = [];
   await overlapping(40, 4, async (i) => {
@@ -216,8 +218,8 @@ function expectAll(file: string, { stops, forkedAt, failure }: Told): void {
 }
 
 test(`two debug sessions of each of ten adapters, which are killed (seed ${seed})`, async () => {
-  const random = randomizer(seed + 1);
-  const moments = randomizer(seed + 2);
+  const random = randomBelow(seed + 1);
+  const moments = randomBelow(seed + 2);
   command.guest("summing.elf", SUMMING);
   const killed: { readonly file: string; readonly told: Told }[] = [];
   await overlapping(10, 2, async (i) => {

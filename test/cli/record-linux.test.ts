@@ -1,12 +1,14 @@
 // A piece of Linux's boot, recorded by one process and had again at random instants by another.
+
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { deflate } from "../../debug-adapter/node/deflate.ts";
 import { machineOf, readRecording, timelineOf } from "../../emulator/index.ts";
 import { MINVISOR_ELF } from "../../scripts/build-minvisor.mjs";
 import { INITRD_PATH, KERNEL_ARGUMENTS, KERNEL_PATH } from "../../scripts/guest-linux.mjs";
-import { drain, randomizer } from "../emulator/time/sample-run.ts";
+import { drain } from "../emulator/time/sample-run.ts";
 import { makeGuests } from "../harness/linux-guest.ts";
+import { randomBelow } from "../harness/random.ts";
 import { Command } from "./command.ts";
 
 const seed = 1_991;
@@ -35,7 +37,7 @@ test(`the boot's first 60 million instructions (seed ${seed})`, () => {
   const { kernel, modules = [] } = recording.configuration;
   const images = [kernel, ...modules].map((image) => deflate.compress(image.bytes).length);
   expect(bytes.length).toBeLessThan(images.reduce((a, b) => a + b) + 8_000);
-  const random = randomizer(seed);
+  const random = randomBelow(seed);
   const timeline = timelineOf(machineOf(recording), recording);
   for (let i = 0; i < 12; i++) {
     const { at, hash } = recording.checks[random(recording.checks.length)]!;

@@ -1,4 +1,5 @@
 // Recording, replaying and asking for exits from the command line, in processes that are killed too.
+
 import { once } from "node:events";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -14,8 +15,9 @@ import {
   timelineOf,
 } from "../../emulator/index.ts";
 import { MINVISOR_ELF, SAMPLE_GUEST } from "../../scripts/build-minvisor.mjs";
-import { drain, randomizer } from "../emulator/time/sample-run.ts";
+import { drain } from "../emulator/time/sample-run.ts";
 import { InProcessSession } from "../harness/in-process-session.ts";
+import { randomBelow } from "../harness/random.ts";
 import { Command } from "./command.ts";
 
 const SAMPLE = ["--kernel", MINVISOR_ELF, "--module", SAMPLE_GUEST];
@@ -57,7 +59,7 @@ describe("a recorded run", () => {
   const seed = 6_502;
 
   test(`is had again in another process at random instants (seed ${seed})`, () => {
-    const random = randomizer(seed);
+    const random = randomBelow(seed);
     const recording = readRecording(new Uint8Array(readFileSync(sample)), deflate);
     const timeline = timelineOf(machineOf(recording), recording, { denseInterval: 20_000 });
     expect(recording.checks.length).toBeGreaterThan(20);

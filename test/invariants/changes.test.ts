@@ -1,8 +1,9 @@
 /** `changes`: the words that differ from the earlier event's, whoever wrote, against copies of all RAM. */
+
 import { expect, test } from "vitest";
 import { Guests, type Machine, PageReason } from "../../emulator/index.ts";
 import { attachInvariants, readInvariants, type Violation } from "../../invariants/index.ts";
-import { random } from "../emulator/memory/fixture.ts";
+import { randomFraction } from "../harness/random.ts";
 import * as small from "./small-hypervisor.ts";
 
 const FREE = 0x60_0000;
@@ -39,7 +40,7 @@ function differing(before: Uint8Array, after: Uint8Array): number {
 }
 
 test(`as many changes as words that differ, with snapshots and hashes between (seed ${SEED})`, () => {
-  const next = random(SEED);
+  const next = randomFraction(SEED);
   const machine = small.smallHypervisor();
   const free = `hpa(${FREE}, ${PAGES * 4096})`;
   let expected = -1;

@@ -9,7 +9,7 @@ import {
   runAgain,
   type Violation,
 } from "../../invariants/index.ts";
-import { randomizer } from "../emulator/time/sample-run.ts";
+import { randomBelow } from "../harness/random.ts";
 
 const SEED = Number(process.env.SEED ?? Date.now() % 1e9);
 const CODE = 0x1000;
@@ -164,7 +164,7 @@ function scattered(random: (below: number) => number) {
 test.each(Array.from({ length: 10 }, (_, i) => [SEED + i]))(
   "from snapshots it is what it is from reset, though they are dropped meanwhile (seed %i)",
   (seed) => {
-    const random = randomizer(seed);
+    const random = randomBelow(seed);
     const past = scattered(random);
     const { machine, snapshots } = past;
     const inputs = [...past.inputs.all];

@@ -6,11 +6,9 @@ import type { InvariantStatus } from "../../invariants/index.ts";
 import { TableCache } from "../../invariants/table-cache.ts";
 import { EntryKind, hostFormat, spanOf } from "../../invariants/table-format.ts";
 import { tablesFrom } from "../../invariants/table-tree.ts";
-import { random } from "../emulator/memory/fixture.ts";
+import { type RandomFraction, randomFraction } from "../harness/random.ts";
 import * as small from "./small-hypervisor.ts";
 import { attachSvm, FIRST_THREE } from "./svm.ts";
-
-type Random = () => number;
 
 const SEED = 20_111;
 const STEPS = 400;
@@ -19,11 +17,11 @@ const POOL = [small.PML4, small.PDPT, small.PD, 0x10_8000].flatMap((inside, i) =
   inside,
   small.ELSEWHERE + i * 0x1000,
 ]);
-const pick = <T>(next: Random, from: readonly T[]): T =>
+const pick = <T>(next: RandomFraction, from: readonly T[]): T =>
   from[Math.floor(next() * from.length)] as T;
 
 /** Table or leaf, aligned or with a reserved bit, onto the pool, the image's place or free RAM. */
-function randomEntry(next: Random, wide: boolean): bigint {
+function randomEntry(next: RandomFraction, wide: boolean): bigint {
   const kind = next();
   if (kind < 0.2) return 0n;
   const status = next() < 0.5 ? 0x60n : 0n;
@@ -33,7 +31,7 @@ function randomEntry(next: Random, wide: boolean): bigint {
   return (target | small.LEAF | status) ^ noise;
 }
 
-function scribble(machine: Machine, next: Random): void {
+function scribble(machine: Machine, next: RandomFraction): void {
   const { memory } = machine;
   const at = pick(next, POOL) + 8 * Math.floor(next() * (next() < 0.7 ? 4 : 512));
   const value = randomEntry(next, true);
@@ -46,7 +44,7 @@ function scribble(machine: Machine, next: Random): void {
 }
 
 /** Moves what hv.memory is derived from, or what the VMCB says. */
-function changeHost(machine: Machine, next: Random): void {
+function changeHost(machine: Machine, next: RandomFraction): void {
   const { state } = machine;
   const place = pick(next, [small.IMAGE.first, 0x40_0000, 0x60_0000, 0xa0_0000]);
   const vmcb = small.vmcbOf(machine);
@@ -73,7 +71,7 @@ function checker(machine: Machine) {
   return { ...attached, outcome };
 }
 
-function testSteps(machine: Machine, next: Random): { evaluations: number; scans: number } {
+function testSteps(machine: Machine, next: RandomFraction): { evaluations: number; scans: number } {
   const incremental = checker(machine);
   const { icount } = machine;
   let scans = 0;
@@ -105,7 +103,7 @@ test.each([
 ])(`%s: incremental equals full (seed ${SEED})`, (_mode, make) => {
   let evaluations = 0;
   for (let run = 0; run < 5; run++) {
-    const next = random(SEED + run);
+    const next = randomFraction(SEED + run);
     evaluations += testSteps(make(), next).evaluations;
   }
   expect(evaluations).toBeLessThan(3 * 5 * STEPS);
@@ -121,7 +119,7 @@ const MODES = {
 } as const;
 
 /** Fills the pool's tables so that many entries lead somewhere. */
-function fillTables(machine: Machine, next: Random, entryBytes: 4 | 8): void {
+function fillTables(machine: Machine, next: RandomFraction, entryBytes: 4 | 8): void {
   for (const table of POOL) {
     for (let at = 0; at < 4096; at += entryBytes) {
       const value = randomEntry(next, entryBytes === 8);
@@ -132,7 +130,7 @@ function fillTables(machine: Machine, next: Random, entryBytes: 4 | 8): void {
 
 test.each(Object.entries(MODES))(`%s: leaves are those of the walker (seed ${SEED})`, (_, mode) => {
   for (let run = 0; run < 10; run++) {
-    const next = random(SEED + run);
+    const next = randomFraction(SEED + run);
     const machine = small.smallHypervisor();
     const format = hostFormat(mode);
     if (format === undefined) throw new Error("no paging");

@@ -1,4 +1,5 @@
 /** Walks over random tables: loops, self-maps, reserved bits and holes, against a walker of a few lines. */
+
 import { expect, test } from "vitest";
 import { Machine, type MachineMemory } from "../../emulator/index.ts";
 import { Unknown } from "../../invariants/evaluate/value.ts";
@@ -6,7 +7,7 @@ import { LEAF, PAGE_TABLES, PageTableWalks, TABLE } from "../../invariants/model
 import type { View } from "../../invariants/model/view.ts";
 import { TableCache } from "../../invariants/table-cache.ts";
 import { contextAtVmrun } from "../../invariants/vmrun-context.ts";
-import { random } from "../emulator/memory/fixture.ts";
+import { randomFraction } from "../harness/random.ts";
 import { FIRST_TABLE, fill, MODES, type Mode, NXE, PSE, TABLES } from "./random-tables.ts";
 
 const SEED = Number(process.env.SEED ?? Date.now() % 1e9);
@@ -105,7 +106,7 @@ function walkWithModel(walks: PageTableWalks, view: View, root: number): Found {
 }
 
 test.each(MODES)("$name: the walk's tables and leaves are the simple walker's", (mode) => {
-  const draw = random(SEED);
+  const draw = randomFraction(SEED);
   const next = (): number => Math.floor(draw() * 2 ** 32);
   const machine = new Machine({ ramBytes: RAM_BYTES });
   const { memory } = machine;

@@ -10,7 +10,7 @@ import {
   type Snapshot,
 } from "../../emulator/index.ts";
 import { type Booted, bootLinux, makeGuests } from "../harness/linux-guest.ts";
-import { randomFrom } from "./random.ts";
+import { randomFraction } from "../harness/random.ts";
 
 const M = 1_000_000;
 const SEED = 20_260_101;
@@ -39,7 +39,7 @@ function inPieces(size: () => number, between: (machine: Machine) => void): Way 
 }
 
 function oddSlices(): Way {
-  const random = randomFrom(SEED);
+  const random = randomFraction(SEED);
   return inPieces(
     () => (random() < 0.5 ? 1 + Math.floor(random() * 50) : 1 + Math.floor(random() * 99_991)),
     () => {},

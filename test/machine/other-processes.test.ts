@@ -1,4 +1,5 @@
 // A recording is the same run in every process, and under every version of Node.js.
+
 import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
@@ -7,8 +8,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Instant } from "../../emulator/index.ts";
 import { LOADER } from "../../scripts/lib/loader.mjs";
 import { otherNodes } from "../../scripts/other-nodes.mjs";
-import { randomizer } from "../emulator/time/sample-run.ts";
 import { inRepository } from "../harness/dap-adapter.ts";
+import { randomBelow } from "../harness/random.ts";
 
 const seed = 26_012;
 const others = otherNodes();
@@ -56,7 +57,7 @@ test("there are other versions of Node.js", () => {
 test.each([ours, ...others])(
   `a hundred random instants are the same in another process, of Node.js $version (seed ${seed})`,
   ({ path }) => {
-    const random = randomizer(seed);
+    const random = randomBelow(seed);
     const chosen = Array.from({ length: 100 }, () => seen[random(seen.length)]!);
     const instants = JSON.stringify(chosen.map(({ at }) => at));
     const hashes = JSON.parse(run(path, [program, "replay", recording], instants));

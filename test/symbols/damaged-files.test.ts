@@ -1,4 +1,5 @@
 // Damaged ELF and DWARF: errors and partial answers, never a hang, a crash or an unbounded answer.
+
 import { describe, expect, test } from "vitest";
 import { FormatError, Reader } from "../../symbols/dwarf/reader.ts";
 import { readElf } from "../../symbols/elf.ts";
@@ -7,7 +8,8 @@ import { ProgramSymbols } from "../../symbols/program.ts";
 import { typeName } from "../../symbols/types.ts";
 import { readValue } from "../../symbols/value.ts";
 import type { Variable } from "../../symbols/variable.ts";
-import { generator, MUTATIONS, type Random, type Region } from "./mutations.ts";
+import { type RandomBelow, randomBelow } from "../harness/random.ts";
+import { MUTATIONS, type Region } from "./mutations.ts";
 import { type Built, build, buildOf, compile } from "./toolchain.ts";
 
 /** Files a program; there are five programs. */
@@ -41,7 +43,7 @@ describe.each(PROGRAMS)(`${ROUNDS} mutations of $name (seed ${SEED})`, (wanted) 
   const regions = regionsOf(built);
 
   test("give one sentence or partial answers, soon", { timeout: 600_000 }, () => {
-    const random = generator(SEED ^ wanted.bits ^ (wanted.dwarf << 8));
+    const random = randomBelow(SEED ^ wanted.bits ^ (wanted.dwarf << 8));
     const names = Object.keys(MUTATIONS);
     const { cost: whole } = explore(built.bytes, ALL_OVER, "undamaged");
     let readable = 0;
@@ -61,7 +63,7 @@ describe.each(PROGRAMS)(`${ROUNDS} mutations of $name (seed ${SEED})`, (wanted) 
 
 type Mutate = (typeof MUTATIONS)[string];
 
-function mutated(built: Built, mutate: Mutate, region: Region, random: Random): Uint8Array {
+function mutated(built: Built, mutate: Mutate, region: Region, random: RandomBelow): Uint8Array {
   const bytes = built.bytes.slice();
   return mutate(bytes, region, random) ?? bytes;
 }

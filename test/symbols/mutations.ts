@@ -1,15 +1,5 @@
 // Random damage to a file, each kind as it happens to real ones or as an attacker would do it.
-
-export type Random = (below: number) => number;
-
-/** Small linear congruential generator: the same numbers for a seed on every machine. */
-export function generator(seed: number): Random {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return below === 0 ? 0 : Math.floor((state / 2 ** 32) * below);
-  };
-}
+import type { RandomBelow } from "../harness/random.ts";
 
 export interface Region {
   readonly name: string;
@@ -18,9 +8,9 @@ export interface Region {
 }
 
 /** Damages `bytes` in place within the region, or gives other bytes. */
-type Mutation = (bytes: Uint8Array, region: Region, random: Random) => Uint8Array | undefined;
+type Mutation = (bytes: Uint8Array, region: Region, random: RandomBelow) => Uint8Array | undefined;
 
-const somewhere = ({ offset, size }: Region, random: Random) => offset + random(size);
+const somewhere = ({ offset, size }: Region, random: RandomBelow) => offset + random(size);
 
 function write(bytes: Uint8Array, at: number, values: readonly number[]): undefined {
   bytes.set(values.slice(0, Math.max(0, bytes.length - at)), at);

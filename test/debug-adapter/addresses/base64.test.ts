@@ -1,10 +1,11 @@
 // Base64 against Node's own.
+
 import { expect, test } from "vitest";
 import { fromBase64, toBase64 } from "../../../debug-adapter/base64.ts";
-import { random } from "../../emulator/memory/fixture.ts";
+import { randomFraction } from "../../harness/random.ts";
 
 test("every length up to 200, and back", () => {
-  const next = random(1);
+  const next = randomFraction(1);
   for (let length = 0; length <= 200; length++) {
     const bytes = Uint8Array.from({ length }, () => Math.floor(next() * 256));
     const text = toBase64(bytes);

@@ -1,4 +1,5 @@
 // Disassembly of random bytes in every code size: exact counts, no gaps, windows that agree.
+
 import { beforeAll, describe, expect, test } from "vitest";
 import { Debuggee } from "../../../debug-adapter/debuggee.ts";
 import { disassemble } from "../../../debug-adapter/disassembly.ts";
@@ -6,7 +7,7 @@ import { Images } from "../../../debug-adapter/images.ts";
 import type { LaunchConfiguration } from "../../../debug-adapter/launch-arguments.ts";
 import { IcedDisassembler } from "../../../debug-adapter/node/iced-disassembler.ts";
 import { Machine } from "../../../emulator/index.ts";
-import { random } from "../../emulator/memory/fixture.ts";
+import { randomFraction } from "../../harness/random.ts";
 
 const RAM_BYTES = 0x10_0000;
 const seed = Number(process.env.SEED ?? 40_000);
@@ -23,7 +24,7 @@ function makeDebuggee(bits: 16 | 32 | 64): Debuggee {
 
 describe.each([16, 32, 64] as const)("%i-bit code", (bits) => {
   const disassembler = new IcedDisassembler();
-  const next = random(seed + bits);
+  const next = randomFraction(seed + bits);
   const debuggee = makeDebuggee(bits);
   const { memory } = debuggee.machine;
   beforeAll(() => {

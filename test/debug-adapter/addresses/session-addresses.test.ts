@@ -1,4 +1,5 @@
 // References and row numbers: what is written is read back, and spaces never share a number.
+
 import { expect, test } from "vitest";
 import {
   formatReference,
@@ -7,7 +8,7 @@ import {
   type SpaceName,
 } from "../../../debug-adapter/addresses/memory-reference.ts";
 import { SessionAddresses } from "../../../debug-adapter/addresses/session-addresses.ts";
-import { random } from "../../emulator/memory/fixture.ts";
+import { randomFraction } from "../../harness/random.ts";
 
 const seed = Number(process.env.SEED ?? 50_000);
 
@@ -26,7 +27,7 @@ function randomReference(next: () => number): MemoryReference {
 }
 
 test(`references are read back as written (seed ${seed})`, () => {
-  const next = random(seed);
+  const next = randomFraction(seed);
   for (let i = 0; i < 2000; i++) {
     const reference = randomReference(next);
     expect(parseReference(formatReference(reference), "hpa")).toEqual(reference);
@@ -34,7 +35,7 @@ test(`references are read back as written (seed ${seed})`, () => {
 });
 
 test(`row numbers are read back, and rows of two spaces never meet (seed ${seed})`, () => {
-  const next = random(seed);
+  const next = randomFraction(seed);
   const addresses = new SessionAddresses();
   const ranges = new Map<bigint, string>();
   for (let i = 0; i < 500; i++) {

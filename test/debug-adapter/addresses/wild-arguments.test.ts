@@ -1,7 +1,8 @@
 // Requests about addresses with arguments that nobody should send: an answer or a clear sentence.
+
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { random } from "../../emulator/memory/fixture.ts";
 import { type AdapterClient, startClient } from "../../harness/dap-adapter.ts";
+import { randomFraction } from "../../harness/random.ts";
 
 const seed = Number(process.env.SEED ?? 70_000);
 
@@ -68,7 +69,7 @@ const OTHERS: readonly unknown[] = [
 ];
 
 test(`an answer or one sentence, and never an internal error (seed ${seed})`, async () => {
-  const next = random(seed);
+  const next = randomFraction(seed);
   const pick = (list: readonly unknown[]) => list[Math.floor(next() * list.length)];
   let answered = 0;
   let refused = 0;

@@ -1,9 +1,10 @@
 // Arguments that nobody should send, to every request: an answer or one clear sentence, and the session lives.
+
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ARGUMENTS } from "../../../debug-adapter/requests/arguments.ts";
 import { REQUESTS } from "../../../debug-adapter/requests/table.ts";
 import type { RequestName } from "../../../debug-adapter/requests/types.ts";
-import { random } from "../../emulator/memory/fixture.ts";
+import { randomFraction } from "../../harness/random.ts";
 import { type Answer, LEAST_ARGUMENTS, LiveSession } from "./live-session.ts";
 
 const seed = Number(process.env.SEED ?? 4711);
@@ -162,7 +163,7 @@ const ENDS: ReadonlySet<string> = new Set([
 ]);
 
 test(`3,000 random requests (seed ${seed})`, async () => {
-  const next = random(seed);
+  const next = randomFraction(seed);
   let answered = 0;
   for (let i = 0; i < 3000; ) {
     const command = NAMES[Math.floor(next() * NAMES.length)] as RequestName;

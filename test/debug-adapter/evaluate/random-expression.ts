@@ -1,15 +1,5 @@
 // Random C expressions over the variables of the fixture program, in its function `run`.
-
-/** A small generator of numbers: the same seed gives the same expressions. */
-function randomFrom(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
+import { type RandomBelow, randomBelow } from "../../harness/random.ts";
 
 const INTEGERS = [
   ...["counter", "count", "total", "origin.x", "origin.y", "wide", "allowed", "moved.x", "moved.y"],
@@ -53,10 +43,10 @@ const TARGETS: readonly (readonly [target: string, cut: (value: string) => strin
 ];
 
 export class RandomExpressions {
-  private readonly below: (limit: number) => number;
+  private readonly below: RandomBelow;
 
   constructor(seed: number) {
-    this.below = randomFrom(seed);
+    this.below = randomBelow(seed);
   }
 
   /** Of integer, floating or pointer type. */

@@ -1,4 +1,5 @@
 // The host's stack at random instants is gdb's backtrace of the same registers and memory.
+
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,6 +10,7 @@ import { worldFrames } from "../../../debug-adapter/stack.ts";
 import { MINVISOR_ELF } from "../../../scripts/build-minvisor.mjs";
 import { inRepository } from "../../harness/dap-adapter.ts";
 import { loadSample } from "../../harness/loaded-debuggee.ts";
+import { randomBelow } from "../../harness/random.ts";
 import { coreFile } from "./core-file.ts";
 
 const SEED = Number(process.env.SEED ?? Date.now() & 0xffffff);
@@ -54,11 +56,7 @@ test(`at random instants in the host (seed ${SEED})`, async () => {
   try {
     const ours: string[][] = [];
     const cores: string[] = [];
-    let state = SEED;
-    const random = (below: number): number => {
-      state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
-      return (state >>> 8) % below;
-    };
+    const random = randomBelow(SEED);
     while (ours.length < INSTANTS) {
       const instructions = 1 + random(12_000);
       const { reason } = machine.run({ instructions, idleTicks: 1e9 });

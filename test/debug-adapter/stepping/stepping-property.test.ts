@@ -1,5 +1,6 @@
 // Steps from random instants of the sample's run: they end in their world, in the frame that was
 // asked for; and single steps are those of a machine that nobody debugs.
+
 import { expect, test } from "vitest";
 import type { Debuggee } from "../../../debug-adapter/debuggee.ts";
 import type { Stop } from "../../../debug-adapter/execution.ts";
@@ -7,17 +8,11 @@ import { worldFrames } from "../../../debug-adapter/stack.ts";
 import { Stepper, type StepRequest } from "../../../debug-adapter/stepping/stepper.ts";
 import type { Machine } from "../../../emulator/index.ts";
 import { disassembler, loadSample, Runner } from "../../harness/loaded-debuggee.ts";
+import { randomBelow } from "../../harness/random.ts";
 
 const SEED = Number(process.env.SEED ?? Date.now() & 0xffffff);
 /** Before the sample's only interrupt, which a step runs over. */
 const LAST_INSTANT = 470_000;
-
-function* random(seed: number): Generator<number> {
-  for (let state = seed; ; ) {
-    state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
-    yield state >>> 8;
-  }
-}
 
 function runTo(machine: Machine, icount: number): void {
   while (machine.icount < icount) {
@@ -46,8 +41,8 @@ function bases(debuggee: Debuggee): bigint[] {
 }
 
 test(`next and stepOut end in the same world, in the frame or its caller (seed ${SEED})`, async () => {
-  const numbers = random(SEED);
-  const instants = Array.from({ length: 24 }, () => (numbers.next().value ?? 0) % LAST_INSTANT);
+  const random = randomBelow(SEED);
+  const instants = Array.from({ length: 24 }, () => random(LAST_INSTANT));
   instants.sort((a, b) => a - b);
   const debuggee = await loadSample();
   const runner = new Runner(debuggee);
@@ -78,7 +73,7 @@ test(`next and stepOut end in the same world, in the frame or its caller (seed $
 }, 60_000);
 
 test(`N single steps are N instructions of that world on a machine of its own (seed ${SEED})`, async () => {
-  const numbers = random(SEED + 1);
+  const random = randomBelow(SEED + 1);
   const debuggee = await loadSample();
   const runner = new Runner(debuggee);
   const other = await loadSample();
@@ -86,7 +81,7 @@ test(`N single steps are N instructions of that world on a machine of its own (s
     `${each.machine.icount} ${each.world} ${each.linearRip.toString(16)} ${each.machine.state.rsp}`;
   for (let round = 0; round < 6; round++) {
     const sixth = Math.floor(LAST_INSTANT / 6);
-    const instant = ((numbers.next().value ?? 0) % sixth) + round * sixth;
+    const instant = random(sixth) + round * sixth;
     if (instant < debuggee.machine.icount) continue;
     runTo(debuggee.machine, instant);
     runTo(other.machine, debuggee.machine.icount);

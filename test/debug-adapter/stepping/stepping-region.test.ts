@@ -1,5 +1,6 @@
 // What is foreseen of a region of code is what the machine does in it: where each instruction leads,
 // and where the stack pointer then stands.
+
 import { expect, test } from "vitest";
 import type { Debuggee } from "../../../debug-adapter/debuggee.ts";
 import type { LaunchAttributes } from "../../../debug-adapter/protocol.ts";
@@ -14,6 +15,7 @@ import {
 } from "../../../scripts/build-minvisor.mjs";
 import { SAMPLE } from "../../harness/dap-adapter.ts";
 import { disassembler, loadSample } from "../../harness/loaded-debuggee.ts";
+import { randomBelow } from "../../harness/random.ts";
 
 const SEED = Number(process.env.SEED ?? Date.now() & 0xffffff);
 const INSTANTS = 60;
@@ -111,12 +113,11 @@ for (const { name, attributes, apart } of RUNS) {
   test(`at random instants of ${name} (seed ${SEED})`, async () => {
     const debuggee = await loadSample(attributes);
     const { machine } = debuggee;
-    let random = SEED;
+    const random = randomBelow(SEED);
     let followed = 0;
     let regions = 0;
     for (let i = 0; i < INSTANTS; i++) {
-      random = (Math.imul(random, 1103515245) + 12345) & 0x7fffffff;
-      const instructions = 1 + ((random >>> 8) % apart);
+      const instructions = 1 + random(apart);
       const { reason } = machine.run({ instructions, idleTicks: 1e9 });
       if (reason !== "budget" && reason !== "idle") break;
       if (debuggee.codeBits === 16) continue;

@@ -1,9 +1,10 @@
 // Backwards out of code of which nothing is known leads to the same call as with its symbols.
+
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ExitLedgerBody, ExitLedgerRow } from "../../../debug-adapter/protocol.ts";
-import { randomizer } from "../../emulator/time/sample-run.ts";
 import { SAMPLE } from "../../harness/dap-adapter.ts";
 import { InProcessSession } from "../../harness/in-process-session.ts";
+import { randomBelow } from "../../harness/random.ts";
 
 const seed = Date.now() & 0xffff;
 
@@ -63,7 +64,7 @@ async function exitsByFunction(): Promise<Map<string, ExitLedgerRow[]>> {
 }
 
 test(`from within functions of the guest (seed ${seed})`, async () => {
-  const random = randomizer(seed);
+  const random = randomBelow(seed);
   let compared = 0;
   for (const [name, rows] of await exitsByFunction()) {
     const { number, icount } = rows[random(rows.length)]!;

@@ -1,4 +1,5 @@
 // What the debugger remembers of a run comes out of a recording's snapshots as it was in the run itself.
+
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,9 +14,9 @@ import {
 } from "../../../emulator/index.ts";
 import { buildAll } from "../../../scripts/build-minvisor.mjs";
 import { everyOne } from "../../emulator/time/recorded-run.ts";
-import { randomizer } from "../../emulator/time/sample-run.ts";
 import { inRepository, SAMPLE } from "../../harness/dap-adapter.ts";
 import { InProcessSession } from "../../harness/in-process-session.ts";
+import { randomBelow } from "../../harness/random.ts";
 
 const seed = 60_221;
 const folder = mkdtempSync(join(tmpdir(), "minvisor-memory-"));
@@ -64,7 +65,7 @@ beforeAll(async () => {
   const entry = session.next("stopped");
   await session.ask("configurationDone");
   await entry;
-  runOn(randomizer(seed));
+  runOn(randomBelow(seed));
   const { plan } = session.session.loaded!;
   const { ledger } = debuggee();
   writeFileSync(file, recordingOf(timeline(), plan.start, deflate, ledger, everyOne(1)));

@@ -15,7 +15,7 @@ import type { Instruction } from "../../../emulator/decode/instruction.ts";
 import { widthOf } from "../../../emulator/decode/operands.ts";
 import { ROWS } from "../../../emulator/instructions/index.ts";
 import { CPU_FIELDS, GENERAL_REGISTERS } from "../../../emulator/state/cpu-fields.ts";
-import { Random } from "../../harness/host-oracle/random.ts";
+import { Random } from "../../harness/random.ts";
 import { BITS } from "./row-bytes.ts";
 
 const SEED = 86;

@@ -3,7 +3,7 @@
 import type { CodeSize } from "../../../emulator/decode/decoder.ts";
 import type { ParsedRow } from "../../../emulator/decode/form.ts";
 import { widthOf } from "../../../emulator/decode/operands.ts";
-import type { Random } from "../../harness/host-oracle/random.ts";
+import type { Random } from "../../harness/random.ts";
 
 export interface Shape {
   readonly bits: CodeSize;

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { Decoder } from "../../../emulator/decode/decoder.ts";
 import type { ParsedRow } from "../../../emulator/decode/form.ts";
 import { ROWS } from "../../../emulator/instructions/index.ts";
-import { Random } from "../../harness/host-oracle/random.ts";
+import { Random } from "../../harness/random.ts";
 import { bytesOf, operandSizeOf, type Shape, shapesOf } from "./row-bytes.ts";
 
 const SEED = 20261122;

@@ -7,7 +7,7 @@ import { TLB_STATE_BYTES } from "../../../emulator/memory/tlb.ts";
 import { CPU_FIELDS, GENERAL_REGISTERS } from "../../../emulator/state/cpu-fields.ts";
 import { getRflags, setRflags } from "../../../emulator/state/flags.ts";
 import { DATA_TLB_OFFSET } from "../../../emulator/state/memory-map.ts";
-import { Random } from "../../harness/host-oracle/random.ts";
+import { Random } from "../../harness/random.ts";
 import { bytesOf, type Shape, shapesOf } from "../decode/row-bytes.ts";
 import { CODE, Rig, WINDOW } from "../machine/rig.ts";
 

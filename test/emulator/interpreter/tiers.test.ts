@@ -7,7 +7,7 @@ import { loadKernel } from "../../../emulator/loader/load-kernel.ts";
 import { Machine } from "../../../emulator/machine.ts";
 import { GENERAL_REGISTERS } from "../../../emulator/state/cpu-fields.ts";
 import { LONG_MODE_GUEST, MINVISOR_ELF, SAMPLE_GUEST } from "../../../scripts/build-minvisor.mjs";
-import { Random } from "../../harness/host-oracle/random.ts";
+import { Random } from "../../harness/random.ts";
 import { bytesOf, shapesOf } from "../decode/row-bytes.ts";
 import { CODE, type Mode, Rig, WINDOW } from "../machine/rig.ts";
 

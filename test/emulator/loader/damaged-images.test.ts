@@ -1,11 +1,13 @@
 // Damaged kernels: one sentence from the loader, or an image that fits into memory.
+
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { LoadError } from "../../../emulator/loader/load-error.ts";
 import { loadKernel } from "../../../emulator/loader/load-kernel.ts";
 import { MINVISOR_ELF, PAE_HYPERVISOR } from "../../../scripts/build-minvisor.mjs";
 import { KERNEL_PATH, makeLinuxGuest } from "../../../scripts/guest-linux.mjs";
-import { generator, MUTATIONS } from "../../symbols/mutations.ts";
+import { randomBelow } from "../../harness/random.ts";
+import { MUTATIONS } from "../../symbols/mutations.ts";
 
 const ROUNDS = Number(process.env.LOADER_MUTATIONS ?? 1000);
 const SEED = Number(process.env.LOADER_SEED ?? 20_240_601);
@@ -30,7 +32,7 @@ describe(`${ROUNDS} mutations (seed ${SEED})`, () => {
       new DataView(good.buffer).setUint32(SYSTEM_SIZE, rest / 16, true);
     }
     let loaded = 0;
-    const random = generator(SEED);
+    const random = randomBelow(SEED);
     const kinds = Object.entries(MUTATIONS);
     for (let round = 0; round < ROUNDS; round++) {
       const [kind, mutate] = kinds[round % kinds.length]!;

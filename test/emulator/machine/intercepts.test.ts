@@ -6,7 +6,7 @@ import type { Row } from "../../../emulator/instructions/row.ts";
 import { EXCEPTION_EXIT } from "../../../emulator/svm/exits.ts";
 import { INTERCEPTS, type InterceptName } from "../../../emulator/svm/intercepts.ts";
 import { EXCEPTIONS } from "../../../emulator/system/exceptions.ts";
-import { Random } from "../../harness/host-oracle/random.ts";
+import { Random } from "../../harness/random.ts";
 import { bytesOf, shapesOf } from "../decode/row-bytes.ts";
 import { GUEST_CODE, GuestRig, VMCB } from "./guest-rig.ts";
 import { WINDOW } from "./rig.ts";

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { Tier } from "../../../emulator/engine.ts";
 import { CR4 } from "../../../emulator/system/mode.ts";
-import { Random } from "../../harness/host-oracle/random.ts";
+import { Random } from "../../harness/random.ts";
 import { GUEST_CODE, GuestRig } from "./guest-rig.ts";
 import { Rig } from "./rig.ts";
 

@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { DebugMemory } from "../../../emulator/memory/address-space.ts";
 import { currentNested, currentPaging } from "../../../emulator/memory/translate.ts";
+import { randomFraction } from "../../harness/random.ts";
 import * as f from "./fixture.ts";
 import { buildWorld, randomLinear } from "./random-tables.ts";
 
@@ -31,7 +32,7 @@ describe("the entry at fault", () => {
   for (const nested of [undefined, "legacy", "pae", "long"] as const) {
     for (const own of ["legacy", "pae", "long"] as const) {
       it(`${own} paging over ${nested ?? "no"} nested tables (seed ${seed})`, () => {
-        const next = f.random(seed);
+        const next = randomFraction(seed);
         const debug = new DebugMemory(fixture.physical);
         let mendings = 0;
         for (let world = 0; world < 12; world++) {

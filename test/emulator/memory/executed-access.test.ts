@@ -13,8 +13,9 @@ import {
   type Translation,
 } from "../../../emulator/index.ts";
 import { RAM_BASE } from "../../../emulator/state/memory-map.ts";
+import { type RandomFraction, randomFraction } from "../../harness/random.ts";
 import * as f from "./fixture.ts";
-import { buildWorld, type Random, type Rules, randomLinear } from "./random-tables.ts";
+import { buildWorld, type Rules, randomLinear } from "./random-tables.ts";
 import { type ReferenceAccess, type ReferenceResult, referenceWalk } from "./reference-walk.ts";
 
 const RAM_BYTES = 4 * f.MIB;
@@ -76,7 +77,7 @@ class AccessRig {
     });
   }
 
-  build(rules: Rules, next: Random) {
+  build(rules: Rules, next: RandomFraction) {
     const { state } = this.machine;
     state.vmcbAddress = BigInt(VMCB);
     state.vmHsavePa = BigInt(HSAVE);
@@ -169,7 +170,7 @@ function defined(result: ReferenceResult, linear: bigint): Outcome {
   return { kind: "fault", fault: "PF", code: BigInt(result.code), address: linear };
 }
 
-function randomAccess(next: Random): ReferenceAccess {
+function randomAccess(next: RandomFraction): ReferenceAccess {
   const kind = next();
   const user = next() < 0.5;
   const fetch = kind > 0.75;
@@ -177,7 +178,7 @@ function randomAccess(next: Random): ReferenceAccess {
 }
 
 function compare(rig: AccessRig, rules: Rules, accesses: number, counts: Map<string, number>) {
-  const next = f.random(rules.seed);
+  const next = randomFraction(rules.seed);
   const world = rig.build(rules, next);
   const { machine, ram, debug } = rig;
   const { state } = machine;

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { CpuPaging } from "../../../emulator/memory/cpu-paging.ts";
 import { Walk } from "../../../emulator/memory/page-walk.ts";
 import { Access, Rights } from "../../../emulator/memory/paging-bits.ts";
+import { randomFraction } from "../../harness/random.ts";
 import * as f from "./fixture.ts";
 import {
   buildWorld,
@@ -37,7 +38,7 @@ function actual(paging: CpuPaging, outcome: Walk): ReferenceResult {
 }
 
 function compareWorld(fixture: f.Fixture, rules: Rules, walks: number) {
-  const next = f.random(rules.seed);
+  const next = randomFraction(rules.seed);
   const stage = buildWorld(fixture, rules, next);
   const copy = new DataView(new ArrayBuffer(fixture.ram.byteLength));
   const bytesOf = (v: DataView) =>

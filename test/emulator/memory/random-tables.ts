@@ -1,6 +1,7 @@
 /** Random worlds for tests of translation: tables of every mode, in one stage or two, with random bits. */
 
 import type { CpuState } from "../../../emulator/state/cpu-state.ts";
+import type { RandomFraction } from "../../harness/random.ts";
 import * as f from "./fixture.ts";
 import type { Mode, ReferenceStage } from "./reference-walk.ts";
 
@@ -10,16 +11,14 @@ export const OWN_POOL = 0x10_0000;
 export const POOL_PAGES = 16;
 const LEVELS = { none: 0, legacy: 2, pae: 3, long: 4 } as const;
 
-export type Random = () => number;
-
 /** Pages of a pool are divided over the levels: page i holds tables of level i % levels + 1. */
-function poolPage(next: Random, pool: number, levels: number, level: number): number {
+function poolPage(next: RandomFraction, pool: number, levels: number, level: number): number {
   const count = Math.floor(POOL_PAGES / levels);
   return pool + (Math.floor(next() * count) * levels + level - 1) * 0x1000;
 }
 
 /** An address of an own table's page as a guest would write it: any place above 2 MiB. */
-function scattered(next: Random, address: number, nested: boolean, wide: boolean): bigint {
+function scattered(next: RandomFraction, address: number, nested: boolean, wide: boolean): bigint {
   if (!nested) return BigInt(address);
   const high = wide ? Math.floor(next() * 2 ** 18) : Math.floor(next() * 2 ** 11);
   return BigInt(address) | (BigInt(high) << 21n);
@@ -27,7 +26,7 @@ function scattered(next: Random, address: number, nested: boolean, wide: boolean
 
 function fillPool(
   ram: DataView,
-  next: Random,
+  next: RandomFraction,
   mode: Exclude<Mode, "none">,
   pool: number,
   trust: number,
@@ -66,7 +65,7 @@ export interface Rules {
   readonly seed: number;
 }
 
-function control(next: Random, mode: Mode): { cr0: bigint; cr4: bigint; efer: bigint } {
+function control(next: RandomFraction, mode: Mode): { cr0: bigint; cr4: bigint; efer: bigint } {
   const flip = (bits: bigint, chance = 0.5): bigint => (next() < chance ? bits : 0n);
   return {
     cr0: 1n | (mode === "none" ? 0n : f.CR0_PG) | flip(f.CR0_WP),
@@ -99,7 +98,7 @@ function stageOf(
 export function buildWorld(
   { ram, state }: { readonly ram: DataView; readonly state: CpuState },
   rules: Rules,
-  next: Random,
+  next: RandomFraction,
 ): ReferenceStage {
   const own = control(next, rules.own);
   const wide = rules.nested === "long";
@@ -145,7 +144,7 @@ export function buildWorld(
   return { ...stage, nested: stageOf(rules.nested, nestedRoot, host) };
 }
 
-export function randomLinear(next: Random, mode: Mode): bigint {
+export function randomLinear(next: RandomFraction, mode: Mode): bigint {
   const low = BigInt(Math.floor(next() * 2 ** 32));
   if (mode !== "long") return low;
   return BigInt.asUintN(64, BigInt.asIntN(48, (BigInt(Math.floor(next() * 2 ** 16)) << 32n) | low));

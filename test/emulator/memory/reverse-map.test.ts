@@ -9,13 +9,14 @@ import {
   type NestedContext,
   type PagingContext,
 } from "../../../emulator/memory/translate.ts";
+import { type RandomFraction, randomFraction } from "../../harness/random.ts";
 import * as f from "./fixture.ts";
-import { buildWorld, OWN_POOL, POOL_PAGES, type Random } from "./random-tables.ts";
+import { buildWorld, OWN_POOL, POOL_PAGES } from "./random-tables.ts";
 
 const LIMITS = { mappings: 1_000_000, tables: 10_000 };
 
 /** Leaves the same `keep` entries in each table, and says which: brute force tries only these. */
-function thin(ram: DataView, next: Random, entry: 4 | 8, keep: number): number[] {
+function thin(ram: DataView, next: RandomFraction, entry: 4 | 8, keep: number): number[] {
   // PDPTEs of legacy PAE are the first four of a page.
   const kept = new Set([0, 1, 2, 3]);
   while (kept.size < keep) kept.add(Math.floor((next() * 4096) / entry));
@@ -61,7 +62,7 @@ function* candidates(mode: PagingMode, indices: readonly number[]): Generator<bi
 }
 
 /** Guest-physical pages: the lower half as it is, the upper half shuffled, all once more at 16 MiB. */
-function shuffledNested(fixture: f.Fixture, next: Random): NestedContext {
+function shuffledNested(fixture: f.Fixture, next: RandomFraction): NestedContext {
   const tables = new f.Tables(fixture.ram, 0x3_0000);
   for (let page = 0n; page < 1024n; page++) {
     const moved = page < 512n ? page : 512n + ((page * 37n + 11n) % 512n);
@@ -99,7 +100,7 @@ function mappingsOf(reverse: ReverseMap, { kind, worlds }: Case, byte: number): 
 /** For bytes that are reached and some at random; returns how many mappings there were. */
 function compare(fixture: f.Fixture, tested: Case): number {
   const { kind, paging, worlds, indices, seed } = tested;
-  const next = f.random(seed + 1);
+  const next = randomFraction(seed + 1);
   const debug = new DebugMemory(fixture.physical);
   const reverse = new ReverseMap(fixture.physical, LIMITS);
   const reached = new Map<number, bigint[]>();
@@ -143,7 +144,7 @@ describe("the reverse map agrees with brute force", () => {
       it(`${own} paging ${over} (seed ${seed})`, () => {
         let found = 0;
         for (let i = 0; i < 3; i++) {
-          const next = f.random(seed + i);
+          const next = randomFraction(seed + i);
           buildWorld(fixture, { own, nested: undefined, seed: seed + i }, next);
           const keep = own === "long" ? 8 : 24;
           const indices =
@@ -186,7 +187,7 @@ describe("the reverse map's cost is bounded", () => {
 
   it("garbage as tables ends at the limit", () => {
     const x = f.makeFixture();
-    const next = f.random(7);
+    const next = randomFraction(7);
     for (let at = 0; at < x.ram.byteLength; at += 4) {
       x.ram.setUint32(at, at % 8 === 0 ? Math.floor(next() * 2 ** 22) | 7 : 0, true);
     }

@@ -2,6 +2,7 @@
 
 import { beforeEach, describe, expect, it } from "vitest";
 import { PageReason } from "../../../emulator/state/memory-map.ts";
+import { randomFraction } from "../../harness/random.ts";
 import * as f from "./fixture.ts";
 
 const ALL = f.P | f.W | f.U;
@@ -218,7 +219,7 @@ describe("the TLB depends on accesses only", () => {
 
   /** A guest that edits its tables, flushes at times, and accesses all over the place. */
   function run(seed: number, between: (x: f.Fixture, step: number) => void): string {
-    const next = f.random(seed);
+    const next = randomFraction(seed);
     const x = f.makeFixture();
     const tables = new f.Tables(x.ram, 0x10_0000);
     // Each of the pages from 1024 on shares the slot of one before.

@@ -13,7 +13,7 @@ import {
   setRflags,
   statusFlags,
 } from "../../../emulator/state/flags.ts";
-import { Random } from "../../harness/host-oracle/random.ts";
+import { Random } from "../../harness/random.ts";
 import { Rig } from "../machine/rig.ts";
 
 const SEED = 31;

@@ -1,4 +1,5 @@
 // What tells two futures apart, compared with whole copies of memory and with the rows one by one.
+
 import { beforeAll, expect, test } from "vitest";
 import { Guests, loadKernel, Machine } from "../../../emulator/index.ts";
 import {
@@ -12,8 +13,9 @@ import {
 import { ExitLedger, exitRow } from "../../../emulator/time/ledger.ts";
 import { Timeline } from "../../../emulator/time/timeline.ts";
 import { buildAll } from "../../../scripts/build-minvisor.mjs";
+import { randomBelow } from "../../harness/random.ts";
 import { buildImage, multibootSource } from "../loader/build-image.ts";
-import { drain, randomizer, sampleMachine } from "./sample-run.ts";
+import { drain, sampleMachine } from "./sample-run.ts";
 
 beforeAll(buildAll, 300_000);
 
@@ -42,7 +44,7 @@ function pagesOf(machine: Machine): Uint8Array[] {
 const seed = Date.now() & 0xffff;
 
 test(`pages and registers that differ at two ends (seed ${seed})`, () => {
-  const random = randomizer(seed);
+  const random = randomBelow(seed);
   const ramBytes = 8 * 2 ** 20;
   const machine = new Machine({ ramBytes });
   const kernel = { name: "scattered.elf", bytes: buildImage(multibootSource(3, "", SCATTERED)) };

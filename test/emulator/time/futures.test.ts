@@ -1,11 +1,13 @@
 // Changes of the past fork the run: every future comes again with the same states and exits, whatever was between.
+
 import { describe, expect, test } from "vitest";
 import { Guests } from "../../../emulator/index.ts";
 import { type Instant, RESET } from "../../../emulator/time/instant.ts";
 import { ExitLedger, exitRow } from "../../../emulator/time/ledger.ts";
 import type { LedgerTable } from "../../../emulator/time/ledger-columns.ts";
 import { DivergedError, Timeline } from "../../../emulator/time/timeline.ts";
-import { drain, randomizer, sampleMachine } from "./sample-run.ts";
+import { randomBelow } from "../../harness/random.ts";
+import { drain, sampleMachine } from "./sample-run.ts";
 
 function recorded(interval = 40_000, budgetBytes = 64 * 2 ** 20) {
   const machine = sampleMachine();
@@ -151,7 +153,7 @@ interface Known {
 
 describe(`seed ${seed}`, () => {
   test("among forks of forks each future ends as it did", () => {
-    const random = randomizer(seed);
+    const random = randomBelow(seed);
     const run = recorded(20_000 + random(40_000), (3 + random(60)) * 2 ** 20);
     const { machine, timeline, ledger } = run;
     const known = new Map<number, Known>();

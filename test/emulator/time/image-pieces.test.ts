@@ -1,12 +1,14 @@
 // Pages that were copied out of an image are found again, wherever they were cut.
+
 import { expect, test } from "vitest";
 import { PAGE_SIZE } from "../../../emulator/index.ts";
 import { ImagePieces } from "../../../emulator/time/image-pieces.ts";
 import { RecordingError } from "../../../emulator/time/recording-bytes.ts";
-import { drain, randomizer } from "./sample-run.ts";
+import { randomBelow } from "../../harness/random.ts";
+import { drain } from "./sample-run.ts";
 
 const seed = 7_411;
-const random = randomizer(seed);
+const random = randomBelow(seed);
 /** With long fills, as images have. */
 const image = (length: number) => {
   const bytes = new Uint8Array(length);

@@ -1,4 +1,5 @@
 // Filters and groups of the ledger against the same questions asked row by row.
+
 import { describe, expect, test } from "vitest";
 import { exitName, VMCB_FIELDS, type VmcbFieldName } from "../../../emulator/index.ts";
 import { type ExitRow, exitRow } from "../../../emulator/time/ledger.ts";
@@ -15,7 +16,7 @@ import { exitDensity } from "../../../emulator/time/ledger-density.ts";
 import { GROUP_KEYS, type GroupBy, groupRows } from "../../../emulator/time/ledger-groups.ts";
 import { type LedgerCondition, selectRows } from "../../../emulator/time/ledger-query.ts";
 import { SORT_KEYS, type SortBy, sortRows } from "../../../emulator/time/ledger-sort.ts";
-import { randomizer } from "./sample-run.ts";
+import { randomBelow } from "../../harness/random.ts";
 
 const seed = 77_003;
 const FIELDS = Object.keys(VMCB_FIELDS) as VmcbFieldName[];
@@ -130,7 +131,7 @@ function compare(a: readonly Key[], b: readonly Key[]): number {
 }
 
 describe(`seed ${seed}`, () => {
-  const random = randomizer(seed);
+  const random = randomBelow(seed);
   const table = randomTable(CHUNK_ROWS + 5_000, random);
   const rows = Array.from({ length: table.length }, (_, row) => exitRow(table, row));
 
@@ -177,7 +178,7 @@ describe(`seed ${seed}`, () => {
 });
 
 describe(`orders and drawings (seed ${seed + 1})`, () => {
-  const random = randomizer(seed + 1);
+  const random = randomBelow(seed + 1);
   const table = randomTable(CHUNK_ROWS + 3_000, random);
   const rows = Array.from({ length: table.length }, (_, row) => exitRow(table, row));
 
@@ -241,7 +242,7 @@ describe(`orders and drawings (seed ${seed + 1})`, () => {
 });
 
 test("a million rows: what questions cost is told, not judged", () => {
-  const table = randomTable(1_000_000, randomizer(seed));
+  const table = randomTable(1_000_000, randomBelow(seed));
   const questions: readonly [string, () => unknown][] = [
     [
       "NPF of guest 1 over 1000 instructions",

@@ -1,4 +1,5 @@
 // A recorded run of MinVisor with the sample guest, with inputs of every kind at random instants.
+
 import { deflate } from "../../../debug-adapter/node/deflate.ts";
 import {
   type Changes,
@@ -8,7 +9,8 @@ import {
   Recorder,
   type SnapshotPolicy,
 } from "../../../emulator/index.ts";
-import { randomizer, sampleFiles, sampleMachine } from "./sample-run.ts";
+import { randomBelow } from "../../harness/random.ts";
+import { sampleFiles, sampleMachine } from "./sample-run.ts";
 
 /** Unlike Buffer.concat a plain array, whose slices are copies. */
 export const joined = (pieces: readonly Uint8Array[]): Uint8Array =>
@@ -47,7 +49,7 @@ export const everyOne = (interval: number): SnapshotPolicy => ({
 });
 
 export function recordSample(seed: number, snapshotInterval?: number): RecordedRun {
-  const random = randomizer(seed);
+  const random = randomBelow(seed);
   const machine = sampleMachine();
   const ledger = new ExitLedger(machine, new Guests(machine));
   const pieces: Uint8Array[] = [];

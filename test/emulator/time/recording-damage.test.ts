@@ -1,4 +1,5 @@
 // Damaged and cut recordings: an honest shorter run or a refusal, never another run and never a crash.
+
 import { beforeAll, expect, test } from "vitest";
 import { deflate } from "../../../debug-adapter/node/deflate.ts";
 import {
@@ -10,8 +11,9 @@ import {
   replayChecked,
   timelineOf,
 } from "../../../emulator/index.ts";
+import { randomBelow } from "../../harness/random.ts";
 import { joined, type RecordedRun, recordSample } from "./recorded-run.ts";
-import { drain, randomizer } from "./sample-run.ts";
+import { drain } from "./sample-run.ts";
 
 const seed = 31_337;
 let run: RecordedRun;
@@ -60,7 +62,7 @@ function expectHonest(opened: Recording, what: string): void {
 }
 
 test(`a thousand flipped bytes (seed ${seed})`, () => {
-  const random = randomizer(seed);
+  const random = randomBelow(seed);
   let refused = 0;
   let shorter = 0;
   for (let i = 0; i < 1000; i++) {
@@ -85,7 +87,7 @@ test(`a thousand flipped bytes (seed ${seed})`, () => {
 });
 
 test(`cut at any length (seed ${seed})`, () => {
-  const random = randomizer(seed + 1);
+  const random = randomBelow(seed + 1);
   const { file, lengths } = run;
   const cuts = [
     ...lengths.slice(0, -1),
@@ -106,7 +108,7 @@ test(`cut at any length (seed ${seed})`, () => {
 });
 
 test(`what is left replays as the run that it was (seed ${seed})`, () => {
-  const random = randomizer(seed + 2);
+  const random = randomBelow(seed + 2);
   for (let i = 0; i < 6; i++) {
     const cut = run.file.length - random(3000);
     const opened = open(run.file.subarray(0, cut));

@@ -1,15 +1,16 @@
 // The checksums of recordings against Node's own.
+
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { crc32, sha256 } from "../../../emulator/time/recording-hash.ts";
-import { randomizer } from "./sample-run.ts";
+import { randomBelow } from "../../harness/random.ts";
 
 const seed = 4_112;
 /** The CRC-32 that gzip puts into its trailer (RFC 1952, section 2.3.1). */
 const gzipCrc = (bytes: Uint8Array) => gzipSync(bytes).readUInt32LE(gzipSync(bytes).length - 8);
 
-const random = randomizer(seed);
+const random = randomBelow(seed);
 const randomBytes = (length: number) => Uint8Array.from({ length }, () => random(256));
 /** Both sides of every boundary of a block and its padding, and some long ones. */
 const LENGTHS = [...Array.from({ length: 200 }, (_, n) => n), 4095, 4096, 100_003];

@@ -1,4 +1,5 @@
 // A recording opens as the run that was recorded, to every instant of it; what is not that run is refused.
+
 import { beforeAll, describe, expect, test } from "vitest";
 import { deflate } from "../../../debug-adapter/node/deflate.ts";
 import {
@@ -26,6 +27,7 @@ import { NUMBER_COLUMNS, WIDE_COLUMNS } from "../../../emulator/time/ledger-colu
 import { ContainerWriter, LAYOUTS } from "../../../emulator/time/recording-container.ts";
 import { crc32 } from "../../../emulator/time/recording-hash.ts";
 import type { TimelineOptions } from "../../../emulator/time/timeline.ts";
+import { randomBelow } from "../../harness/random.ts";
 import {
   enterSomething,
   everyOne,
@@ -33,7 +35,7 @@ import {
   type RecordedRun,
   recordSample,
 } from "./recorded-run.ts";
-import { drain, randomizer, sampleFiles, sampleMachine } from "./sample-run.ts";
+import { drain, sampleFiles, sampleMachine } from "./sample-run.ts";
 
 const seed = 90_017;
 let run: RecordedRun;
@@ -57,7 +59,7 @@ describe(`a recorded run with inputs (seed ${seed})`, () => {
   });
 
   test("is had again at random instants, forwards and backwards", () => {
-    const random = randomizer(seed + 1);
+    const random = randomBelow(seed + 1);
     const timeline = openTimeline(recording);
     for (let i = 0; i < 100; i++) {
       const { at, hash } = run.seen[random(run.seen.length)] as RecordedRun["seen"][number];
@@ -89,7 +91,7 @@ describe(`a recorded run with inputs (seed ${seed})`, () => {
 });
 
 test(`from its snapshots a recording is at random instants at once (seed ${seed})`, () => {
-  const random = randomizer(seed + 2);
+  const random = randomBelow(seed + 2);
   const recorded = recordSample(seed, 30_000);
   const opened = readRecording(recorded.file, deflate);
   expect(opened.snapshots.length).toBeGreaterThan(10);
@@ -149,7 +151,7 @@ test("a timeline is saved whole, also from its past, and with another future ano
 });
 
 test(`the futures that were left are saved too, and come again (seed ${seed})`, () => {
-  const random = randomizer(seed + 6);
+  const random = randomBelow(seed + 6);
   const machine = sampleMachine();
   const guests = new Guests(machine);
   const ledger = new ExitLedger(machine, guests);
@@ -285,7 +287,7 @@ function recordForks(
 }
 
 test(`a run that went back and another way is recorded as it was in the end (seed ${seed})`, () => {
-  const random = randomizer(seed + 3);
+  const random = randomBelow(seed + 3);
   const { pieces, flushed, forks, hash, ledger } = recordForks(random);
   expect(forks).toBeGreaterThan(5);
   const replayed = (file: Uint8Array) => {
@@ -308,7 +310,7 @@ test(`a run that went back and another way is recorded as it was in the end (see
 });
 
 test(`a file that follows a run has snapshots of what the run is in the end (seed ${seed})`, () => {
-  const random = randomizer(seed + 4);
+  const random = randomBelow(seed + 11);
   const kept = { interval: 2_000, denseInterval: 1_000, budgetBytes: 3 * 2 ** 20 };
   const { pieces, flushed, forks, hash } = recordForks(
     random,
@@ -344,7 +346,7 @@ test(`a file that follows a run has snapshots of what the run is in the end (see
 test("snapshots of a file that follows a run take no more of it than their policy has", () => {
   const sizes = [0, 0.3, 50].map((imageShare) => {
     const snapshots = { interval: 4_000, imageShare, bytesPerInstruction: 0 };
-    const { pieces } = recordForks(randomizer(seed + 5), { snapshots }, { interval: 2_000 });
+    const { pieces } = recordForks(randomBelow(seed + 5), { snapshots }, { interval: 2_000 });
     return joined(pieces).length;
   });
   const { kernel, modules = [] } = sampleFiles();

@@ -1,4 +1,5 @@
 // MinVisor with the sample guest, for tests of time: exits, interrupts, HLT, paging switched on, port I/O.
+
 import { readFileSync } from "node:fs";
 import { type LoadOptions, loadKernel, Machine } from "../../../emulator/index.ts";
 import { inRepository } from "../../harness/dap-adapter.ts";
@@ -25,15 +26,4 @@ export function drain<T>(steps: Generator<unknown, T>): T {
     const { done, value } = steps.next();
     if (done) return value;
   }
-}
-
-/** Numbers from 0 below the argument; the same for the same seed. */
-export function randomizer(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x9e37_79b9) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 16), 0x85eb_ca6b);
-    mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2_ae35);
-    return ((mixed ^ (mixed >>> 16)) >>> 0) % below;
-  };
 }

@@ -1,8 +1,10 @@
 // N steps forward and N back: the same states, in both worlds, over VMRUN, exits, interrupts, REP and code that changes itself.
+
 import { expect, test } from "vitest";
 import { type Instant, type Machine, Timeline } from "../../../emulator/index.ts";
+import { randomBelow } from "../../harness/random.ts";
 import { Rig } from "../machine/rig.ts";
-import { drain, randomizer, sampleMachine } from "./sample-run.ts";
+import { drain, sampleMachine } from "./sample-run.ts";
 
 const SEED = Number(process.env.SEED ?? Date.now() & 0xffffff);
 
@@ -39,7 +41,7 @@ function forwardAndBack(timeline: Timeline, count: number): Seen[] {
 }
 
 test(`REP STOSB and code that changes itself (seed ${SEED})`, () => {
-  const below = randomizer(SEED);
+  const below = randomBelow(SEED);
   const rig = new Rig("long");
   rig.code(CHANGES_ITSELF);
   const timeline = new Timeline(rig.machine, { interval: 200, denseInterval: 37 });
@@ -52,7 +54,7 @@ test(`REP STOSB and code that changes itself (seed ${SEED})`, () => {
 });
 
 test(`both worlds, VMRUN, exits and interrupts (seed ${SEED})`, () => {
-  const below = randomizer(SEED);
+  const below = randomBelow(SEED);
   const machine = sampleMachine();
   const exits: number[] = [];
   const interrupts: number[] = [];

@@ -1,39 +1,13 @@
 // Going back: every instant of a run is had again with the same state, whatever way it is come to.
-import { readFileSync } from "node:fs";
+
 import { describe, expect, test } from "vitest";
-import { loadKernel, Machine } from "../../../emulator/index.ts";
 import { compareInstants, type Instant, RESET } from "../../../emulator/time/instant.ts";
 import { Timeline, type TimelineOptions } from "../../../emulator/time/timeline.ts";
-import { inRepository } from "../../harness/dap-adapter.ts";
+import { randomBelow } from "../../harness/random.ts";
+import { drain, sampleMachine } from "./sample-run.ts";
 
-const file = (name: string) => ({ name, bytes: new Uint8Array(readFileSync(inRepository(name))) });
-
-/** MinVisor with the sample guest: exits, interrupts, HLT, paging switched on, port I/O. */
 function sample(options: TimelineOptions = {}): Timeline {
-  const machine = new Machine({ ramBytes: 512 * 2 ** 20 });
-  machine.load(
-    loadKernel({
-      kernel: file("minvisor/build/minvisor.elf"),
-      modules: [file("test/guests/build/sample.bin")],
-      ramBytes: 512 * 2 ** 20,
-    }),
-  );
-  return new Timeline(machine, { interval: 40_000, denseInterval: 15_000, ...options });
-}
-
-const drain = <T>(steps: Generator<unknown, T>): T => {
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done) return value;
-  }
-};
-
-function randomizer(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1103515245) + 12345) & 0x7fff_ffff;
-    return state % below;
-  };
+  return new Timeline(sampleMachine(), { interval: 40_000, denseInterval: 15_000, ...options });
 }
 
 interface Seen {
@@ -82,7 +56,7 @@ const seed = Number(process.env.SEED ?? Date.now() & 0xffff);
 
 describe(`seed ${seed}`, () => {
   test("every instant that was seen is had again", () => {
-    const random = randomizer(seed);
+    const random = randomBelow(seed);
     const timeline = sample();
     const seen = explore(timeline, random);
     expect(seen.length).toBeGreaterThan(50);
@@ -96,7 +70,7 @@ describe(`seed ${seed}`, () => {
   });
 
   test("a budget that is too small loses snapshots and nothing else", () => {
-    const random = randomizer(seed + 1);
+    const random = randomBelow(seed + 1);
     const timeline = sample({ budgetBytes: 3_000_000, interval: 10_000, denseInterval: 5_000 });
     const seen = explore(timeline, random);
     for (let i = 0; i < 30; i++) {
@@ -108,7 +82,7 @@ describe(`seed ${seed}`, () => {
   });
 
   test("into a gap a seek lays snapshots so that one back from there replays no more than it goes back", () => {
-    const random = randomizer(seed + 3);
+    const random = randomBelow(seed + 3);
     const timeline = sample({ interval: 1_000_000 });
     const { icount: end } = (explore(timeline, random).at(-1) as Seen).at;
     const icount = 10_000 + random(end - 10_000);
@@ -121,7 +95,7 @@ describe(`seed ${seed}`, () => {
   });
 
   test("the past runs on into the same future, inputs included", () => {
-    const random = randomizer(seed + 2);
+    const random = randomBelow(seed + 2);
     const timeline = sample();
     const seen = explore(timeline, random);
     const { at, hash } = seen.at(-1) as Seen;

@@ -3,7 +3,7 @@
 import { type Encoding, parseEncoding } from "../../../emulator/decode/encoding.ts";
 import { type Operand, parseOperands, widthOf } from "../../../emulator/decode/operands.ts";
 import type { Row } from "../../../emulator/instructions/row.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../random.ts";
 import { type Bits, codeOffset, dataOffset } from "./vector.ts";
 
 /** What to make of a row. */

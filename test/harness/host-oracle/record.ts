@@ -6,9 +6,9 @@ import { gzipSync } from "node:zlib";
 import { parseOperands } from "../../../emulator/decode/operands.ts";
 import { INTEGER_ROWS } from "../../../emulator/instructions/index.ts";
 import type { Row } from "../../../emulator/instructions/row.ts";
+import { Random } from "../random.ts";
 import { makersDiffer } from "./differences.ts";
 import { encode, type Variant } from "./encode.ts";
-import { Random } from "./random.ts";
 import { type Shape, shapeOf } from "./shapes.ts";
 import {
   type Bits,

@@ -1,7 +1,7 @@
 /** Inputs that make sense for instructions whose operands are implied: stacks, strings, branches, divisions. */
 
+import type { Random } from "../random.ts";
 import type { Encoded } from "./encode.ts";
-import type { Random } from "./random.ts";
 import { type Bits, codeOffset, dataOffset, type VectorState } from "./vector.ts";
 
 const RAX = 0;

@@ -2,6 +2,7 @@
  * The exported book is certified by ACL2; its verdicts and first witnesses are ours on the same states, and
  * the page tables in those states are what ACL2's own walker finds in the raw memory.
  */
+
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Guests, type Machine } from "../../../emulator/index.ts";
 import { exportBook } from "../../../invariants/acl2/export.ts";
@@ -13,7 +14,7 @@ import { declaredMemory } from "../../../invariants/hypervisor-memory.ts";
 import { readInvariants, type Term } from "../../../invariants/index.ts";
 import type { EventFacts } from "../../../invariants/model/view.ts";
 import { Tracked } from "../../../invariants/tracked.ts";
-import { random } from "../../emulator/memory/fixture.ts";
+import { randomFraction } from "../../harness/random.ts";
 import { BREAKS, runWith, soundHypervisor } from "../faults.ts";
 import { FIRST_TABLE, fill, MODES, TABLES } from "../random-tables.ts";
 import * as small from "../small-hypervisor.ts";
@@ -219,7 +220,7 @@ test("verdicts and witnesses are the same on the states of every seeded fault", 
 });
 
 test(`verdicts and witnesses are the same on ${RANDOM_STATES} random states (seed ${SEED})`, () => {
-  const next = random(SEED);
+  const next = randomFraction(SEED);
   const recorded: Recorded = { judged: [], walks: new Set() };
   const machine = soundHypervisor();
   judgeAll(machine, recorded);
@@ -260,7 +261,7 @@ invariant of_tables on vmrun : forall t in npt(vmcb.nCR3).tables :
 `;
 
 test(`${RANDOM_WALKS} walks of random tables in each format are the same (seed ${SEED})`, () => {
-  const draw = random(SEED);
+  const draw = randomFraction(SEED);
   const next = (): number => Math.floor(draw() * 2 ** 32);
   const invariants = readInvariants([{ path: "all.inv", text: ALL_FIELDS }], undefined);
   const [{ invariants: all, diagnostics } = { invariants: [], diagnostics: [] }] = invariants;

@@ -1,7 +1,8 @@
 /** Edits as they come while questions are asked: the server answers as a new one does that has the same texts. */
+
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { random } from "../../emulator/memory/fixture.ts";
+import { type RandomFraction, randomFraction } from "../../harness/random.ts";
 import { readSource, repository } from "../../tidy/sources.ts";
 import { elfOf } from "../boot.ts";
 import { Client } from "./client.ts";
@@ -61,18 +62,18 @@ const QUESTIONS = [
   ...["documentSymbol", "formatting", "semanticTokens/full", "semanticTokens/range", "codeAction"],
 ].map((name) => `textDocument/${name}`);
 
-type Random = () => number;
-const below = (next: Random, limit: number): number => Math.floor(next() * limit);
-const pick = <T>(next: Random, from: readonly T[]): T => from[below(next, from.length)] as T;
+const below = (next: RandomFraction, limit: number): number => Math.floor(next() * limit);
+const pick = <T>(next: RandomFraction, from: readonly T[]): T =>
+  from[below(next, from.length)] as T;
 
 /** Between characters, and not within the two that end a line. */
-function placeIn(next: Random, text: string): number {
+function placeIn(next: RandomFraction, text: string): number {
   const at = below(next, text.length + 1);
   const isWithin = /^(?:\r\n|[\ud800-\udbff][\udc00-\udfff])/.test(text.slice(at - 1, at + 1));
   return isWithin ? at - 1 : at;
 }
 
-async function edit(next: Random, client: Client, index: number): Promise<void> {
+async function edit(next: RandomFraction, client: Client, index: number): Promise<void> {
   const uri = URIS[index] as string;
   const text = client.text(uri);
   if (next() < 0.03) return client.replace(uri, TEXTS[index] as string);
@@ -90,7 +91,7 @@ interface Question {
   readonly params: object;
 }
 
-function question(next: Random, client: Client): Question {
+function question(next: RandomFraction, client: Client): Question {
   const uri = pick(next, URIS);
   const text = client.text(uri);
   const at = client.position(uri, placeIn(next, text));
@@ -119,7 +120,7 @@ async function withTexts(texts: readonly string[]): Promise<Client> {
   return client;
 }
 
-async function sameAsNew(next: Random, client: Client, label: string): Promise<void> {
+async function sameAsNew(next: RandomFraction, client: Client, label: string): Promise<void> {
   const fresh = await withTexts(URIS.map((uri) => client.text(uri)));
   for (const uri of URIS) {
     expect(await client.problems(uri), label).toEqual(await fresh.problems(uri));
@@ -133,7 +134,7 @@ async function sameAsNew(next: Random, client: Client, label: string): Promise<v
 }
 
 test(`${EDITS} edits with questions between them (seed ${SEED})`, async () => {
-  const next = random(SEED);
+  const next = randomFraction(SEED);
   const client = await withTexts(TEXTS);
   let waiting: Promise<unknown>[] = [];
   for (let i = 1; i <= EDITS; i++) {

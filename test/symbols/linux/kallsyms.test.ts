@@ -1,7 +1,9 @@
 // Tables of symbols laid out as each range of kernel versions has them, made at random and found in noise.
+
 import { describe, expect, test } from "vitest";
 import { findKallsyms } from "../../../symbols/linux/kallsyms.ts";
 import { KernelBytes } from "../../../symbols/linux/kernel-bytes.ts";
+import { type RandomBelow, randomBelow } from "../../harness/random.ts";
 
 const START = 0xffffffff_9aa00000n;
 
@@ -30,16 +32,6 @@ const LAYOUTS: Readonly<Record<string, Layout>> = {
   "6.15": { addresses: "behind", perCpu: "none", longs: false, longNames: true, seqs: "last" },
 };
 
-type Random = (below: number) => number;
-
-function randomFrom(seed: number): Random {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}
-
 interface Entry {
   readonly address: bigint;
   readonly text: string;
@@ -47,7 +39,7 @@ interface Entry {
 
 const LETTERS = "abcdefghijklmnopqrstuvwxyz_0123456789.";
 
-function entries(random: Random, { perCpu, longNames }: Layout): Entry[] {
+function entries(random: RandomBelow, { perCpu, longNames }: Layout): Entry[] {
   const word = (length: number) =>
     Array.from({ length }, () => LETTERS.charAt(random(LETTERS.length))).join("");
   let at = START;
@@ -61,7 +53,7 @@ function entries(random: Random, { perCpu, longNames }: Layout): Entry[] {
 }
 
 /** Tokens for the letters themselves, and pairs of letters for all other numbers. */
-function tokensFor(random: Random): string[] {
+function tokensFor(random: RandomBelow): string[] {
   return Array.from({ length: 256 }, (_, i) => {
     const own = String.fromCharCode(i);
     if (/[\w.]/.test(own)) return own;
@@ -108,7 +100,11 @@ function putAddresses(out: Writer, list: readonly Entry[], layout: Layout): void
 }
 
 /** The tables between random bytes. */
-function encode(random: Random, list: readonly Entry[], layout: Layout): Uint8Array<ArrayBuffer> {
+function encode(
+  random: RandomBelow,
+  list: readonly Entry[],
+  layout: Layout,
+): Uint8Array<ArrayBuffer> {
   const out = new Writer();
   const tokens = tokensFor(random);
   const word = layout.longs ? 8 : 4;
@@ -145,7 +141,7 @@ function encode(random: Random, list: readonly Entry[], layout: Layout): Uint8Ar
 const seed = Date.now() & 0xffff;
 
 describe.each(Object.entries(LAYOUTS))(`tables of %s (seed ${seed})`, (_version, layout) => {
-  const random = randomFrom(seed);
+  const random = randomBelow(seed);
   const list = entries(random, layout);
   const bytes = encode(random, list, layout);
 
@@ -197,7 +193,7 @@ test("memory made to look like tables everywhere is given up soon", () => {
 });
 
 test(`random bytes have no symbols (seed ${seed})`, () => {
-  const random = randomFrom(seed);
+  const random = randomBelow(seed);
   const noise = Uint8Array.from({ length: 1 << 20 }, () => random(256));
   expect(findKallsyms(new KernelBytes(START, noise))).toBeUndefined();
   expect(findKallsyms(new KernelBytes(START, new Uint8Array(0)))).toBeUndefined();
