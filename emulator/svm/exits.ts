@@ -45,65 +45,6 @@ export const CR_WRITE_EXIT = 0x10;
 export const DR_READ_EXIT = 0x20;
 export const DR_WRITE_EXIT = 0x30;
 
-const EVENTS: readonly InterceptName[] = [
-  "INTR",
-  "NMI",
-  "SMI",
-  "INIT",
-  "VINTR",
-  "FERR_FREEZE",
-  "SHUTDOWN",
-];
-
-const INTERCEPT_DOCS: Record<InterceptName, string> = {
-  INTR: "Physical maskable interrupt; it stays pending",
-  NMI: "Physical non-maskable interrupt; it stays pending",
-  SMI: "System management interrupt",
-  INIT: "INIT signal",
-  VINTR: "A virtual interrupt could be taken; it stays pending",
-  CR0_SEL_WRITE: "Write of CR0 that changes more than TS and MP",
-  IDTR_READ: "SIDT",
-  GDTR_READ: "SGDT",
-  LDTR_READ: "SLDT",
-  TR_READ: "STR",
-  IDTR_WRITE: "LIDT",
-  GDTR_WRITE: "LGDT",
-  LDTR_WRITE: "LLDT",
-  TR_WRITE: "LTR",
-  RDTSC: "RDTSC",
-  RDPMC: "RDPMC",
-  PUSHF: "PUSHF",
-  POPF: "POPF",
-  CPUID: "CPUID",
-  RSM: "RSM",
-  IRET: "IRET",
-  INTn: "INT imm8; INT3 is EXCP_BP",
-  INVD: "INVD",
-  PAUSE: "PAUSE, after the filter count",
-  HLT: "HLT",
-  INVLPG: "INVLPG",
-  INVLPGA: "INVLPGA",
-  IOIO: "I/O port access that the permission map intercepts",
-  MSR: "RDMSR or WRMSR that the permission map intercepts",
-  TASK_SWITCH: "Task switch",
-  FERR_FREEZE: "x87 error with IGNNE clear (legacy FERR)",
-  SHUTDOWN: "Triple fault",
-  VMRUN: "VMRUN",
-  VMMCALL: "VMMCALL: a call to the hypervisor",
-  VMLOAD: "VMLOAD",
-  VMSAVE: "VMSAVE",
-  STGI: "STGI",
-  CLGI: "CLGI",
-  SKINIT: "SKINIT",
-  RDTSCP: "RDTSCP",
-  ICEBP: "ICEBP (opcode F1)",
-  WBINVD: "WBINVD",
-  MONITOR: "MONITOR",
-  MWAIT: "MWAIT",
-  MWAIT_CONDITIONAL: "MWAIT with the monitor armed",
-  XSETBV: "XSETBV",
-};
-
 function registerExits(): Exit[] {
   const exits: Exit[] = [];
   for (const [bank, kind, read, write] of [
@@ -135,21 +76,10 @@ function exceptionExits(): Exit[] {
   });
 }
 
-function interceptKind(name: InterceptName): ExitKind {
-  if (EVENTS.includes(name)) return "event";
-  if (name === "IOIO") return "io";
-  if (name === "MSR") return "msr";
-  if (name === "CR0_SEL_WRITE") return "controlRegister";
-  return name === "TASK_SWITCH" ? "taskSwitch" : "instruction";
-}
-
 function interceptExits(): Exit[] {
-  return (Object.keys(INTERCEPTS) as InterceptName[]).map((intercept) => ({
-    name: intercept === "INTn" ? "SWINT" : intercept,
-    code: INTERCEPTS[intercept].exitCode,
-    kind: interceptKind(intercept),
-    doc: INTERCEPT_DOCS[intercept],
-  }));
+  return Object.entries(INTERCEPTS).map(([name, { exitCode: code, kind, doc }]) => {
+    return { name: name === "INTn" ? "SWINT" : (name as ExitName), code, kind, doc };
+  });
 }
 
 /** Every exit, by ascending code, INVALID last. */
