@@ -52,6 +52,9 @@ export class PastError extends Error {
 
 /** Of the budget, what is kept of futures that were left takes at most so much: the oldest go at a fork. */
 const FUTURES_SHARE = 1 / 4;
+/** A stop of the machine, and each instruction that an observer follows, take as long as so many instructions. */
+const STOP_COST = 2_000;
+const FOLLOWED_COST = 40;
 const CRAWL_PIECE = 500;
 /** Towards where a replay goes its snapshots come closer together, down to this share of the dense interval. */
 const CLOSEST_SHARE = 1 / 256;
@@ -85,7 +88,7 @@ export class Timeline implements Changes {
     this.machine = machine;
     this.interval = options.interval ?? 50_000_000;
     this.denseInterval = options.denseInterval ?? 2_500_000;
-    this.piece = options.piece ?? 2_000_000;
+    this.piece = options.piece ?? 400_000;
     this.budgetBytes = options.budgetBytes ?? 512 * 2 ** 20;
     this.snapshots = new SnapshotStore(machine, this.budgetBytes);
     this.end = options.recorded?.end ?? machine.instant;
@@ -393,6 +396,7 @@ export class Timeline implements Changes {
       yield* this.replay(end, look);
       if (isEnough()) return;
       end = from.snapshot;
+      yield { done: before.icount - end.icount, total: before.icount };
     }
   }
 
@@ -422,7 +426,8 @@ export class Timeline implements Changes {
     const { machine } = this;
     const start = machine.icount;
     const total = to.icount - start;
-    let told = start;
+    let told = 0;
+    let stops = 0;
     let laid = 0;
     this.enterWhatIsDue();
     if (look()) return;
@@ -430,7 +435,9 @@ export class Timeline implements Changes {
       const before = machine.instant;
       laid = Math.max(laid, this.snapshots.upTo(before).snapshot.icount);
       const next = this.nextKeep(laid, to);
-      this.advance(to, pass, next - before.icount);
+      const cost = machine.observers.wants("retire") ? FOLLOWED_COST : 1;
+      const most = Math.min(next - before.icount, this.piece / cost);
+      this.advance(to, pass, most);
       this.enterWhatIsDue();
       const stuck = compareInstants(machine.instant, before) === 0;
       if (stuck && pass) throw new DivergedError(diverged(to));
@@ -440,9 +447,11 @@ export class Timeline implements Changes {
         this.keep();
         laid = machine.icount;
       }
-      if (machine.icount - told < this.piece) continue;
-      told = machine.icount;
-      yield { done: told - start, total };
+      const done = machine.icount - start;
+      const spent = done * cost + ++stops * STOP_COST;
+      if (spent - told < this.piece) continue;
+      told = spent;
+      yield { done, total };
     }
     const isAnyOf = to.idleTicks === Number.NEGATIVE_INFINITY && machine.icount === to.icount;
     if (compareInstants(machine.instant, to) > 0 && !isAnyOf) throw new DivergedError(diverged(to));
@@ -456,7 +465,7 @@ export class Timeline implements Changes {
     const { icount, idleTicks } = machine.instant;
     const left = target.icount - icount;
     if (left > 0) {
-      const instructions = Math.min(left, this.piece, Math.max(1, most));
+      const instructions = Math.min(left, Math.max(1, Math.floor(most)));
       machine.run({ instructions, idleTicks: Number.POSITIVE_INFINITY, passBreakpoint: pass });
       return;
     }

@@ -150,6 +150,7 @@ test("a way to where a condition holds", async () => {
 });
 
 test("a short way is no news", async () => {
+  late = 1;
   const seen: string[] = [];
   session.onEvent = (event) => seen.push(event);
   await go("minvisor/seek", { to: "previousExit" });

@@ -1,6 +1,7 @@
 // Going back: every instant of a run is had again with the same state, whatever way it is come to.
 
 import { describe, expect, test } from "vitest";
+import type { Observer } from "../../../emulator/index.ts";
 import { compareInstants, type Instant, RESET } from "../../../emulator/time/instant.ts";
 import { Timeline, type TimelineOptions } from "../../../emulator/time/timeline.ts";
 import { randomBelow } from "../../harness/random.ts";
@@ -183,4 +184,24 @@ test("an instant that the run does not come by is refused", () => {
   expect(() => drain(timeline.seek({ icount: 20_000, idleTicks: 0, events: 9999 }))).toThrow(
     "does not come by",
   );
+});
+
+test("others get their turn often where an observer follows each instruction or stops the machine", () => {
+  const timeline = sample();
+  const { machine } = timeline;
+  for (let reason = ""; reason !== "powerOff"; ) {
+    ({ reason } = timeline.run({ instructions: 1_000_000, idleTicks: 1e9 }));
+  }
+  const turns = (on: Observer["on"]): number => {
+    const detach = machine.observe({ name: "test", on });
+    const search = timeline.last(machine.instant, () => undefined);
+    let count = 0;
+    while (!search.next().done) count++;
+    detach();
+    return count;
+  };
+  const plain = turns({});
+  expect(plain).toBeLessThan(5);
+  expect(turns({ retire: () => undefined })).toBeGreaterThan(30);
+  expect(turns({ exit: () => "stop" })).toBeGreaterThan(plain);
 });
