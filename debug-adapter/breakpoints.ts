@@ -1,9 +1,9 @@
 /** All breakpoints of the session: set by the client, placed in the machine, asked at events. */
 import { type Breakpoint, bind, type Hit } from "./breakpoints/breakpoint.ts";
-import { instructionName } from "./breakpoints/data-access.ts";
 import { EventNames } from "./breakpoints/event-names.ts";
 import type { Outcome } from "./breakpoints/options.ts";
 import { Placement } from "./breakpoints/placement.ts";
+import { writerOf } from "./breakpoints/writer.ts";
 import type { Debuggee } from "./debuggee.ts";
 import { type ExecutePlace, joinStops, type Stop, type StopSources } from "./execution.ts";
 import { exitInWords, exitReason, exitTitle } from "./exits/exit-log.ts";
@@ -267,7 +267,7 @@ export class Breakpoints implements StopSources {
     );
     if (found === undefined) return undefined;
     const { icount } = debuggee.machine;
-    const writer = instructionName(debuggee, hit.rip ?? debuggee.linearRip);
+    const writer = writerOf(debuggee, hit).name;
     const { problem } = found.outcome;
     this.reached.push({ breakpoint, hit, problem, icount, writer });
     return "stop";

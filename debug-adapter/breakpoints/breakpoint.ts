@@ -42,6 +42,8 @@ export interface Hit {
   readonly rip?: bigint;
   /** Bytes of a VMCB were written: a #VMEXIT at the same instant did it. */
   readonly inVmcb?: boolean;
+  /** Set where no instruction of the world that now runs did it, but the way into it. */
+  readonly by?: "vmrun" | "exit";
 }
 
 /** What tells of a breakpoint's events; nothing else happens to the machine. */

@@ -1,7 +1,6 @@
 /** What a data breakpoint says of an access: old and new value of its bytes, and who did it. */
 
 import { bitsOf, fromBytes } from "../../symbols/location.ts";
-import type { Debuggee } from "../debuggee.ts";
 import { placeName } from "../place-access.ts";
 import { hex } from "../text.ts";
 import type { ValuePlace } from "../value-place.ts";
@@ -82,9 +81,10 @@ export function dataHit(
     readonly size: number;
     readonly inVmcb?: boolean;
     readonly rip?: bigint;
+    readonly by?: Hit["by"];
   },
 ): DataHit {
-  const { write, old, now, address = 0n, size, inVmcb = false, rip } = event;
+  const { write, old, now, address = 0n, size, inVmcb = false, rip, by } = event;
   const name = placeName(place);
   let said: AccessValues = { write, old, now };
   return {
@@ -103,18 +103,9 @@ export function dataHit(
     },
     inVmcb,
     ...(rip === undefined ? {} : { rip }),
+    ...(by === undefined ? {} : { by }),
   };
 }
 
 const valuesText = ({ write, old, now }: AccessValues): string =>
   write ? `${hex(old)} -> ${hex(now)}` : hex(now);
-
-/** "exit_npf+0x12 at exit_npf.c:40" or "guest 0x7c12": an instruction, for the user. */
-export function instructionName(debuggee: Debuggee, linear: bigint): string {
-  const { images, world } = debuggee;
-  const name = images.nameOf(world, linear);
-  const source = images.sourceAt(world, linear);
-  const file = source?.path.split(/[\\/]/).at(-1);
-  const where = source === undefined ? "" : ` at ${file}:${source.line}`;
-  return `the ${world}'s instruction at ${hex(linear)}${name === undefined ? "" : ` <${name}>`}${where}`;
-}

@@ -46,15 +46,49 @@ function watchPages(machine: Machine, runs: readonly PhysicalRun[], type: Access
 
 /** A VMCB field or host-physical bytes: all accesses, #VMEXIT's and VMRUN's own included. */
 export function physicalTrigger(place: MemoryPlace | VmcbPlace, type: AccessType): Trigger {
+  const { address, size } = watchedRange(place);
+  return runsTrigger(place, [{ address: Number(address), size, offset: 0 }], type);
+}
+
+/** The bytes that are behind a place now, by whatever address they are accessed; undefined where some are missing. */
+export function presentBytesTrigger(
+  debuggee: Debuggee,
+  place: MemoryPlace,
+  type: AccessType,
+): Trigger | undefined {
+  const { runs } = bytesBehind(debuggee, place);
+  const size = runs.reduce((sum, run) => sum + run.size, 0);
+  return size < watchedRange(place).size ? undefined : runsTrigger(place, runs, type);
+}
+
+function runsTrigger(
+  place: MemoryPlace | VmcbPlace,
+  runs: readonly PhysicalRun[],
+  type: AccessType,
+): Trigger {
   return {
     arm: (debuggee, reach, hits) => {
-      const { address, size } = watchedRange(place);
-      const runs = [{ address: Number(address), size, offset: 0 }];
       const release = watchPages(debuggee.machine, runs, type);
       const join = new AccessJoin(debuggee, place, reach, hits);
       return all([release, observePhysical(debuggee, place, type, () => runs, join)]);
     },
   };
+}
+
+/** Where the bytes of a place are under the present tables, and the entries on the way. */
+function bytesBehind({ spaces }: Debuggee, place: MemoryPlace) {
+  const watched = BigInt(watchedBytes(place.size, place.bits));
+  const runs: PhysicalRun[] = [];
+  const entries: { readonly address: number; readonly bytes: number }[] = [];
+  for (let at = place.address; at < place.address + watched; at = (at & PAGE_MASK) + PAGE) {
+    const inPage = Number((at & PAGE_MASK) + PAGE - at);
+    const size = Math.min(inPage, Number(place.address + watched - at));
+    const found = spaces.translate({ space: place.space, address: at });
+    entries.push(...found.levels.map(({ address, bytes }) => ({ address, bytes })));
+    if (found.kind !== "page") continue;
+    runs.push({ address: found.physical, size, offset: Number(at - place.address) });
+  }
+  return { runs, entries };
 }
 
 /** The watched bytes in the addresses of their own space. */
@@ -262,19 +296,9 @@ class GuestPhysicalWatch {
   private resolve(): void {
     this.release();
     const { debuggee, place } = this;
-    const { machine, spaces } = debuggee;
+    const { machine } = debuggee;
     this.nestedCr3 = machine.state.nestedCr3;
-    const watched = BigInt(watchedBytes(place.size, place.bits));
-    const runs: PhysicalRun[] = [];
-    const entries: { address: number; bytes: number }[] = [];
-    for (let at = place.address; at < place.address + watched; at = (at & PAGE_MASK) + PAGE) {
-      const inPage = Number((at & PAGE_MASK) + PAGE - at);
-      const size = Math.min(inPage, Number(place.address + watched - at));
-      const found = spaces.translate({ space: place.space, address: at });
-      entries.push(...found.levels.map(({ address, bytes }) => ({ address, bytes })));
-      if (found.kind !== "page") continue;
-      runs.push({ address: found.physical, size, offset: Number(at - place.address) });
-    }
+    const { runs, entries } = bytesBehind(debuggee, place);
     this.runs = runs;
     this.entries = entries;
     const tables = entries.map(({ address }) => machine.memory.watchWrites(address));

@@ -77,24 +77,23 @@ function observeChanges(
   reach: Reach,
 ): () => void {
   let known = read();
-  const compare = (rip?: bigint): "stop" | undefined => {
+  const compare = (who: Pick<Hit, "rip" | "by"> = {}): "stop" | undefined => {
     const now = read();
     if (now === undefined || now === known) return undefined;
     const old = known;
     known = now;
     if (old === undefined) return undefined;
-    const at = rip === undefined ? {} : { rip };
-    return reach(dataHit(place, { write: true, old, now, size: SIZE, ...at }));
+    return reach(dataHit(place, { write: true, old, now, size: SIZE, ...who }));
   };
   const everyInstruction = needsEveryInstruction(place);
   return debuggee.machine.observe({
     name: "data breakpoint",
     on: {
-      vmrun: () => compare(),
-      exit: () => compare(),
+      vmrun: () => compare({ by: "vmrun" }),
+      exit: () => compare({ by: "exit" }),
       vmload: () => compare(),
       ...(everyInstruction
-        ? { retire: ({ rip }) => compare(rip) }
+        ? { retire: ({ rip }) => compare({ rip }) }
         : place.kind === "msr"
           ? { msr: ({ index }) => (index === place.index ? compare() : undefined) }
           : { paging: () => compare() }),

@@ -23,9 +23,9 @@ function* journey(debuggee: Debuggee, timeline: Timeline, place: ValuePlace): Jo
     return { reason: "goto", description: `Nothing has written ${name} since reset` };
   }
   const { hit, row } = found.what;
-  // At the instruction that wrote; what #VMEXIT wrote is there when it has come.
+  // At the instruction that wrote; what an exit wrote is there when it has come.
   yield* timeline.seek(found.at);
-  if (!(hit.inVmcb && debuggee.exits.isAtExit)) {
+  if (row.instructionReference !== undefined) {
     const before = yield* new StepsBefore(debuggee, timeline, found.at).take();
     yield* timeline.seek(before?.at ?? found.at);
   }

@@ -3,9 +3,9 @@ import type { Instant, Met, SeekProgress, Timeline } from "../../emulator/index.
 import { formatReference } from "../addresses/memory-reference.ts";
 import type { Hit } from "../breakpoints/breakpoint.ts";
 import { dataTrigger } from "../breakpoints/data.ts";
-import { instructionName } from "../breakpoints/data-access.ts";
+import { presentBytesTrigger } from "../breakpoints/memory-watch.ts";
+import { exitAsWriter, type Writer, writerOf } from "../breakpoints/writer.ts";
 import type { Debuggee } from "../debuggee.ts";
-import { exitTitle } from "../exits/exit-log.ts";
 import { placeName } from "../place-access.ts";
 import type { HistoryBody, ValueWrite } from "../protocol.ts";
 import { hex } from "../text.ts";
@@ -19,7 +19,10 @@ export interface Written {
   readonly row: Omit<ValueWrite, "icount" | "old" | "new">;
 }
 
-/** Newest first; what wrote may have ended in the instant itself: an exit, or the step before. */
+/**
+ * Newest first; what wrote may have ended in the instant itself: an exit, or the step before. Of memory the
+ * bytes that are behind the place now, whoever wrote them by whatever address.
+ */
 export function writesBefore(
   debuggee: Debuggee,
   timeline: Timeline,
@@ -28,7 +31,9 @@ export function writesBefore(
   limit: number,
   isWanted: (hit: Hit) => boolean = () => true,
 ): Generator<SeekProgress, Met<Written>[]> {
-  const trigger = dataTrigger(place, "write");
+  const trigger =
+    (place.kind === "memory" && presentBytesTrigger(debuggee, place, "write")) ||
+    dataTrigger(place, "write");
   const arm: Arm<Written> = (meet) => {
     let last: (Written & { readonly icount: number }) | undefined;
     const { machine, exits } = debuggee;
@@ -40,13 +45,13 @@ export function writesBefore(
           exit: () => {
             if (!last?.hit.inVmcb || last.icount !== machine.icount || !exits.isAtExit)
               return undefined;
-            return meet({ hit: last.hit, row: exitRow(debuggee) });
+            return meet({ hit: last.hit, row: rowOf(debuggee, exitAsWriter(debuggee)) });
           },
         },
       }),
       trigger.arm(debuggee, (hit) => {
         if (!isWanted(hit)) return undefined;
-        last = { hit, row: instructionRow(debuggee, hit), icount: machine.icount };
+        last = { hit, row: rowOf(debuggee, writerOf(debuggee, hit)), icount: machine.icount };
         return meet(last);
       }),
     ];
@@ -57,20 +62,13 @@ export function writesBefore(
   return latestMet(timeline, before, arm, limit, true);
 }
 
-function exitRow({ exits, machine }: Debuggee): Written["row"] {
-  const writer = exits.last === undefined ? "#VMEXIT" : exitTitle(exits.last, machine);
-  return { exit: machine.state.exitCount, world: "host", writer };
-}
-
-function instructionRow(debuggee: Debuggee, hit: Hit): Written["row"] {
-  const { world, images, machine } = debuggee;
-  const address = hit.rip ?? debuggee.linearRip;
+function rowOf({ images, machine }: Debuggee, { name, world, address }: Writer): Written["row"] {
+  const row = { exit: machine.state.exitCount, world, writer: name };
+  if (address === undefined) return row;
   const source = images.sourceAt(world, address);
   const kind = world === "host" ? "hva" : "gva";
   return {
-    exit: machine.state.exitCount,
-    world,
-    writer: instructionName(debuggee, address),
+    ...row,
     instructionReference: formatReference({ space: { kind }, address }),
     ...(source === undefined ? {} : { path: source.path, line: source.line }),
   };

@@ -13,6 +13,7 @@ afterEach(() => session.session.close());
 interface Stop {
   readonly reason: string;
   readonly description: string;
+  readonly text?: string;
 }
 
 const machine = () => session.session.loaded!.debuggee.machine;
@@ -320,6 +321,29 @@ describe("the last writer", () => {
     const byExit = await go("minvisor/lastWriter", { name: "$vmcb.EXITCODE" });
     expect(byExit.description).toMatch(/was written last$/);
     expect((await timeline()).exit).toBe(exit);
+  });
+
+  test("of a guest's memory is whoever wrote it, by whatever address, and before it was a guest's", async () => {
+    await runTo(["exit:VMMCALL"]);
+    const image = await go("minvisor/lastWriter", { name: "gpa:0x7c00", bytes: 2 });
+    expect(image.text).toMatch(/ by the host's instruction at .* <copy_forward.*: 0x0 -> 0xfcfa$/);
+    expect((await timeline()).exit).toBe(0);
+  });
+
+  test("of a register that VMRUN loads is VMRUN, of an MSR that an exit loads the exit", async () => {
+    await runTo(["exit:CPUID"]);
+    await session.ask("setExceptionBreakpoints", { filters: [] });
+    await session.ask("setFunctionBreakpoints", { breakpoints: [{ name: "event:vmrun" }] });
+    await go("continue");
+    const answer = await go("minvisor/lastWriter", { name: "$guest.rax" });
+    expect(answer.text).toMatch(/ by the host's instruction at 0x[0-9a-f]+ <vmrun\+/);
+    expect((await top()).name).toBe("host · vmrun");
+    await go("minvisor/seek", { to: "previousExit" });
+    const { exit } = await timeline();
+    const loaded = await go("minvisor/lastWriter", { name: "$msr.EFER" });
+    expect(loaded.text).toContain(` by #VMEXIT CPUID leaf 0x0 (exit ${exit}): `);
+    expect((await timeline()).exit).toBe(exit);
+    expect((await top()).name).toBe("host · vmrun");
   });
 
   test("of a variable of C is found whatever the stack looks like, and nothing is said of what was never written", async () => {
