@@ -1,5 +1,5 @@
 /** Where instructions begin in the pages of one address space, as well as it can be known. */
-import { PAGE_SIZE } from "../emulator/index.ts";
+import { LONGEST_INSTRUCTION, PAGE_SIZE } from "../emulator/index.ts";
 import type { MemoryReference, SpaceName } from "./addresses/memory-reference.ts";
 import { worldOf } from "./addresses/translation.ts";
 import type { Debuggee } from "./debuggee.ts";
@@ -12,7 +12,6 @@ import {
 } from "./register-file.ts";
 import type { CodeBits, Disassembler } from "./services.ts";
 
-const LONGEST = 15;
 /** How far before a page decoding starts that is to fall into step with its code. */
 const RUN_UP = 512;
 /** A function is decoded from its start if that is not farther. */
@@ -190,7 +189,7 @@ export class CodePageView {
       const reason = device === undefined ? "nothing is there" : `it is the ${device.name}'s`;
       return { bytes: new Uint8Array(0), anchors: [], reason };
     }
-    const bytes = spaces.read(place, PAGE_SIZE + LONGEST - 1);
+    const bytes = spaces.read(place, PAGE_SIZE + LONGEST_INSTRUCTION - 1);
     const sizes = new Map<number, CodeBits | undefined>();
     for (const offset of this.functionStarts(page)) sizes.set(offset, undefined);
     const { codePages } = machine.cpu.engine;

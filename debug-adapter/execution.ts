@@ -177,7 +177,7 @@ export class Execution {
     this.schedule(0);
   }
 
-  /** What a search of the past has met since it was asked last. */
+  /** The stop that the run, or a search of the past, has met since it was asked last. */
   takeMet(): Stop | undefined {
     const taken = this.sources.take();
     const met = this.pending && taken ? joinStops(this.pending, taken) : (this.pending ?? taken);
@@ -304,11 +304,9 @@ export class Execution {
       idleTicks: SLICE_MS * NS_PER_MS,
     });
     this.debuggee.recordingFile?.keepUp();
-    const taken = this.sources.take();
-    const pending =
-      this.pending && taken ? joinStops(this.pending, taken) : (this.pending ?? taken);
-    if (pending !== undefined) {
-      this.finish(pending);
+    const met = this.takeMet();
+    if (met !== undefined) {
+      this.finish(met);
       return undefined;
     }
     if (result.reason !== "budget" && result.reason !== "idle" && result.reason !== "observer") {

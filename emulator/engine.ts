@@ -4,7 +4,7 @@
  */
 import { CodePages } from "./decode/code-pages.ts";
 import { CrossingInstructions } from "./decode/crossing-instructions.ts";
-import { type CodeSize, Decoder, MAX_LENGTH } from "./decode/decoder.ts";
+import { type CodeSize, Decoder, LONGEST_INSTRUCTION } from "./decode/decoder.ts";
 import { FetchWindows } from "./decode/fetch-windows.ts";
 import type { Form } from "./decode/form.ts";
 import { type Instruction, RECORD, readRecord, writeRecord } from "./decode/instruction.ts";
@@ -388,9 +388,9 @@ export class Engine {
 
   private decodeAt(offset: number, code: CodeSize): { instruction: Instruction; crosses: boolean } {
     const address = this.windowPage + offset;
-    const inPage = Math.min(MAX_LENGTH, PAGE_SIZE - offset);
+    const inPage = Math.min(LONGEST_INSTRUCTION, PAGE_SIZE - offset);
     const start = this.cpu.physical.fetch(address, inPage);
-    const goesOn = inPage < MAX_LENGTH && this.crossings.goesOn(address, code, start);
+    const goesOn = inPage < LONGEST_INSTRUCTION && this.crossings.goesOn(address, code, start);
     let decoded = goesOn ? "moreBytes" : this.decoder.decode(start, code);
     const crosses = decoded === "moreBytes";
     if (crosses) decoded = this.crossings.decode(address, code, this.bytesAcross(start, code));
@@ -406,9 +406,9 @@ export class Engine {
     const next = BigInt.asUintN(code === 64 ? 64 : 32, this.linearRip() + BigInt(start.length));
     const address = this.cpu.mmu.translateFetch(next);
     this.windows.replaced(next);
-    const bytes = new Uint8Array(MAX_LENGTH);
+    const bytes = new Uint8Array(LONGEST_INSTRUCTION);
     bytes.set(start);
-    bytes.set(this.cpu.physical.fetch(address, MAX_LENGTH - start.length), start.length);
+    bytes.set(this.cpu.physical.fetch(address, LONGEST_INSTRUCTION - start.length), start.length);
     return bytes;
   }
 

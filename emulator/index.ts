@@ -5,6 +5,7 @@
  * bigints. Registers are bigints, segments views (state/cpu-state.ts). Loading errors are LoadError
  * with one clear sentence; reading never throws and never changes the machine.
  */
+export { LONGEST_INSTRUCTION } from "./decode/decoder.ts";
 export type { DeviceRegisters } from "./devices/device.ts";
 export { type Changes, type Input, inputInWords } from "./inputs.ts";
 export type { BootImage, ImageFile, LoadOptions, ModuleFile } from "./loader/boot-image.ts";

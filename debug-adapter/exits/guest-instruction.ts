@@ -1,5 +1,5 @@
 /** The guest's instruction at an exit, read as the guest's own translation has it. */
-import { DebugMemory, type Machine } from "../../emulator/index.ts";
+import { DebugMemory, LONGEST_INSTRUCTION, type Machine } from "../../emulator/index.ts";
 import { codeBits, copiedRegisters, linearOf } from "../register-file.ts";
 import type { Disassembler } from "../services.ts";
 import type { ExitRecord } from "./exit-log.ts";
@@ -12,8 +12,6 @@ export interface GuestInstruction {
   readonly text: string | undefined;
   readonly next: bigint | undefined;
 }
-
-const LONGEST = 15;
 
 /** `vmcb` is as the exit left it. */
 export function guestInstruction(
@@ -40,7 +38,7 @@ function instructionBytes(machine: Machine, linear: bigint, vmcb: VmcbCopy): Uin
   const { paging, nested } = guestPaging(machine, vmcb);
   const guest = nested === undefined ? { paging } : { paging, nested };
   const memory = new DebugMemory(machine.memory);
-  const bytes = memory.peek({ kind: "gva" }, linear, LONGEST, { host: paging, guest });
+  const bytes = memory.peek({ kind: "gva" }, linear, LONGEST_INSTRUCTION, { host: paging, guest });
   if (bytes.length > 0) return bytes;
   const count = vmcb.read("NUMBER_OF_BYTES_FETCHED");
   return vmcb.read("GUEST_INSTRUCTION_BYTES").subarray(0, count);

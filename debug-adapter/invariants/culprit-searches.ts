@@ -79,7 +79,7 @@ export class CulpritSearches {
   }
 
   /**
-   * Looks for it as fast as it is asked, and notes the stack, from the session's own snapshots: another
+   * The search itself, which notes the stack too. It goes from the session's own snapshots: another
    * machine takes them up with what the debugger remembers at each.
    */
   *search(seen: Omit<SeenViolation, "culprit">): Steps {

@@ -2,104 +2,74 @@
 import type { Context } from "../context.ts";
 import type { CustomRequests, DebugProtocol as DP } from "../protocol.ts";
 
+/** A request of DAP; without the type of its response, the response has no body. */
+interface Exchange<Arguments, Response extends DP.Response | undefined = undefined> {
+  readonly arguments: Arguments;
+  readonly body: Response extends DP.Response ? NonNullable<Response["body"]> : undefined;
+}
+
 export interface Requests extends CustomRequests {
-  readonly initialize: { arguments: DP.InitializeRequestArguments; body: DP.Capabilities };
-  readonly launch: { arguments: DP.LaunchRequestArguments; body: undefined };
-  readonly attach: { arguments: DP.AttachRequestArguments; body: undefined };
-  readonly configurationDone: { arguments: object; body: undefined };
-  readonly restart: { arguments: DP.RestartArguments; body: undefined };
-  readonly disconnect: { arguments: DP.DisconnectArguments; body: undefined };
-  readonly terminate: { arguments: DP.TerminateArguments; body: undefined };
-  readonly cancel: { arguments: DP.CancelArguments; body: undefined };
-  readonly threads: { arguments: object; body: DP.ThreadsResponse["body"] };
-  readonly stepBack: { arguments: DP.StepBackArguments; body: undefined };
-  readonly reverseContinue: { arguments: DP.ReverseContinueArguments; body: undefined };
-  readonly restartFrame: { arguments: DP.RestartFrameArguments; body: undefined };
-  readonly continue: { arguments: DP.ContinueArguments; body: DP.ContinueResponse["body"] };
-  readonly pause: { arguments: DP.PauseArguments; body: undefined };
-  readonly next: { arguments: DP.NextArguments; body: undefined };
-  readonly stepIn: { arguments: DP.StepInArguments; body: undefined };
-  readonly stepOut: { arguments: DP.StepOutArguments; body: undefined };
-  readonly stepInTargets: {
-    arguments: DP.StepInTargetsArguments;
-    body: DP.StepInTargetsResponse["body"];
-  };
-  readonly gotoTargets: {
-    arguments: DP.GotoTargetsArguments;
-    body: DP.GotoTargetsResponse["body"];
-  };
-  readonly goto: { arguments: DP.GotoArguments; body: undefined };
-  readonly terminateThreads: { arguments: DP.TerminateThreadsArguments; body: undefined };
-  readonly setBreakpoints: {
-    arguments: DP.SetBreakpointsArguments;
-    body: DP.SetBreakpointsResponse["body"];
-  };
-  readonly setFunctionBreakpoints: {
-    arguments: DP.SetFunctionBreakpointsArguments;
-    body: DP.SetFunctionBreakpointsResponse["body"];
-  };
-  readonly setInstructionBreakpoints: {
-    arguments: DP.SetInstructionBreakpointsArguments;
-    body: DP.SetInstructionBreakpointsResponse["body"];
-  };
-  readonly setExceptionBreakpoints: {
-    arguments: DP.SetExceptionBreakpointsArguments;
-    body: NonNullable<DP.SetExceptionBreakpointsResponse["body"]>;
-  };
-  readonly dataBreakpointInfo: {
-    arguments: DP.DataBreakpointInfoArguments;
-    body: DP.DataBreakpointInfoResponse["body"];
-  };
-  readonly setDataBreakpoints: {
-    arguments: DP.SetDataBreakpointsArguments;
-    body: DP.SetDataBreakpointsResponse["body"];
-  };
-  readonly breakpointLocations: {
-    arguments: DP.BreakpointLocationsArguments;
-    body: DP.BreakpointLocationsResponse["body"];
-  };
-  readonly exceptionInfo: {
-    arguments: DP.ExceptionInfoArguments;
-    body: DP.ExceptionInfoResponse["body"];
-  };
-  readonly stackTrace: { arguments: DP.StackTraceArguments; body: DP.StackTraceResponse["body"] };
-  readonly scopes: { arguments: DP.ScopesArguments; body: DP.ScopesResponse["body"] };
-  readonly variables: { arguments: DP.VariablesArguments; body: DP.VariablesResponse["body"] };
-  readonly locations: {
-    arguments: DP.LocationsArguments;
-    body: NonNullable<DP.LocationsResponse["body"]>;
-  };
-  readonly setVariable: {
-    arguments: DP.SetVariableArguments;
-    body: DP.SetVariableResponse["body"];
-  };
-  readonly source: { arguments: DP.SourceArguments; body: DP.SourceResponse["body"] };
-  readonly loadedSources: {
-    arguments: DP.LoadedSourcesArguments;
-    body: DP.LoadedSourcesResponse["body"];
-  };
-  readonly modules: { arguments: DP.ModulesArguments; body: DP.ModulesResponse["body"] };
-  readonly evaluate: { arguments: DP.EvaluateArguments; body: DP.EvaluateResponse["body"] };
-  readonly setExpression: {
-    arguments: DP.SetExpressionArguments;
-    body: DP.SetExpressionResponse["body"];
-  };
-  readonly completions: {
-    arguments: DP.CompletionsArguments;
-    body: DP.CompletionsResponse["body"];
-  };
-  readonly readMemory: {
-    arguments: DP.ReadMemoryArguments;
-    body: NonNullable<DP.ReadMemoryResponse["body"]>;
-  };
-  readonly writeMemory: {
-    arguments: DP.WriteMemoryArguments;
-    body: NonNullable<DP.WriteMemoryResponse["body"]>;
-  };
-  readonly disassemble: {
-    arguments: DP.DisassembleArguments;
-    body: NonNullable<DP.DisassembleResponse["body"]>;
-  };
+  readonly initialize: Exchange<DP.InitializeRequestArguments, DP.InitializeResponse>;
+  readonly launch: Exchange<DP.LaunchRequestArguments>;
+  readonly attach: Exchange<DP.AttachRequestArguments>;
+  readonly configurationDone: Exchange<object>;
+  readonly restart: Exchange<DP.RestartArguments>;
+  readonly disconnect: Exchange<DP.DisconnectArguments>;
+  readonly terminate: Exchange<DP.TerminateArguments>;
+  readonly cancel: Exchange<DP.CancelArguments>;
+  readonly threads: Exchange<object, DP.ThreadsResponse>;
+  readonly stepBack: Exchange<DP.StepBackArguments>;
+  readonly reverseContinue: Exchange<DP.ReverseContinueArguments>;
+  readonly restartFrame: Exchange<DP.RestartFrameArguments>;
+  readonly continue: Exchange<DP.ContinueArguments, DP.ContinueResponse>;
+  readonly pause: Exchange<DP.PauseArguments>;
+  readonly next: Exchange<DP.NextArguments>;
+  readonly stepIn: Exchange<DP.StepInArguments>;
+  readonly stepOut: Exchange<DP.StepOutArguments>;
+  readonly stepInTargets: Exchange<DP.StepInTargetsArguments, DP.StepInTargetsResponse>;
+  readonly gotoTargets: Exchange<DP.GotoTargetsArguments, DP.GotoTargetsResponse>;
+  readonly goto: Exchange<DP.GotoArguments>;
+  readonly terminateThreads: Exchange<DP.TerminateThreadsArguments>;
+  readonly setBreakpoints: Exchange<DP.SetBreakpointsArguments, DP.SetBreakpointsResponse>;
+  readonly setFunctionBreakpoints: Exchange<
+    DP.SetFunctionBreakpointsArguments,
+    DP.SetFunctionBreakpointsResponse
+  >;
+  readonly setInstructionBreakpoints: Exchange<
+    DP.SetInstructionBreakpointsArguments,
+    DP.SetInstructionBreakpointsResponse
+  >;
+  readonly setExceptionBreakpoints: Exchange<
+    DP.SetExceptionBreakpointsArguments,
+    DP.SetExceptionBreakpointsResponse
+  >;
+  readonly dataBreakpointInfo: Exchange<
+    DP.DataBreakpointInfoArguments,
+    DP.DataBreakpointInfoResponse
+  >;
+  readonly setDataBreakpoints: Exchange<
+    DP.SetDataBreakpointsArguments,
+    DP.SetDataBreakpointsResponse
+  >;
+  readonly breakpointLocations: Exchange<
+    DP.BreakpointLocationsArguments,
+    DP.BreakpointLocationsResponse
+  >;
+  readonly exceptionInfo: Exchange<DP.ExceptionInfoArguments, DP.ExceptionInfoResponse>;
+  readonly stackTrace: Exchange<DP.StackTraceArguments, DP.StackTraceResponse>;
+  readonly scopes: Exchange<DP.ScopesArguments, DP.ScopesResponse>;
+  readonly variables: Exchange<DP.VariablesArguments, DP.VariablesResponse>;
+  readonly locations: Exchange<DP.LocationsArguments, DP.LocationsResponse>;
+  readonly setVariable: Exchange<DP.SetVariableArguments, DP.SetVariableResponse>;
+  readonly source: Exchange<DP.SourceArguments, DP.SourceResponse>;
+  readonly loadedSources: Exchange<DP.LoadedSourcesArguments, DP.LoadedSourcesResponse>;
+  readonly modules: Exchange<DP.ModulesArguments, DP.ModulesResponse>;
+  readonly evaluate: Exchange<DP.EvaluateArguments, DP.EvaluateResponse>;
+  readonly setExpression: Exchange<DP.SetExpressionArguments, DP.SetExpressionResponse>;
+  readonly completions: Exchange<DP.CompletionsArguments, DP.CompletionsResponse>;
+  readonly readMemory: Exchange<DP.ReadMemoryArguments, DP.ReadMemoryResponse>;
+  readonly writeMemory: Exchange<DP.WriteMemoryArguments, DP.WriteMemoryResponse>;
+  readonly disassemble: Exchange<DP.DisassembleArguments, DP.DisassembleResponse>;
 }
 
 export type RequestName = keyof Requests;

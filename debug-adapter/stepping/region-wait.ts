@@ -1,4 +1,5 @@
 /** Waits, at full speed, for the CPU to come to a place outside of a step's region in the same frame. */
+import { LONGEST_INSTRUCTION } from "../../emulator/index.ts";
 import type { Debuggee } from "../debuggee.ts";
 import type { World } from "../register-file.ts";
 import { AwaitedPlaces, isAt, type Place, returnPlace } from "./place.ts";
@@ -101,8 +102,6 @@ export class RegionWait {
     return [...detach, unobserve];
   }
 }
-
-const LONGEST_INSTRUCTION = 15;
 
 /** Whether an instruction that starts at one of the addresses may hold a byte that was written. */
 function isNear(starts: ReadonlySet<number>, address: number, size: number): boolean {

@@ -1,5 +1,5 @@
 /** What a step into may enter from here: calls of the line, the guest, exit and interrupt handlers. */
-import { interruptPossible, VmcbView } from "../../emulator/index.ts";
+import { interruptPossible, LONGEST_INSTRUCTION, VmcbView } from "../../emulator/index.ts";
 import type { Debuggee } from "../debuggee.ts";
 import type { DecodedInstruction, Disassembler } from "../services.ts";
 import { hex } from "../text.ts";
@@ -15,7 +15,6 @@ export interface StepTarget {
 
 /** How far a line is looked through for calls. */
 const MOST_INSTRUCTIONS = 200;
-const MAX_INSTRUCTION = 15;
 
 /** The targets at the place where the CPU is; the same ones as long as it stands there. */
 export function stepTargets(debuggee: Debuggee, disassembler: Disassembler): StepTarget[] {
@@ -62,7 +61,7 @@ function lineInstructions(debuggee: Debuggee, disassembler: Disassembler): LineI
   const start = debuggee.linearRip;
   const first = lines.at(start);
   const count = first === undefined ? 1 : MOST_INSTRUCTIONS;
-  const bytes = debuggee.readLinear(debuggee.world, start, count * MAX_INSTRUCTION);
+  const bytes = debuggee.readLinear(debuggee.world, start, count * LONGEST_INSTRUCTION);
   const found: LineInstruction[] = [];
   let address = start;
   for (const instruction of disassembler.decode(bytes, start, debuggee.codeBits, count)) {

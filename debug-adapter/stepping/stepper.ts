@@ -1,4 +1,5 @@
 /** Steps by line or instruction: calls, interrupts and, by policy, the other world are run over. */
+import { LONGEST_INSTRUCTION } from "../../emulator/index.ts";
 import type { Debuggee } from "../debuggee.ts";
 import type { Delivery } from "../delivery-log.ts";
 import type { Goal, Stop } from "../execution.ts";
@@ -42,7 +43,6 @@ interface Before {
 }
 
 const SINGLE: Mode = { kind: "single" };
-const MAX_INSTRUCTION = 15;
 /** A step over a call that never returns ends where one of these many callers goes on. */
 const AWAITED_CALLERS = 8;
 const STEPPED: Stop = { reason: "step", description: "Paused after step" };
@@ -386,7 +386,7 @@ export class Stepper implements Goal {
     const { debuggee, decoded } = this;
     const known = decoded.get(linear);
     if (known !== undefined || decoded.has(linear)) return known;
-    const bytes = debuggee.readLinear(this.world, linear, MAX_INSTRUCTION);
+    const bytes = debuggee.readLinear(this.world, linear, LONGEST_INSTRUCTION);
     const [found] = this.disassembler.decode(bytes, linear, debuggee.codeBits, 1);
     decoded.set(linear, found);
     return found;

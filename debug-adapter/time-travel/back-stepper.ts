@@ -1,5 +1,10 @@
 /** Steps backwards by line or instruction: calls, interrupts and, by policy, the other world are skipped. */
-import type { Instant, SeekProgress, Timeline } from "../../emulator/index.ts";
+import {
+  type Instant,
+  LONGEST_INSTRUCTION,
+  type SeekProgress,
+  type Timeline,
+} from "../../emulator/index.ts";
 import type { Debuggee } from "../debuggee.ts";
 import type { StepPolicy } from "../protocol.ts";
 import type { CodeBits, DecodedInstruction, Disassembler } from "../services.ts";
@@ -15,7 +20,6 @@ export interface BackStepRequest {
 
 type Search<T> = Generator<SeekProgress, T>;
 
-const MAX_INSTRUCTION = 15;
 /** A call is at most this long, and at least two bytes. */
 const LONGEST_CALL = 7;
 /** RET n takes at most so much more than the call left. */
@@ -211,7 +215,7 @@ export class BackStepper {
   private decodeAt(linear: bigint): DecodedInstruction | undefined {
     if (!this.decoded.has(linear)) {
       const { debuggee } = this;
-      const bytes = debuggee.readLinear(this.start.world, linear, MAX_INSTRUCTION);
+      const bytes = debuggee.readLinear(this.start.world, linear, LONGEST_INSTRUCTION);
       const [instruction] = this.disassembler.decode(bytes, linear, this.bits, 1);
       this.decoded.set(linear, instruction);
     }

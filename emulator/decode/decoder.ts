@@ -11,7 +11,7 @@ import { type Operand, parseOperands, widthOf } from "./operands.ts";
 export type CodeSize = 16 | 32 | 64;
 
 /** Longest legal instruction. */
-export const MAX_LENGTH = 15;
+export const LONGEST_INSTRUCTION = 15;
 
 /** Why bytes did not decode. "moreBytes": the instruction goes on beyond the bytes given. */
 export type DecodeFailure = "moreBytes" | "tooLong" | "undefined";
@@ -51,7 +51,7 @@ class Cursor {
   private readonly bytes: Uint8Array;
 
   u8(): number {
-    if (this.at >= MAX_LENGTH) throw "tooLong" satisfies DecodeFailure;
+    if (this.at >= LONGEST_INSTRUCTION) throw "tooLong" satisfies DecodeFailure;
     // Asked before: a read out of bounds is slow, and makes those within slow.
     if (this.at >= this.bytes.length) throw "moreBytes" satisfies DecodeFailure;
     return this.bytes[this.at++] as number;

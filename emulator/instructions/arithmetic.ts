@@ -1,9 +1,7 @@
 /** ADD, ADC, SUB, SBB, CMP, INC, DEC, NEG, XADD, CMPXCHG, CMPXCHG8B/16B, and the shape of the eight ALU families. */
 
 import type { Context } from "./context.ts";
-import { type Row, type RowOptions, row, type Semantics } from "./row.ts";
-
-const hex = (opcode: number): string => opcode.toString(16).toUpperCase().padStart(2, "0");
+import { opcodeByte, type Row, type RowOptions, row, type Semantics } from "./row.ts";
 
 /** One of the eight operations of the regular opcode block. */
 export interface AluFamily {
@@ -22,12 +20,12 @@ export function aluRows(mnemonic: string, family: AluFamily, semantics: Semantic
   const locked: RowOptions = lock ? { lock: true } : {};
   const base = index * 8;
   return [
-    form(`${hex(base)} /r`, "Eb,Gb", locked),
-    form(`${hex(base + 1)} /r`, "Ev,Gv", locked),
-    form(`${hex(base + 2)} /r`, "Gb,Eb"),
-    form(`${hex(base + 3)} /r`, "Gv,Ev"),
-    form(hex(base + 4), "AL,Ib"),
-    form(hex(base + 5), "rAX,Iz"),
+    form(`${opcodeByte(base)} /r`, "Eb,Gb", locked),
+    form(`${opcodeByte(base + 1)} /r`, "Ev,Gv", locked),
+    form(`${opcodeByte(base + 2)} /r`, "Gb,Eb"),
+    form(`${opcodeByte(base + 3)} /r`, "Gv,Ev"),
+    form(opcodeByte(base + 4), "AL,Ib"),
+    form(opcodeByte(base + 5), "rAX,Iz"),
     form(`80 /${index}`, "Eb,Ib", locked),
     form(`81 /${index}`, "Ev,Iz", locked),
     form(`82 /${index}`, "Eb,Ib", { ...locked, not64: true }),

@@ -1,7 +1,7 @@
 /** Near branches: JMP, CALL, RET, Jcc, LOOPcc and JrCXZ. */
 
 import { CONDITIONS, type Context } from "./context.ts";
-import { complexRow, type Row, type RowOptions, row, type Semantics } from "./row.ts";
+import { complexRow, opcodeByte, type Row, type RowOptions, row, type Semantics } from "./row.ts";
 
 /** 64-bit in 64-bit mode; a 66 prefix makes it 16-bit, as AMD's CPUs do (Intel's ignore it). */
 const NEAR: RowOptions = { default64: true };
@@ -20,13 +20,11 @@ const returnNear: Semantics = (c) => {
   c.moveStack(c.operandSize);
 };
 
-const hex = (opcode: number): string => opcode.toString(16).toUpperCase();
-
 const conditional = CONDITIONS.flatMap((code, i) => {
   const semantics: Semantics = (c) => c.jumpIf(c.condition(code), c.read(0));
   return [
-    row(`J${code}`, hex(0x70 + i), "Jb", NEAR, semantics),
-    row(`J${code}`, `0F ${hex(0x80 + i)}`, "Jz", NEAR, semantics),
+    row(`J${code}`, opcodeByte(0x70 + i), "Jb", NEAR, semantics),
+    row(`J${code}`, `0F ${opcodeByte(0x80 + i)}`, "Jz", NEAR, semantics),
   ];
 });
 

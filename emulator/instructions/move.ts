@@ -1,7 +1,7 @@
 /** MOV, MOVSX, MOVZX, MOVSXD, LEA, CMOVcc, SETcc, BSWAP, MOVNTI and XLAT. */
 
-import { CONDITIONS, type ConditionCode, type Context } from "./context.ts";
-import { type Row, row, type Semantics } from "./row.ts";
+import { CONDITIONS, type Context } from "./context.ts";
+import { opcodeByte, type Row, row, type Semantics } from "./row.ts";
 
 const move: Semantics = (c) => c.write(0, c.read(1));
 
@@ -56,21 +56,16 @@ const translateByte: Semantics = (c) => {
   c.setRegister("rax", 1, value);
 };
 
-const hex = (opcode: number): string => opcode.toString(16).toUpperCase();
-
-const HOT_MOVES: readonly ConditionCode[] = ["B", "NB", "Z", "NZ", "NBE"];
-const HOT_SETS: readonly ConditionCode[] = ["Z", "NZ"];
-
 /** The source is read, and a 32-bit destination zero-extended, whatever the condition. */
 const conditionalMoves = CONDITIONS.map((code, i) =>
-  row(`CMOV${code}`, `0F ${hex(0x40 + i)} /r`, "Gv,Ev", HOT_MOVES.includes(code) ? {} : {}, (c) => {
+  row(`CMOV${code}`, `0F ${opcodeByte(0x40 + i)} /r`, "Gv,Ev", {}, (c) => {
     const source = c.read(1);
     c.write(0, c.select(c.condition(code), source, c.read(0)));
   }),
 );
 
 const conditionalSets = CONDITIONS.map((code, i) =>
-  row(`SET${code}`, `0F ${hex(0x90 + i)} /r`, "Eb", HOT_SETS.includes(code) ? {} : {}, (c) =>
+  row(`SET${code}`, `0F ${opcodeByte(0x90 + i)} /r`, "Eb", {}, (c) =>
     c.write(0, c.toValue(c.condition(code))),
   ),
 );

@@ -1,20 +1,18 @@
 /** Instructions that do nothing to the state: NOP, hints, PAUSE, fences, CLFLUSH; and UD0. */
 
-import { type Row, row, type Semantics } from "./row.ts";
+import { opcodeByte, type Row, row, type Semantics } from "./row.ts";
 
 const nothing: Semantics = () => {};
 
-const hex = (byte: number): string => byte.toString(16).toUpperCase();
-
 /** 0F 19..1E: reserved for hints; AMD executes them as NOP with a ModRM operand that is not touched. */
 const hints = [0x19, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e].map((opcode) =>
-  row("NOP", `0F ${hex(opcode)} /r`, "Ev", {}, nothing),
+  row("NOP", `0F ${opcodeByte(opcode)} /r`, "Ev", {}, nothing),
 );
 
 /** A fence ignores the low three bits of its ModRM byte. */
 function fence(mnemonic: string, firstModrm: number, feature: "SSE" | "SSE2"): Row[] {
   return [0, 1, 2, 3, 4, 5, 6, 7].map((rm) =>
-    row(mnemonic, `NP 0F AE ${hex(firstModrm + rm)}`, "", { feature }, nothing),
+    row(mnemonic, `NP 0F AE ${opcodeByte(firstModrm + rm)}`, "", { feature }, nothing),
   );
 }
 

@@ -65,6 +65,10 @@ export interface Row extends RowOptions {
   readonly complex?: ComplexSemantics;
 }
 
+/** A byte as encodings have it: two digits. */
+export const opcodeByte = (value: number): string =>
+  value.toString(16).toUpperCase().padStart(2, "0");
+
 /** A row whose semantics is written over the context. */
 export function row(
   mnemonic: string,

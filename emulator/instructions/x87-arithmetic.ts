@@ -17,7 +17,7 @@ import {
 } from "../fpu/extended-arithmetic.ts";
 import { operandOfBinary, operandOfInteger } from "../fpu/extended-convert.ts";
 import { Status } from "../fpu/register-stack.ts";
-import { type ComplexSemantics, complexRow, type Row } from "./row.ts";
+import { type ComplexSemantics, complexRow, opcodeByte, type Row } from "./row.ts";
 import { X87, X87Unit } from "./x87-unit.ts";
 
 const reversed =
@@ -135,10 +135,9 @@ function family(
   digit: number,
   storesAtDigit: number,
 ): readonly Row[] {
-  const hex = (base: number, d: number): string => (base + 8 * d).toString(16).toUpperCase();
   const integer = `FI${name.slice(1)}`;
-  const at = hex(0xc0, digit);
-  const stores = hex(0xc0, storesAtDigit);
+  const at = opcodeByte(0xc0 + 8 * digit);
+  const stores = opcodeByte(0xc0 + 8 * storesAtDigit);
   return [
     complexRow(name, `D8 /${digit}`, "Md", X87, withMemory(operation, loadSingle)),
     complexRow(name, `DC /${digit}`, "Mq", X87, withMemory(operation, loadDouble)),
