@@ -42,6 +42,8 @@ export interface ObserverEvents {
     readonly index: number;
     readonly write: boolean;
     readonly value: bigint;
+    /** Of the MSR until then; undefined where it cannot be read. */
+    readonly before: bigint | undefined;
     readonly guest: boolean;
   };
   /** After an instruction's access to a device's memory, fetches excepted. */

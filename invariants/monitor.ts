@@ -3,6 +3,7 @@ import {
   exitName,
   type Guests,
   type Machine,
+  msrValue,
   type Observer,
   type ObserverEvents,
   PAGE_SIZE,
@@ -265,14 +266,15 @@ export class Monitor {
     index,
     write: isWrite,
     value,
+    before,
     guest,
   }: ObserverEvents["msr"]): "stop" | undefined {
     if (!isWrite) return undefined;
     const write: WriteFacts = {
       address: 0,
       bytes: 0,
-      before: 0n,
-      after: value,
+      before,
+      after: msrValue(this.machine.cpu, index) ?? value,
       msr: index,
       byGuest: guest,
     };

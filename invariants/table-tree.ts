@@ -1,5 +1,5 @@
 /** The tables that a walk can reach from a root, each once, with the first way there. */
-
+import { PAGE_SIZE } from "../emulator/index.ts";
 import type { Table, TableCache } from "./table-cache.ts";
 import { EntryKind, rootAddress, spanOf, type TableFormat } from "./table-format.ts";
 
@@ -10,6 +10,8 @@ export interface TableVisit {
   readonly base: number;
   /** Host-physical address of the entry that names it; undefined for the top table. */
   readonly namedBy: number | undefined;
+  /** Entries that name its page, at whatever level, and the root register that does. */
+  readonly names: number;
 }
 
 /**
@@ -17,9 +19,12 @@ export interface TableVisit {
  * alias, or tables that map themselves) is not visited again: what lies below it is the same.
  */
 export function tablesFrom(cache: TableCache, format: TableFormat, cr3: bigint): TableVisit[] {
-  const visits: TableVisit[] = [];
+  const visits: Omit<TableVisit, "names">[] = [];
   const seen = new Set<number>();
+  const names = new Map<number, number>();
+  const pageOf = (address: number): number => Math.floor(address / PAGE_SIZE);
   const visit = (level: number, address: number, base: number, namedBy: number | undefined) => {
+    names.set(pageOf(address), (names.get(pageOf(address)) ?? 0) + 1);
     // Tables are at least 32-byte aligned, so that the level fits below the address.
     const key = address + level;
     if (seen.has(key)) return;
@@ -35,5 +40,5 @@ export function tablesFrom(cache: TableCache, format: TableFormat, cr3: bigint):
     }
   };
   visit(format.mode, rootAddress(format, cr3), 0, undefined);
-  return visits;
+  return visits.map((each) => ({ ...each, names: names.get(pageOf(each.table.address)) ?? 0 }));
 }

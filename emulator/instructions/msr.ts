@@ -1,10 +1,11 @@
 /** RDMSR, WRMSR, RDTSC, RDTSCP and RDPMC. */
 import type { Execution } from "../execution.ts";
+import type { ObserverEvents } from "../observers.ts";
 import type { CpuState } from "../state/cpu-state.ts";
 import { interceptMsr } from "../svm/msr-intercept.ts";
 import { GuestFault } from "../system/exceptions.ts";
 import { CR4 } from "../system/mode.ts";
-import { readMsr, writeMsr } from "../system/msrs.ts";
+import { msrValue, readMsr, writeMsr } from "../system/msrs.ts";
 import type { Context } from "./context.ts";
 import { complexRow, type Row, row } from "./row.ts";
 
@@ -14,9 +15,11 @@ function setPair<V, B, X>(c: Context<V, B, X>, value: V): void {
   c.setRegister("rdx", 4, c.shiftRight(value, c.constant(32)));
 }
 
-function tell({ cpu }: Execution, index: number, write: boolean, value: bigint): void {
+type Told = Omit<ObserverEvents["msr"], "guest">;
+
+function tell({ cpu }: Execution, told: Told): void {
   if (!cpu.observers.wants("msr")) return;
-  cpu.observers.emit("msr", { index, write, value, guest: cpu.state.guestMode !== 0 });
+  cpu.observers.emit("msr", { ...told, guest: cpu.state.guestMode !== 0 });
 }
 
 function read(x: Execution): void {
@@ -24,15 +27,16 @@ function read(x: Execution): void {
   interceptMsr(x, number, false);
   const value = readMsr(x.cpu, number);
   setPair(x, value);
-  tell(x, number, false, value);
+  tell(x, { index: number, write: false, value, before: value });
 }
 
 function write(x: Execution): void {
   const number = Number(x.getRegister("rcx", 4));
   interceptMsr(x, number, true);
   const value = x.getRegister("rax", 4) | (x.getRegister("rdx", 4) << 32n);
+  const before = x.cpu.observers.wants("msr") ? msrValue(x.cpu, number) : undefined;
   writeMsr(x.cpu, number, value);
-  tell(x, number, true, value);
+  tell(x, { index: number, write: true, value, before });
 }
 
 function checkTimeStamp({ cr4 }: CpuState): void {

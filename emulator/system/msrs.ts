@@ -140,11 +140,16 @@ const isX2Apic = (number: number): boolean => number >= 0x800 && number <= 0x8ff
 
 /** RDMSR after its intercept: #GP(0) for what does not exist. */
 export function readMsr(cpu: Vcpu, number: number): bigint {
-  const entry = BY_NUMBER.get(number);
-  if (entry !== undefined) return entry.read(cpu);
-  const value = isX2Apic(number) ? cpu.apic.readMsr(number) : undefined;
+  const value = msrValue(cpu, number);
   if (value === undefined) throw unknownMsr(cpu, number, false);
   return value;
+}
+
+/** What RDMSR would give; undefined where there is no such MSR. */
+export function msrValue(cpu: Vcpu, number: number): bigint | undefined {
+  const entry = BY_NUMBER.get(number);
+  if (entry !== undefined) return entry.read(cpu);
+  return isX2Apic(number) ? cpu.apic.readMsr(number) : undefined;
 }
 
 /** WRMSR after its intercept. */

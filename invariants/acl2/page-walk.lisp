@@ -224,9 +224,37 @@
     (|is_reserved| (equal (entry-kind format level entry) :none))
     (t (right name entry))))
 
-(defun table-field (name format level table)
+; Tables that entries of the visited ones name, each as often as that happens.
+(defun addresses-of-visits (visits)
+  (declare (xargs :guard t))
+  (if (atom visits)
+      nil
+    (cons (ifix (nth-of 1 (car visits))) (addresses-of-visits (cdr visits)))))
+
+(defun named-tables (format visits)
+  (declare (xargs :guard t))
+  (if (atom visits)
+      nil
+    (let ((level (nfix (nth-of 0 (car visits))))
+          (table (ifix (nth-of 1 (car visits))))
+          (base (ifix (nth-of 2 (car visits))))
+          (page (nth-of 3 (car visits))))
+      (append (if (equal level 1)
+                  nil
+                (addresses-of-visits
+                 (visits-below format level (present-entries format level table base page 0))))
+              (named-tables format (cdr visits))))))
+
+(defun times-named (page tables)
+  (declare (xargs :guard (integerp page)))
+  (cond ((atom tables) 0)
+        ((equal (floor (ifix (car tables)) 4096) page) (+ 1 (times-named page (cdr tables))))
+        (t (times-named page (cdr tables)))))
+
+(defun table-field (name format level table named)
   (declare (xargs :guard (integerp table)))
   (case name
+    (|names| (times-named (floor table 4096) named))
     (|hpa| table)
     (|range| (span table (* (entry-count format level) (entry-bytes format))))
     (|level| level)
@@ -253,12 +281,12 @@
                (row-records kind names format level (cdr rows))))
         (t (row-records kind names format level (cdr rows)))))
 
-(defun table-record (names format level table)
+(defun table-record (names format level table named)
   (declare (xargs :guard (integerp table)))
   (if (atom names)
       nil
-    (cons (cons (car names) (table-field (car names) format level table))
-          (table-record (cdr names) format level table))))
+    (cons (cons (car names) (table-field (car names) format level table named))
+          (table-record (cdr names) format level table named))))
 
 ; Of what lies in a table that is no RAM nothing is known.
 (defun rows-of-visits (kind names format visits)
@@ -276,12 +304,14 @@
                                     (present-entries format level table base page 0))
                        rest))))))
 
-(defun tables-of-visits (names format visits)
+; NAMED has all tables that are named, the top one by the root register.
+(defun tables-of-visits (names format visits named)
   (declare (xargs :guard t))
   (if (atom visits)
       nil
-    (cons (table-record names format (nfix (nth-of 0 (car visits))) (ifix (nth-of 1 (car visits))))
-          (tables-of-visits names format (cdr visits)))))
+    (cons (table-record names format (nfix (nth-of 0 (car visits))) (ifix (nth-of 1 (car visits)))
+                        named)
+          (tables-of-visits names format (cdr visits) named))))
 
 (defun unreadable (visits)
   (declare (xargs :guard t))
@@ -316,7 +346,10 @@
     (case kind
       (:leaves (rows-of-visits :leaf names format visits))
       (:entries (rows-of-visits :entry names format visits))
-      (:tables (append (tables-of-visits names format visits) (unreadable visits)))
+      (:tables (append (tables-of-visits names format visits
+                                         (cons (top-table format root)
+                                               (named-tables format visits)))
+                       (unreadable visits)))
       (t (if (consp (unreadable visits))
              :unknown
            (spans-of-leaves (rows-of-visits :leaf '(|hpa| |size|) format visits)))))))

@@ -60,11 +60,22 @@ export const CPU = defineRecord<Machine>("Cpu", {
       doc: "The GDT's first byte.",
       read: ({ state }) => state.gdtr.base,
     },
+    gdtr_limit: {
+      type: INTEGER,
+      doc: "Of the GDT's last byte.",
+      read: ({ state }) => BigInt(state.gdtr.limit),
+    },
     idtr_base: {
       type: INTEGER,
       doc: "The IDT's first byte.",
       read: ({ state }) => state.idtr.base,
     },
+    idtr_limit: {
+      type: INTEGER,
+      doc: "Of the IDT's last byte.",
+      read: ({ state }) => BigInt(state.idtr.limit),
+    },
+    cs: { type: INTEGER, doc: "CS's selector.", read: ({ state }) => BigInt(state.cs.selector) },
     paging: {
       type: INTEGER,
       doc: "1 where linear addresses are translated, else 0.",

@@ -62,7 +62,11 @@ export const WRITTEN = defineRecord<WriteFacts>("Written", {
       doc: "The bytes written; none for an MSR.",
       read: ({ address, bytes }) => span("hpa", BigInt(address), BigInt(bytes)),
     },
-    before: { type: INTEGER, doc: "What was there.", read: ({ before }) => before },
+    before: {
+      type: INTEGER,
+      doc: "What was there.",
+      read: ({ before }) => before ?? new Unknown("the MSR cannot be read"),
+    },
     after: { type: INTEGER, doc: "What is there now.", read: ({ after }) => after },
     msr: {
       type: INTEGER,

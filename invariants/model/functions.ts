@@ -238,6 +238,32 @@ function wholeMap(base: number | undefined | Unknown, bytes: number): Bytes | un
   return typeof base === "number" ? { first: base, bytes, statusBits: 0n } : undefined;
 }
 
+/** More is not walked: descriptor tables and stacks are some pages. */
+const MOST_LINEAR = 0x100_0000n;
+const PAGE = 0x1000n;
+
+const physical: FunctionModel = {
+  parameters: [parameter("range", rangeOf("hva"))],
+  type: rangeOf("hpa"),
+  doc: "The bytes of memory that the host's own tables give an hva range of at most 16 MiB.",
+  section: "5.3",
+  isLive: true,
+  call: ([range], { pages, paging, context }) => {
+    const host = context instanceof Unknown ? paging : context;
+    const bounds: { first: bigint; end: bigint }[] = [];
+    if (rangeSize(range as RangeValue) > MOST_LINEAR) return new Unknown("the range is too long");
+    for (const { first, end } of (range as RangeValue).bounds) {
+      for (let at = first; at < end; at += PAGE - (at % PAGE)) {
+        const hpa = pages.physical(at, host);
+        if (hpa === undefined) return new Unknown(`hva:0x${at.toString(16)} is not mapped`);
+        const next = at + PAGE - (at % PAGE);
+        bounds.push({ first: BigInt(hpa), end: BigInt(hpa) + (next < end ? next : end) - at });
+      }
+    }
+    return rangeValue("hpa", bounds);
+  },
+};
+
 const isAnothersAsid: FunctionModel = {
   parameters: [parameter("asid", INTEGER)],
   type: BOOLEAN,
@@ -331,6 +357,7 @@ export const FUNCTIONS: { readonly [name: string]: FunctionModel } = {
     return BigInt((list as ListValue).elements.length);
   }),
   npt: walk("The nested tables of a root, in the host's format.", "15.25.3", true),
+  physical,
   pages: walk("The host's own tables of a root.", "5.3", false),
   msr_intercepted: msrIntercepted,
   port_intercepted: portIntercepted,

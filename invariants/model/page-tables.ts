@@ -205,6 +205,11 @@ export const TABLE = defineRecord<TableVisit>("Table", {
       read: ({ table }) => span("hpa", BigInt(table.address), BigInt(table.bytes)),
     },
     level: { type: INTEGER, doc: "1 for a page table.", read: ({ table }) => BigInt(table.level) },
+    names: {
+      type: INTEGER,
+      doc: "How many entries name its page, at whatever level; the root register is one.",
+      read: ({ names }) => BigInt(names),
+    },
   },
 });
 

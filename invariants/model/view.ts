@@ -16,7 +16,8 @@ import type { PageTableWalks } from "./page-tables.ts";
 export interface WriteFacts {
   readonly address: number;
   readonly bytes: number;
-  readonly before: bigint;
+  /** Undefined for an MSR that can only be written. */
+  readonly before: bigint | undefined;
   readonly after: bigint;
   /** For msr_write. */
   readonly msr: number | undefined;

@@ -63,6 +63,15 @@ export const SEGMENT = defineRecord<SegmentHandle>("Segment", {
       read: ({ segment }) => segment.base,
       bytes: part(8, 8),
     },
+    value: {
+      type: INTEGER,
+      doc: "All 16 bytes, to compare it as a whole.",
+      read: ({ segment: { selector, attributes, limit, base } }) =>
+        (base << 64n) |
+        (BigInt(limit >>> 0) << 32n) |
+        BigInt(((attributes << 16) | selector) >>> 0),
+      bytes: part(0, 16),
+    },
   },
 });
 

@@ -1,6 +1,6 @@
 /** How terms are evaluated: what an evaluation looks at, how often, and what stays of it. */
 import { expect, test } from "vitest";
-import { Guests, type Machine } from "../../emulator/index.ts";
+import { Guests, type Machine, msrValue, writeMsr } from "../../emulator/index.ts";
 import { compile, makeFrame, type Unchanged } from "../../invariants/evaluate/compile.ts";
 import { EventViews } from "../../invariants/event-view.ts";
 import { declaredMemory } from "../../invariants/hypervisor-memory.ts";
@@ -48,17 +48,22 @@ function judged(invariant: string, change: (machine: Machine, turn: number) => v
   return { ...status, ...attached.counters(), violations: attached.violations.length };
 }
 
-const msr = (machine: Machine, index: number, value: bigint): void =>
-  machine.observers.emit("msr", { index, write: true, value, guest: false });
+const TSC_AUX = 0xc000_0103;
+
+function msr(machine: Machine, index: number, value: bigint): void {
+  const before = msrValue(machine.cpu, index);
+  writeMsr(machine.cpu, index, value);
+  machine.observers.emit("msr", { index, write: true, value, before, guest: false });
+}
 
 test("an earlier value at a write event is that of the last one of its kind", () => {
-  const grows = "msr_write(EFER) from reset : old(written.after) < written.after";
+  const grows = "msr_write(TSC_AUX) from reset : old(written.after) < written.after";
   const found = judged(grows, (machine, turn) => {
-    msr(machine, 0xc000_0080, BigInt(turn));
+    msr(machine, TSC_AUX, BigInt(turn));
     msr(machine, 0x277, 0n);
   });
   expect(found).toMatchObject({ state: "holds", checked: 3, violations: 0 });
-  const last = judged(grows, (machine, turn) => msr(machine, 0xc000_0080, BigInt(turn % 3)));
+  const last = judged(grows, (machine, turn) => msr(machine, TSC_AUX, BigInt(turn % 3)));
   expect(last).toMatchObject({ state: "violated", checked: 3, violations: 1 });
 });
 

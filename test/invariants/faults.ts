@@ -10,6 +10,7 @@ const IOIO = 1 << 27;
 const MSR = 1 << 28;
 const SHUTDOWN = 1 << 31;
 const HSAVE = 0x10_4000;
+const HSAVE_WRITE = { index: 0xc001_0117, write: true, before: BigInt(HSAVE) };
 const SECOND_VMCB = 0x10_f000;
 
 /** Intercepts what the invariants ask for; its guest does CPUID for ever. */
@@ -61,6 +62,11 @@ export const BREAKS: { readonly [name: string]: Break } = {
       m.state.vmHsavePa = BigInt(OUTSIDE);
     },
   },
+  host_tables_in_hypervisor: {
+    atReset: (m) => {
+      m.state.gdtr.base = BigInt(OUTSIDE);
+    },
+  },
   permission_maps_in_hypervisor: {
     atReset: (m) => vmcb(m).write("IOPM_BASE_PA", BigInt(OUTSIDE)),
   },
@@ -89,6 +95,10 @@ export const BREAKS: { readonly [name: string]: Break } = {
     },
     also: ["vmcb_well_formed"],
   },
+  npt_tables_are_used_once: {
+    // The directory of the first GiB is that of the third, too.
+    atReset: (m) => small.setEntry(m, small.PDPT + 8 * 2, BigInt(small.PD) | small.TABLE),
+  },
   vmrun_is_accepted: {
     atReset: (m) => vmcb(m).write("EVENTINJ", (1n << 31n) | (1n << 8n)),
     also: ["injected_events_are_legal"],
@@ -99,8 +109,14 @@ export const BREAKS: { readonly [name: string]: Break } = {
     atReset: (m) => m.memory.poke(MSR_MAP + 0x1000 + 0x45, Uint8Array.of(0)),
   },
   save_area_is_the_hosts: {
-    inGuest: (m) =>
-      m.observers.emit("msr", { index: 0xc001_0117, write: true, value: 0n, guest: true }),
+    inGuest: (m) => m.observers.emit("msr", { ...HSAVE_WRITE, value: BigInt(HSAVE), guest: true }),
+  },
+  // The host's own: the guest's is above.
+  save_area_stays: {
+    atExit: (m) => {
+      m.state.vmHsavePa = 0x10_f000n;
+      m.observers.emit("msr", { ...HSAVE_WRITE, value: 0x10_f000n, guest: false });
+    },
   },
   save_area_is_vmruns: { atExit: (m) => m.memory.write(HSAVE + 0x578, 8, 0n) },
   // UD2 behind the VMRUN.

@@ -18,6 +18,7 @@ export const MINVISOR_INV = "minvisor/minvisor.inv";
 /** Invariants that a clean run need not come to check, and why. */
 export const NOTHING_HAPPENS: { readonly [invariant: string]: string } = {
   save_area_is_vmruns: "no instruction writes the host save area",
+  save_area_stays: "VM_HSAVE_PA is written once, before the first VMRUN",
   host_does_not_fault: "the host takes no exception",
   only_msr_probes_fault: "the guest asks for no MSR that there is not",
   text_is_not_written: "nothing writes MinVisor's code and constants",

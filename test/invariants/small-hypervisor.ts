@@ -35,7 +35,7 @@ const IMAGE_KNOWN: BootImage = {
     registers: {},
     cs: { selector: 8, base: 0, limit: 0xffff_ffff, attributes: 0xa9b },
     data: { selector: 16, base: 0, limit: 0xffff_ffff, attributes: 0xc93 },
-    gdtr: { base: 0, limit: 0 },
+    gdtr: { base: IMAGE.first, limit: 0xf },
   },
   firmware: false,
 };

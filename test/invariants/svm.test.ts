@@ -1,5 +1,6 @@
 /** Each shipped invariant: it reads without errors, holds on a sound hypervisor, and what breaks it. */
 import { expect, test } from "vitest";
+import type { Machine } from "../../emulator/index.ts";
 import { readInvariants, SHIPPED_INVARIANTS, type Violation } from "../../invariants/index.ts";
 import { elfOf, imageOf, machineWith, programOf, REGION } from "./boot.ts";
 import { BREAKS, type Break, runWith } from "./faults.ts";
@@ -16,7 +17,7 @@ test("the shipped files have no diagnostics, and every invariant says what and w
 });
 
 /** Of events that do not come where all is well. */
-const NOTHING_HAPPENS = ["save_area_is_vmruns", "host_does_not_fault"];
+const NOTHING_HAPPENS = ["save_area_is_vmruns", "save_area_stays", "host_does_not_fault"];
 
 /** Needs an image with sections: its test is below. */
 const ELSEWHERE_TESTED = ["text_is_not_written"];
@@ -52,6 +53,63 @@ test.each(Object.entries(BREAKS))(
     expect([...names].sort()).toEqual([name, ...(fault.also ?? [])].sort());
   },
 );
+
+const set = (field: "CPL" | "CR2" | "DBGCTL" | "INTERCEPT_CR_WRITE", value: number | bigint) => {
+  return (machine: Machine) => small.vmcbOf(machine).write(field, value as never);
+};
+const setSegment = (name: "GDTR" | "ES" | "SS") => (machine: Machine) => {
+  const vmcb = small.vmcbOf(machine);
+  vmcb.write(name, { ...vmcb.read(name), limit: 0x1234 });
+};
+
+test.each([
+  ["I", 0, set("INTERCEPT_CR_WRITE", 1)],
+  ["DT", 7, setSegment("GDTR")],
+  ["SEG", 8, setSegment("ES")],
+  ["SEG", 8, setSegment("SS")],
+  ["SEG", 8, set("CPL", 3)],
+  ["CR2", 9, set("CR2", 1n)],
+  ["LBR", 10, set("DBGCTL", 1n)],
+])("clean_bits_are_true looks at the fields of %s", (_name, bit, change) => {
+  const wanted = SVM.filter(({ name }) => name === "clean_bits_are_true");
+  const run = (clean: number) => {
+    let attached: ReturnType<typeof attachSvm> | undefined;
+    const atExit = (machine: Machine): void => {
+      small.vmcbOf(machine).write("VMCB_CLEAN", clean);
+      change(machine);
+    };
+    runWith({ atExit }, (machine) => {
+      attached = attachSvm(machine, { invariants: wanted });
+    });
+    return attached?.violations.length;
+  };
+  expect([run(1 << bit), run(0xfff & ~(1 << bit))]).toEqual([1, 0]);
+});
+
+test.each<[string, string, Break]>([
+  [
+    "host_is_restored",
+    "RIP of the save area",
+    { inGuest: (m) => small.setEntry(m, 0x10_4578, BigInt(small.CODE)) },
+  ],
+  [
+    "host_is_restored",
+    "the GDT's limit",
+    { inGuest: (m) => m.memory.poke(0x10_4464, Uint8Array.of(0x7f)) },
+  ],
+  [
+    "no_stray_virtualisation",
+    "x2AVIC",
+    { atReset: (m) => small.vmcbOf(m).write("VINTR", 1n << 30n) },
+  ],
+  [
+    "host_tables_in_hypervisor",
+    "an IDT elsewhere",
+    { atReset: (m) => Object.assign(m.state.idtr, { base: 0x60_0000n, limit: 0xfff }) },
+  ],
+])("%s is violated by %s", (name, _what, fault) => {
+  expect(checkWith(fault).violations.map(({ invariant }) => invariant)).toContain(name);
+});
 
 test("text_is_not_written is violated by a write to MinVisor's code, and names the bytes", () => {
   const elf = elfOf();

@@ -257,7 +257,7 @@ invariant of_leaves on vmrun : forall m in npt(vmcb.nCR3).leaves :
 invariant of_entries on vmrun : forall e in npt(vmcb.nCR3).entries :
   e.hpa == e.gpa && e.value == e.level && (e.is_leaf || e.is_reserved || e.writable || e.user || e.no_execute);
 invariant of_tables on vmrun : forall t in npt(vmcb.nCR3).tables :
-  t.hpa == t.level && within(t.range, npt(vmcb.nCR3).mapped);
+  t.hpa == t.level && t.names == 1 && within(t.range, npt(vmcb.nCR3).mapped);
 `;
 
 test(`${RANDOM_WALKS} walks of random tables in each format are the same (seed ${SEED})`, () => {
