@@ -33,6 +33,13 @@ export class ConsoleTail implements Follower {
     return this.tails[port] ?? "";
   }
 
+  /** By port: what it has sent since its last end of a line. */
+  get begunLines(): (readonly [port: string, line: string])[] {
+    return Object.entries(this.tails).map(
+      ([port, tail]) => [port, tail.slice(tail.lastIndexOf("\n") + 1)] as const,
+    );
+  }
+
   save(): unknown {
     return this.tails;
   }

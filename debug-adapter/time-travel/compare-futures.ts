@@ -78,13 +78,13 @@ export function* compareFutures(
 }
 
 function* courseOf(
-  { timeline, invariants }: Compared,
+  { debuggee, timeline, invariants }: Compared,
   { number, end }: Future,
   from: Instant,
 ): Inquiry<Course> {
   const { machine } = timeline;
   yield* timeline.seek(from, number);
-  const { record, stop } = recordConsole(machine);
+  const { record, stop } = recordConsole(machine, debuggee.consoleTail);
   try {
     yield* timeline.first(from, end, () => undefined);
   } finally {

@@ -1,5 +1,6 @@
 /** What leaves the ports while the machine goes through a stretch of a run. */
 import type { Machine } from "../../emulator/index.ts";
+import type { ConsoleTail } from "../console/console-tail.ts";
 import type { FutureDifference } from "../protocol.ts";
 
 /** Bytes of a port that are kept; what comes after them is not compared. */
@@ -10,9 +11,12 @@ const MOST_SHOWN = 2_000;
 /** Bytes by port. */
 export type ConsoleRecord = ReadonlyMap<string, readonly number[]>;
 
-/** Fills a record until it is stopped. */
-export function recordConsole(machine: Machine): { record: ConsoleRecord; stop: () => void } {
-  const record = new Map<string, number[]>();
+/** Fills a record until it is stopped, from the lines on that the ports are in. */
+export function recordConsole(
+  machine: Machine,
+  { begunLines }: ConsoleTail,
+): { record: ConsoleRecord; stop: () => void } {
+  const record = new Map(begunLines.map(([port, line]) => [port, bytesOf(line)]));
   const stop = machine.observe({
     name: "console record",
     on: {
@@ -26,6 +30,8 @@ export function recordConsole(machine: Machine): { record: ConsoleRecord; stop: 
   });
   return { record, stop };
 }
+
+const bytesOf = (line: string): number[] => Array.from(line, (each) => each.charCodeAt(0));
 
 const NEWLINE = 0x0a;
 

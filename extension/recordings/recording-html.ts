@@ -7,6 +7,7 @@ import type {
 import { COMMANDS } from "../contributions.ts";
 import { counted } from "../counted.ts";
 import { escaped, type PageSources, pageHtml } from "../page-html.ts";
+import { byteText, timeText } from "../units.ts";
 
 /** What the command that debugs a recording is about. */
 export interface DebugRecording {
@@ -47,13 +48,12 @@ function link(recording: string, at: DebugRecording["at"], label: string): strin
   return `<a class="button" role="button" href="command:${COMMANDS.debugRecording}?${escaped(argument)}">${label}</a>`;
 }
 
-const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 const plural = (count: number, one: string): string =>
   `${counted(count)} ${one}${count === 1 ? "" : "s"}`;
 
 const image = ({ name, bytes, args }: RecordedImage): string => {
   const line = args === undefined ? "" : ` <code>${escaped(args)}</code>`;
-  return `<code>${escaped(name)}</code> (${mebibytes(bytes)})${line}`;
+  return `<code>${escaped(name)}</code> (${byteText(bytes)})${line}`;
 };
 
 function facts(contents: RecordingContents): string {
@@ -62,11 +62,11 @@ function facts(contents: RecordingContents): string {
     ["Kernel", image(kernel)],
     ...(append ? [["Command line", code(append)] as const] : []),
     ...modules.map((each, i) => [`Module ${i + 1}`, image(each)] as const),
-    ["Memory", mebibytes(memoryBytes)],
-    ["Run", `${plural(instructions, "instruction")}, ${(ticks / 1e9).toFixed(3)} s of its time`],
+    ["Memory", byteText(memoryBytes)],
+    ["Run", `${plural(instructions, "instruction")}, ${timeText(ticks)} of its time`],
     [
       "File",
-      `${mebibytes(fileBytes)}, ${plural(contents.snapshots, "snapshot")}, ${plural(contents.checks, "check")}`,
+      `${byteText(fileBytes)}, ${plural(contents.snapshots, "snapshot")}, ${plural(contents.checks, "check")}`,
     ],
   ];
   const lines = rows.map(

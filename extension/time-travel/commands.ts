@@ -6,6 +6,7 @@ import { COMMANDS, type CommandId } from "../contributions.ts";
 import { counted } from "../counted.ts";
 import { activeSession } from "../references.ts";
 import { customRequest } from "../session.ts";
+import { byteText } from "../units.ts";
 import { parseCount } from "./count.ts";
 
 /** The machine's one vCPU. */
@@ -29,8 +30,8 @@ async function saveRecording(session: DebugSession): Promise<void> {
   });
   if (chosen === undefined) return;
   const saved = await customRequest(session, "minvisor/saveRecording", { path: chosen.fsPath });
-  const mebibytes = (saved.bytes / 2 ** 20).toFixed(1);
-  void window.showInformationMessage(`The recording ${saved.path} is written: ${mebibytes} MiB.`);
+  const size = byteText(saved.bytes);
+  void window.showInformationMessage(`The recording ${saved.path} is written: ${size}.`);
 }
 
 function reverseCommand(id: CommandId, kind: "over" | "in" | "out"): Disposable {

@@ -135,6 +135,8 @@ test("two futures are compared on the consoles and at their ends; the machine st
   const [{ name, a, b } = { name: "", a: "", b: "" }, ...others] = found.console;
   expect(others).toEqual([]);
   expect(name).toBe("com1");
+  // They part within the line.
+  expect(a).toMatch(/^sample: real mode\n/);
   expect(b).toMatch(/\?!/);
   expect(b.replace("?!", "")).toBe(a.slice(0, b.indexOf("?!")) + a.slice(b.indexOf("?!") + 2));
   await expectSaved(await futures(), found);
