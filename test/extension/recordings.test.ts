@@ -43,7 +43,9 @@ test("says what is in it: images, the run, exits by reason, inputs", async () =>
   const total = contents.exits!.reduce((sum, { count }) => sum + count, 0);
   expect(total).toBe(run.ledger.length);
   const lines = text(show(described));
-  expect(lines).toContainEqual(expect.stringMatching(/^Kernel minvisor\/build\/minvisor\.elf \([\d.]+ KiB\)$/));
+  expect(lines).toContainEqual(
+    expect.stringMatching(/^Kernel minvisor\/build\/minvisor\.elf \([\d.]+ KiB\)$/),
+  );
   expect(lines).toContainEqual(
     expect.stringContaining(`Run ${counted(contents.instructions)} instructions, `),
   );
