@@ -157,6 +157,12 @@ async function main([name, ...args]: string[]): Promise<number> {
   return command(args);
 }
 
+// "| head" has seen enough.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(Status.brokenPipe);
+});
+
 main(process.argv.slice(2)).then(
   (status) => {
     process.exitCode = status;

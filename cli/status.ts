@@ -11,4 +11,6 @@ export const Status = {
   internal: 70,
   /** As a shell tells of a command that Ctrl+C ended. */
   interrupted: 130,
+  /** As a shell tells of a command whose reader has gone. */
+  brokenPipe: 141,
 } as const;

@@ -72,6 +72,8 @@ export function hasFunction({ debuggee }: Target, name: string): boolean {
   return debuggee.images.all.some(({ symbols }) => symbols.functionsNamed(name).length > 0);
 }
 
+export const noFunction = (name: string): string => `No loaded image has a function "${name}"`;
+
 /** "name" or "image!name"; a function that no image has may be one of a kernel that is not up yet. */
 export function placesOfFunction(target: Target, name: string): Found {
   const { images } = target.debuggee;
@@ -89,8 +91,8 @@ export function placesOfFunction(target: Target, name: string): Found {
     }
   }
   if (owners.length === 0) {
-    const pending = `No loaded image has a function "${name}"; waits for one that has, as a Linux kernel that is booting.`;
-    return { pending };
+    const waits = "waits for one that has, as a Linux kernel that is booting";
+    return { pending: `${noFunction(name)}; ${waits}.` };
   }
   return { places, ...first, ...awaited(target, owners) };
 }

@@ -10,12 +10,22 @@ const REASONS: Readonly<Record<string, string>> = {
   EACCES: "permission is denied",
   EISDIR: "it is a directory",
   ENOTDIR: "a part of its path is not a directory",
+  EROFS: "its file system is read-only",
+  ENOSPC: "no space is left on its file system",
+  EDQUOT: "the disk quota is used up",
   ERR_FS_FILE_TOO_LARGE: "it is larger than 2 GiB",
 };
 
-function failure(verb: string, path: string, caught: unknown): UserError {
+/** What is missing where a file is to be made. */
+const WRITING: Readonly<Record<string, string>> = {
+  ...REASONS,
+  ENOENT: "its folder does not exist",
+};
+
+function failure(verb: "read" | "renamed" | "written", path: string, caught: unknown): UserError {
   const code = (caught as NodeJS.ErrnoException).code ?? "";
-  return new UserError(`${path} cannot be ${verb}: ${REASONS[code] ?? (code || String(caught))}.`);
+  const reason = (verb === "written" ? WRITING : REASONS)[code];
+  return new UserError(`${path} cannot be ${verb}: ${reason ?? (code || String(caught))}.`);
 }
 
 export const nodeFiles: FileReader = {
@@ -55,7 +65,11 @@ export const nodeFiles: FileReader = {
     }
     return {
       write: (bytes) => {
-        for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
+        try {
+          for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
+        } catch (caught) {
+          throw failure("written", path, caught);
+        }
       },
       close: () => closeSync(descriptor),
     };

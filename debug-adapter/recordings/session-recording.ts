@@ -80,15 +80,19 @@ export class SessionRecording {
     if (problem !== undefined) tell(problem);
   }
 
+  /** Whether it is the file at that path that is still written. */
+  writes(path: string): boolean {
+    return !this.isOver && path === this.file.path;
+  }
+
   private append(bytes: Uint8Array): void {
     if (this.isOver) return;
-    const { path, sink } = this.file;
+    const { sink } = this.file;
     try {
       sink.write(bytes);
     } catch (caught) {
       this.close();
-      const why = messageOf(caught);
-      const problem = `The recording ${path} cannot be written on: ${why}. What is in it is good.`;
+      const problem = `The session goes on without its recording, in which all up to here is good: ${messageOf(caught)}`;
       if (this.tell === undefined) this.problem = problem;
       else this.tell(problem);
     }

@@ -98,14 +98,14 @@ function seekCondition(
   const { target } = context.breakpoints;
   if (target === undefined) throw new Error("No machine is loaded");
   const names = frameNames(target.debuggee, codeFrameOf(context, undefined));
-  const { arm, asked, problem } = condition(target, text, args.at, names);
+  const { arm, asked, problem, holds } = condition(target, text, args.at, names);
   const why = () => {
     const cause = problem();
     const failed = cause === undefined ? "" : ` Where it could not be evaluated: ${cause}`;
     return `It was asked at ${asked}.${failed}`;
   };
   const name = `the condition ${text}`;
-  const journey = seekMet(timeline, arm, args.occurrence ?? "last", name, why);
+  const journey = seekMet(timeline, arm, args.occurrence ?? "last", name, why, holds);
   return travel(context, `Looking for ${name}`, journey);
 }
 
@@ -249,6 +249,9 @@ export const timeRequests: Handlers<
     const { plan } = stoppedIn(context);
     const { files, codec } = context.services;
     const path = files.resolve(given, plan.configuration.cwd);
+    if (debuggee.recordingFile?.writes(path)) {
+      throw new UserError(`${path} is what this session records into: give another name.`);
+    }
     const recording = recordingOf(timeline, plan.start, codec, debuggee.ledger);
     const sink = await files.openForWriting(path);
     try {

@@ -5,7 +5,7 @@ import { dataTrigger } from "../breakpoints/data.ts";
 import { formatDataId } from "../breakpoints/data-id.ts";
 import { EventNames, type Fields } from "../breakpoints/event-names.ts";
 import { parseEvent } from "../breakpoints/events.ts";
-import { placeOfInstruction, placesOfFunction } from "../breakpoints/places.ts";
+import { noFunction, placeOfInstruction, placesOfFunction } from "../breakpoints/places.ts";
 import { needsEveryInstruction } from "../breakpoints/register-watch.ts";
 import type { Target } from "../breakpoints.ts";
 import type { Debuggee } from "../debuggee.ts";
@@ -24,6 +24,8 @@ export interface Condition {
   readonly asked: string;
   /** Why it could not be evaluated where it was asked last. */
   readonly problem: () => string | undefined;
+  /** Of one that is asked at writes: whether it holds as the machine stands, as at reset before any. */
+  readonly holds: () => boolean;
 }
 
 type Ask = (names: () => Names) => "stop" | undefined;
@@ -55,7 +57,15 @@ export function condition(
       ? armFromVmrun(debuggee, node, ask)
       : armWrites(debuggee, watched ?? [], ask);
   };
-  return { arm, asked: askedAt(watched, at), problem: () => problem };
+  const holds = () => {
+    if (!Array.isArray(watched)) return false;
+    try {
+      return isTrue(compiled(hereNames(debuggee, {})));
+    } catch {
+      return false;
+    }
+  };
+  return { arm, asked: askedAt(watched, at), problem: () => problem, holds };
 }
 
 function askedAt(watched: Watched, at: string | undefined): string {
@@ -76,8 +86,9 @@ function foundAt(target: Target, at: string): Found {
   const event = name === text ? parseEvent(text)?.found : undefined;
   if (event !== undefined) return event;
   const found = placesOfFunction(target, name);
-  if (found.pending !== undefined) throw new UserError(found.pending);
-  return found;
+  if (found.pending === undefined) return found;
+  const wanted = 'write "exit", an event as vmexit:NPF, "execute" and an address, or a function';
+  throw new UserError(`${noFunction(name)}: ${wanted}.`);
 }
 
 /** Known only from the first VMRUN on. */
@@ -85,13 +96,16 @@ type Watched = readonly ValuePlace[] | "notYet" | undefined;
 
 /** Memory, VMCB fields and MSRs that are all that the condition reads; undefined if there is more. */
 function watchedPlaces(node: Node, names: Names): Watched {
+  const read = placesRead(node, names);
+  return read?.length === 0 ? undefined : read;
+}
+
+function placesRead(node: Node, names: Names): Watched {
   if (node.kind === "integer") return [];
   if (node.kind === "binary") {
-    const [left, right] = [watchedPlaces(node.left, names), watchedPlaces(node.right, names)];
+    const [left, right] = [placesRead(node.left, names), placesRead(node.right, names)];
     if (left === undefined || right === undefined) return undefined;
-    if (left === "notYet" || right === "notYet") return "notYet";
-    const both = [...left, ...right];
-    return both.length === 0 ? undefined : both;
+    return left === "notYet" || right === "notYet" ? "notYet" : [...left, ...right];
   }
   try {
     const { place } = evaluate(node, names);

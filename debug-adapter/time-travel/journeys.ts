@@ -1,5 +1,6 @@
 /** Ways through the past, each ending with the stop where it leads to. */
 import {
+  compareInstants,
   exitRow,
   type Future,
   type Instant,
@@ -180,14 +181,27 @@ export function* seekMet<T>(
   occurrence: Occurrence,
   name: string,
   why: () => string | undefined = () => undefined,
+  holds: () => boolean = () => false,
 ): Journey {
   const home = timeline.machine.instant;
   const { endOfTime } = timeline;
+  /** Where it holds from the beginning on. */
+  function* atReset(): Generator<SeekProgress, { at: Instant } | undefined> {
+    yield* timeline.seek(RESET);
+    return holds() ? { at: RESET } : undefined;
+  }
   const found = yield* {
-    first: () => firstMet(timeline, RESET, endOfTime, arm),
+    *first() {
+      return (yield* atReset()) ?? (yield* firstMet(timeline, RESET, endOfTime, arm));
+    },
     next: () => firstMet(timeline, home, endOfTime, arm),
-    previous: () => lastMet(timeline, home, arm),
-    last: () => lastMet(timeline, endOfTime, arm, true),
+    *previous() {
+      const met = yield* lastMet(timeline, home, arm);
+      return met ?? (compareInstants(RESET, home) < 0 ? yield* atReset() : undefined);
+    },
+    *last() {
+      return (yield* lastMet(timeline, endOfTime, arm, true)) ?? (yield* atReset());
+    },
   }[occurrence]();
   yield* timeline.seek(found?.at ?? home);
   if (found !== undefined) return { reason: "goto", description: `Paused on ${name}` };

@@ -156,7 +156,8 @@ function decompressed(codec: Codec, bytes: Uint8Array, length: number): Uint8Arr
 
 /** Returns the CRC from which the first part's goes on. */
 function readHeader(file: Uint8Array): number {
-  if (SIGNATURE.some((byte, i) => file[i] !== byte)) {
+  if (file.length === 0) throw new RecordingError("is empty: nothing was recorded into it");
+  if (file.subarray(0, SIGNATURE.length).some((byte, i) => byte !== SIGNATURE[i])) {
     throw new RecordingError("is not a recording: its first bytes are others");
   }
   if (file.length < HEADER_BYTES) throw new RecordingError("is cut short within its header");

@@ -118,6 +118,17 @@ test("with snapshots a debugger stands at the end at once, and knows what it wou
 });
 
 describe("exits of a recording", () => {
+  test("end quietly where their reader has seen enough", async () => {
+    const listing = command.start("exits", withLedger);
+    let said = "";
+    listing.stderr?.on("data", (bytes: Buffer) => {
+      said += bytes.toString();
+    });
+    listing.stdout?.destroy();
+    const [status] = await once(listing, "close");
+    expect({ status, said }).toEqual({ status: 141, said: "" });
+  });
+
   test("are the same from its ledger and from a replay, as text and in every format", async () => {
     const files = (name: string) =>
       ["json", "csv", "parquet"].flatMap((f) => [`--${f}`, command.path(`${name}.${f}`)]);

@@ -109,16 +109,29 @@ test("a file that cannot be written on costs the recording, not the session", as
   await begin({ recordingFile: "/dev/full" });
   expect(await said).toMatchObject({
     category: "important",
-    output: expect.stringMatching(/^The recording \/dev\/full cannot be written on: ENOSPC/),
+    output: expect.stringMatching(
+      /without its recording, .*: \/dev\/full cannot be written: no space is left on its file system\.$/m,
+    ),
   });
   await go("stepIn", { granularity: "instruction" });
   expect(machine().icount).toBe(1);
 });
 
+test("the run is not saved over the file that it is still recorded into", async () => {
+  await begin();
+  const save = { path: recordingFile };
+  await expect(session.ask("minvisor/saveRecording", save)).rejects.toThrow(
+    "run.mvrec is what this session records into: give another name.",
+  );
+  await go("stepIn", { granularity: "instruction" });
+  session.session.close();
+  expect(recorded().problem).toBeUndefined();
+});
+
 test("what cannot be recorded is refused", async () => {
   const launch = (attributes: object) => session.ask("launch", { ...SAMPLE, ...attributes });
   await expect(launch({ recordingFile: join(folder, "no/run.mvrec") })).rejects.toThrow(
-    "no/run.mvrec cannot be written: it does not exist.",
+    "no/run.mvrec cannot be written: its folder does not exist.",
   );
   await expect(launch({ recordingFile, recording: false })).rejects.toThrow(
     'Launch attribute "recordingFile" needs "recording": it is false.',

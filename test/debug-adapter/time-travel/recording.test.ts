@@ -1,5 +1,5 @@
 // A recording that is attached to: its run is the session's past, from its end backwards and forwards.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
@@ -128,6 +128,14 @@ test("what cannot be opened is refused", async () => {
   writeFileSync(other, "this is no recording");
   await expect(attached({ recording: other })).rejects.toThrow(
     "other.mvrec is not a recording: its first bytes are others.",
+  );
+  writeFileSync(other, "");
+  await expect(attached({ recording: other })).rejects.toThrow(
+    "other.mvrec is empty: nothing was recorded into it.",
+  );
+  writeFileSync(other, new Uint8Array(readFileSync(file)).subarray(0, 5));
+  await expect(attached({ recording: other })).rejects.toThrow(
+    "other.mvrec is cut short within its header.",
   );
   await expect(attached({ recording: join(folder, "none.mvrec") })).rejects.toThrow(
     "none.mvrec cannot be read: it does not exist.",

@@ -130,3 +130,30 @@ test("a condition that names the VMCB before the first VMRUN does not hold yet",
   const exits = await go({ condition: "$exit.code == 5", occurrence: "first" });
   expect(exits.text).toBe("It was asked at the first VMRUN and after it.");
 });
+
+test("a condition that holds before anything is written holds at reset", async () => {
+  const condition = "*(unsigned int *)0x10010000 == 0";
+  for (const occurrence of ["first", "previous"] as const) {
+    await go({ to: "end" });
+    expect(await go({ condition, occurrence })).toMatchObject({
+      description: `Paused on the condition ${condition}`,
+    });
+    expect((await timeline()).icount).toBe(0);
+  }
+  const before = await go({ condition, occurrence: "previous" });
+  expect(before.description).toContain("there is not");
+});
+
+test("a condition that reads nothing is asked at exits", async () => {
+  await go({ condition: "1", occurrence: "first" });
+  expect((await timeline()).exit).toBe(1);
+  const never = await go({ condition: "0" });
+  expect(never.text).toBe("It was asked at every exit.");
+});
+
+test("a place of which nothing is known is refused, and what can be written is named", async () => {
+  await expect(go({ condition: "1", at: "execute nowhere" })).rejects.toThrow(
+    'No loaded image has a function "nowhere": write "exit", an event as vmexit:NPF, ' +
+      '"execute" and an address, or a function.',
+  );
+});
