@@ -38,16 +38,28 @@ function invariantRow(status: InvariantStatus): InvariantRow {
   return { kind: "invariant", verdict, name, status };
 }
 
-/** Groups, or the rows of one. */
+/** Groups, or the rows of one: first those that the run violates anywhere. */
 export function rowsOf(statuses: readonly InvariantStatus[], parent?: Row): readonly Row[] {
   if (parent?.kind === "invariant") return [];
-  if (parent !== undefined) return parent.statuses.map(invariantRow);
+  if (parent !== undefined) {
+    const rank = (each: InvariantStatus): number => (wasSeenViolated(each) ? 0 : 1);
+    return parent.statuses.toSorted((a, b) => rank(a) - rank(b)).map(invariantRow);
+  }
   return (Object.keys(VERDICTS) as Verdict[])
     .map((verdict): GroupRow => {
       const own = statuses.filter((each) => each.verdict === verdict);
       return { kind: "group", verdict, statuses: own };
     })
     .filter((group) => group.statuses.length > 0);
+}
+
+const wasSeenViolated = ({ violation }: InvariantStatus): boolean => violation !== undefined;
+
+/** How many are in a group; of those that are not violated here, how many the run violates elsewhere. */
+function groupSummary({ verdict, statuses }: GroupRow): string {
+  const count = counted(statuses.length);
+  const seen = verdict === "violated" ? 0 : statuses.filter(wasSeenViolated).length;
+  return seen === 0 ? count : `${count} · ${counted(seen)} seen violated`;
 }
 
 /** What a row shows. */
@@ -70,10 +82,10 @@ export function textOf(row: Row): RowText {
       isOpen: false,
     };
   }
-  const count = counted(row.statuses.length);
+  const description = groupSummary(row);
   return {
-    ...{ id: `group ${row.verdict}`, label, description: count, icon, isOpen },
-    tooltip: `${label}: ${count} of the invariants, on this run as far as it has gone`,
+    ...{ id: `group ${row.verdict}`, label, description, icon, isOpen },
+    tooltip: `${label}: ${description} of the invariants, on this run as far as it has gone`,
   };
 }
 

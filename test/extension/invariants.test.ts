@@ -81,6 +81,14 @@ test("rows: what is wrong first, the number violated on the view", () => {
   expect(rowsOf([])).toEqual([]);
 });
 
+test("one that the run violates elsewhere is first in its group, which counts it", () => {
+  const seen = status({ name: "seen", violation: violation() });
+  const statuses = [status({ name: "never" }), seen];
+  const [group] = rowsOf(statuses);
+  expect(group && textOf(group).description).toBe("2 · 1 seen violated");
+  expect(rowsOf(statuses, group).map((row) => textOf(row).label)).toEqual(["seen", "never"]);
+});
+
 test("invariants in a text, and the one that a line belongs to", () => {
   const text = readSource("minvisor/minvisor.inv");
   const places = invariantsIn(text);

@@ -118,6 +118,7 @@ test("an edit is checked on the whole recorded run: a problem on its line, and t
   await toast.waitFor();
   await editor.problem("The guest has ASID 2");
   await editor.lens(/^never checked · seen violated at exit [\d,]+$/);
+  await view.group("Never checked", /^\d+ · 1 seen violated$/);
   await editor.screenshot("invariants-whole-run");
   await toast.getByRole("button", { name: "Go to the First" }).click();
   await editor.page.getByText("Paused on violation of asid_is_two").waitFor();
