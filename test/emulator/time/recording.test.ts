@@ -487,10 +487,10 @@ describe("what cannot be opened is refused in words", () => {
   });
 
   test.each([
-    ["nothing", new Uint8Array()],
-    ["a text", new TextEncoder().encode("hello, this is no recording\n")],
-  ])("%s", (_, file) => {
-    expect(() => readRecording(file, deflate)).toThrow("is not a recording");
+    ["nothing", new Uint8Array(), "is empty"],
+    ["a text", new TextEncoder().encode("hello, this is no recording\n"), "is not a recording"],
+  ])("%s", (_, file, why) => {
+    expect(() => readRecording(file, deflate)).toThrow(why);
   });
 
   test("a configuration without its images", () => {
