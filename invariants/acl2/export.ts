@@ -196,11 +196,11 @@ function invariantForms(invariant: CheckedInvariant): string {
 export function exportBook(invariants: readonly CheckedInvariant[]): string {
   const definitions = new Set<Definition>();
   for (const { body } of invariants) definitionsOf(body, definitions);
-  return [
+  const forms = [
     '(in-package "ACL2")',
     '(include-book "definvariant")',
     ...[...definitions].flatMap(definitionForms),
     ...invariants.map(invariantForms),
-    "",
-  ].join("\n\n");
+  ];
+  return `${forms.join("\n\n")}\n`;
 }
