@@ -118,7 +118,7 @@ function* untilEnd(timeline: Timeline, { maxInstructions, until }: Subject) {
     const result = timeline.run({ instructions: Math.min(left, TURN) });
     const goesOn = result.reason === "budget" || (result.reason === "idle" && !result.forever);
     if (!goesOn) return;
-    yield { done: machine.icount, total: maxInstructions };
+    yield { icount: machine.icount };
   }
 }
 

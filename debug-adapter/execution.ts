@@ -263,16 +263,19 @@ export class Execution {
 
   private travelOn(journey: Journey): number {
     const deadline = this.services.now() + SLICE_MS;
-    do {
+    for (;;) {
       const { done, value } = journey.next();
       if (this.journey !== journey) return 0;
-      if (!done) continue;
-      this.endJourney();
-      this.finish(value);
+      if (done) {
+        this.endJourney();
+        this.finish(value);
+        return 0;
+      }
+      const now = this.services.now();
+      if (now < deadline) continue;
+      this.progress?.goesOn(now, value.icount);
       return 0;
-    } while (this.services.now() < deadline);
-    this.progress?.goesOn(this.services.now(), this.debuggee.machine.icount);
-    return 0;
+    }
   }
 
   private endJourney(): void {

@@ -74,8 +74,7 @@ export class CulpritSearches {
     this.waiting.delete(seen);
     seen.culprit = value;
     this.found(seen);
-    const { icount } = seen.violation;
-    return { done: icount, total: icount };
+    return { icount: seen.violation.icount };
   }
 
   /**

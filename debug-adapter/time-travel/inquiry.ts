@@ -9,17 +9,12 @@ export type Inquiry<T> = Generator<SeekProgress, T>;
 const SLICE_MS = 20;
 
 /** Goes on between messages, and tells where it is. Rejects as the task does. */
-async function taken<T>(
-  { services }: Context,
-  { report }: Task,
-  steps: Inquiry<T>,
-  icountAt: (progress: SeekProgress) => number,
-): Promise<T> {
+async function taken<T>({ services }: Context, { report }: Task, steps: Inquiry<T>): Promise<T> {
   for (let deadline = services.now() + SLICE_MS; ; ) {
     const { done, value } = steps.next();
     if (done) return value;
     if (services.now() < deadline) continue;
-    await report(`icount ${icountAt(value).toLocaleString("en-US")}`);
+    await report(`icount ${value.icount.toLocaleString("en-US")}`);
     deadline = services.now() + SLICE_MS;
   }
 }
@@ -28,7 +23,7 @@ async function taken<T>(
 export function inquireAside<T>(context: Context, title: string, inquiry: Inquiry<T>): Promise<T> {
   return context.progress.during(title, async (task) => {
     try {
-      return await taken(context, task, inquiry, ({ done }) => done);
+      return await taken(context, task, inquiry);
     } finally {
       inquiry.return(undefined as never);
     }
@@ -46,8 +41,8 @@ export function inquire<T>(
   const home = machine.instant;
   return context.progress.during(title, async (task) => {
     try {
-      const answer = await taken(context, task, inquiry, () => machine.icount);
-      await taken(context, task, timeline.seek(home, future), () => machine.icount);
+      const answer = await taken(context, task, inquiry);
+      await taken(context, task, timeline.seek(home, future));
       return answer;
     } finally {
       // What it observes with must not stay where the client has cancelled.

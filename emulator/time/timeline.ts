@@ -28,10 +28,9 @@ export interface TimelineOptions {
   };
 }
 
-/** How far a seek has come. */
+/** Where a way through a run has come to: of the machine that goes it. */
 export interface SeekProgress {
-  readonly done: number;
-  readonly total: number;
+  readonly icount: number;
 }
 
 /** What an observer stopped for, and when. */
@@ -306,7 +305,6 @@ export class Timeline implements Changes {
 
   private *crawlTo(to: Instant, look: () => void): Generator<SeekProgress, void> {
     const { machine } = this;
-    const start = machine.icount;
     const stop = this.stopAtEachEvent();
     try {
       for (let count = 1; compareInstants(machine.instant, to) < 0; count++) {
@@ -315,7 +313,7 @@ export class Timeline implements Changes {
         const idleTicks = to.idleTicks - machine.instant.idleTicks;
         machine.run({ instructions: 1, idleTicks, passBreakpoint: true });
         if (count % CRAWL_PIECE !== 0) continue;
-        yield { done: machine.icount - start, total: to.icount - start };
+        yield { icount: machine.icount };
       }
     } finally {
       stop();
@@ -396,7 +394,7 @@ export class Timeline implements Changes {
       yield* this.replay(end, look);
       if (isEnough()) return;
       end = from.snapshot;
-      yield { done: before.icount - end.icount, total: before.icount };
+      yield { icount: end.icount };
     }
   }
 
@@ -425,7 +423,6 @@ export class Timeline implements Changes {
   private *replay(to: Instant, look = () => false): Generator<SeekProgress, void> {
     const { machine } = this;
     const start = machine.icount;
-    const total = to.icount - start;
     let told = 0;
     let stops = 0;
     let laid = 0;
@@ -451,7 +448,7 @@ export class Timeline implements Changes {
       const spent = done * cost + ++stops * STOP_COST;
       if (spent - told < this.piece) continue;
       told = spent;
-      yield { done, total };
+      yield { icount: machine.icount };
     }
     const isAnyOf = to.idleTicks === Number.NEGATIVE_INFINITY && machine.icount === to.icount;
     if (compareInstants(machine.instant, to) > 0 && !isAnyOf) throw new DivergedError(diverged(to));

@@ -42,12 +42,15 @@ async function go(command: string, args: object = {}): Promise<void> {
   await stopped;
 }
 
-beforeEach(async () => {
+beforeEach(() => begin({ invariants: false }));
+
+/** A session that stands at the second exit. */
+async function begin(more: object): Promise<void> {
   // So that every piece of work lets messages in.
   late = 30;
   let now = 0;
   session = new InProcessSession({ now: () => (now += late) });
-  const attributes = { kernel: join(folder, "long.elf"), memory: "8M", invariants: false };
+  const attributes = { kernel: join(folder, "long.elf"), memory: "8M", ...more };
   await session.begin(attributes, { supportsProgressReporting: true });
   await session.ask("setExceptionBreakpoints", { filters: ["exit:INVALID"] });
   await go("configurationDone");
@@ -63,7 +66,7 @@ beforeEach(async () => {
       detach();
     };
   };
-});
+}
 afterEach(() => session.session.close());
 
 async function cancelled(command: string, args: object): Promise<void> {
@@ -147,6 +150,22 @@ test("a way to where a condition holds", async () => {
   const condition = { condition: "$edi == 0", at: "exit", occurrence: "first" };
   const name = "the condition $edi == 0";
   await calledBack(condition, `Looking for ${name}`, `Paused on ${name}`);
+});
+
+test("the way to a culprit tells how far its own machine has come, not where the session's stands", async () => {
+  session.session.close();
+  const file = join(folder, "asid.inv");
+  const text =
+    'invariant has_an_asid on exit "Or it is the first" : exit.number < 2 || vmcb.GUEST_ASID != 0;';
+  writeFileSync(file, text);
+  await begin({ invariants: ["has_an_asid"], invariantFiles: [file] });
+  const said: string[] = [];
+  session.onEvent = (event, body) => {
+    if (event === "progressUpdate") said.push((body as { message: string }).message);
+  };
+  late = 600;
+  await go("minvisor/seek", { culprit: "has_an_asid" });
+  expect(new Set(said).size).toBeGreaterThan(2);
 });
 
 test("a short way is no news", async () => {
