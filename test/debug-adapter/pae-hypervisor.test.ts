@@ -1,27 +1,11 @@
 // A hypervisor unlike MinVisor (32-bit PAE host in its upper half, DWARF 4, -O2) in the debugger.
 import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { LaunchAttributes } from "../../debug-adapter/protocol.ts";
-import { PAE_HYPERVISOR, PAE_WARD, PAE_WARD_ELF } from "../../scripts/build-minvisor.mjs";
+import { PAE_HYPERVISOR, PAE_WARD } from "../../scripts/build-minvisor.mjs";
 import { bootOnQemu } from "../../scripts/qemu-boot.mjs";
-import {
-  type AdapterClient,
-  inRepository,
-  repository,
-  startClient,
-} from "../harness/dap-adapter.ts";
+import { type AdapterClient, inRepository, startClient, WARDEN } from "../harness/dap-adapter.ts";
 
 const SOURCES = "test/guests/pae-hypervisor";
-
-const WARDEN: LaunchAttributes = {
-  kernel: PAE_HYPERVISOR,
-  modules: [PAE_WARD],
-  symbols: [PAE_WARD_ELF],
-  memory: "64M",
-  serial: ["stdio"],
-  invariants: false,
-  cwd: repository,
-};
 
 const OPTIMISED_OUT = expect.stringMatching(/optimised out/);
 

@@ -1,11 +1,10 @@
 // A running session listens between slices of the run: how long they are by a clock that follows the machine.
 import { expect, test } from "vitest";
-import { LONG_MODE_GUEST, LOOPS_GUEST, LOOPS_GUEST_ELF } from "../../scripts/build-minvisor.mjs";
-import { SAMPLE } from "../harness/dap-adapter.ts";
+import { LONG_MODE_GUEST } from "../../scripts/build-minvisor.mjs";
+import { LOOPS, SAMPLE } from "../harness/dap-adapter.ts";
 import { InProcessSession } from "../harness/in-process-session.ts";
 import { machineClock } from "../harness/machine-clock.ts";
 
-const LOOPS = { ...SAMPLE, modules: [LOOPS_GUEST], symbols: [LOOPS_GUEST_ELF], pacing: false };
 /** A pause answers within it. */
 const GOAL_MS = 50;
 /** The first slice of all is made for a slow machine. */
@@ -25,7 +24,7 @@ async function pause(session: InProcessSession): Promise<void> {
 
 /** Runs to the guest's loop, which has no end; milliseconds of each slice from then on. */
 async function slicesOf({ clock, session }: ReturnType<typeof sessionAt>): Promise<number[]> {
-  await session.begin(LOOPS);
+  await session.begin({ ...LOOPS, pacing: false });
   await session.ask("setFunctionBreakpoints", { breakpoints: [{ name: "guest_main" }] });
   const atMain = session.next("stopped");
   await session.ask("configurationDone");

@@ -1,4 +1,5 @@
 /** The debug adapter as a process of its own, bundled once a test file, behind a foreign DAP client. */
+
 import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -7,6 +8,13 @@ import { fileURLToPath } from "node:url";
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { build } from "esbuild";
 import type { LaunchAttributes, MachineStatus } from "../../debug-adapter/protocol.ts";
+import {
+  LOOPS_GUEST,
+  LOOPS_GUEST_ELF,
+  PAE_HYPERVISOR,
+  PAE_WARD,
+  PAE_WARD_ELF,
+} from "../../scripts/build-minvisor.mjs";
 import { atEnd } from "../../scripts/lib/at-end.mjs";
 import { LOADER } from "../../scripts/lib/loader.mjs";
 
@@ -54,6 +62,22 @@ export const SAMPLE: LaunchAttributes = {
   serial: ["stdio"],
   invariants: false,
   cwd: repository,
+};
+
+/** MinVisor with the guest of endless and long loops. */
+export const LOOPS: LaunchAttributes = {
+  ...SAMPLE,
+  modules: [LOOPS_GUEST],
+  symbols: [LOOPS_GUEST_ELF],
+};
+
+/** A hypervisor unlike MinVisor: a 32-bit PAE host in its upper half, with a guest of its own. */
+export const WARDEN: LaunchAttributes = {
+  ...SAMPLE,
+  kernel: PAE_HYPERVISOR,
+  modules: [PAE_WARD],
+  symbols: [PAE_WARD_ELF],
+  memory: "64M",
 };
 
 /** MinVisor with Debian's kernel: what makeGuests() of linux-guest.ts provides. */

@@ -1,15 +1,10 @@
 // CPUID as a guest reads it on QEMU with our flags and on our machine: leaf by leaf.
 
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
-import { loadKernel, Machine } from "../../emulator/index.ts";
-import { QEMU, QEMU_CPU_FLAGS } from "../../scripts/qemu-boot.mjs";
+import { QEMU_CPU_FLAGS } from "../../scripts/qemu-boot.mjs";
 import { buildImage, multibootSource } from "../emulator/loader/build-image.ts";
+import { dumpOnOurs, dumpOnQemu } from "../harness/console-dump.ts";
 
-const RAM_MIB = 64;
 const LEAF_BYTES = 20;
 /** First leaf and count of each range that is read. */
 const RANGES = [
@@ -54,51 +49,14 @@ one:
 
 type Leaves = Map<number, string>;
 
-function leavesOf(dump: Buffer): Leaves {
+function leavesOf(bytes: Uint8Array): Leaves {
+  const dump = Buffer.from(bytes);
   const leaves: Leaves = new Map();
   for (let at = 0; at + LEAF_BYTES <= dump.length; at += LEAF_BYTES) {
     const words = [4, 8, 12, 16].map((offset) => dump.readUInt32LE(at + offset));
     leaves.set(dump.readUInt32LE(at), words.map((w) => w.toString(16).padStart(8, "0")).join(" "));
   }
   return leaves;
-}
-
-function onQemu(kernel: Uint8Array): Leaves {
-  const folder = mkdtempSync(join(tmpdir(), "cpuid-"));
-  try {
-    writeFileSync(join(folder, "kernel"), kernel);
-    const machine = ["-machine", "pc", "-accel", "tcg", "-m", String(RAM_MIB)];
-    const quiet = ["-nodefaults", "-display", "none", "-no-reboot", "-debugcon", "file:dump"];
-    const exit = ["-device", "isa-debug-exit,iobase=0xf4,iosize=1"];
-    const run = spawnSync(
-      QEMU,
-      [...machine, "-cpu", QEMU_CPU_FLAGS, ...quiet, ...exit, "-kernel", "kernel"],
-      { cwd: folder, timeout: 30_000, encoding: "utf8" },
-    );
-    if (run.error) throw new Error(`${QEMU} is missing: Debian package qemu-system-x86`);
-    return leavesOf(readFileSync(join(folder, "dump")));
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
-
-function onOurs(kernel: Uint8Array): Leaves {
-  const machine = new Machine({ ramBytes: RAM_MIB * 2 ** 20 });
-  machine.load(
-    loadKernel({ kernel: { name: "cpuid", bytes: kernel }, ramBytes: machine.memory.ramBytes }),
-  );
-  const bytes: number[] = [];
-  machine.observe({
-    name: "debug console",
-    on: {
-      console: ({ byte }) => {
-        bytes.push(byte);
-        return undefined;
-      },
-    },
-  });
-  expect(machine.run({ instructions: 1_000_000 }).reason).toBe("debugExit");
-  return leavesOf(Buffer.from(bytes));
 }
 
 interface Difference {
@@ -140,8 +98,8 @@ let ours: Leaves;
 
 beforeAll(() => {
   const kernel = buildImage(multibootSource(3, "", body));
-  qemu = onQemu(kernel);
-  ours = onOurs(kernel);
+  qemu = leavesOf(dumpOnQemu(kernel, { arguments: ["-cpu", QEMU_CPU_FLAGS] }));
+  ours = leavesOf(dumpOnOurs(kernel));
 }, 60_000);
 
 test("both answer for every leaf that was asked", () => {

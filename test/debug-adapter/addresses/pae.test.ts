@@ -1,24 +1,12 @@
 // Addresses under another hypervisor: a 32-bit PAE host and PAE nested tables.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ReverseTranslateBody, TranslateBody } from "../../../debug-adapter/protocol.ts";
-import { PAE_HYPERVISOR, PAE_WARD, PAE_WARD_ELF } from "../../../scripts/build-minvisor.mjs";
-import { type AdapterClient, repository, startClient } from "../../harness/dap-adapter.ts";
+import { type AdapterClient, startClient, WARDEN } from "../../harness/dap-adapter.ts";
 
 let client: AdapterClient;
 beforeAll(async () => {
   client = await startClient();
-  await client.runTo(
-    { filters: ["exit"] },
-    {
-      kernel: PAE_HYPERVISOR,
-      modules: [PAE_WARD],
-      symbols: [PAE_WARD_ELF],
-      memory: "64M",
-      serial: ["null"],
-      invariants: false,
-      cwd: repository,
-    },
-  );
+  await client.runTo({ filters: ["exit"] }, { ...WARDEN, serial: ["null"] });
 }, 120_000);
 afterAll(() => client.stop());
 

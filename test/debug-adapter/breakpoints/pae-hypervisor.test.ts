@@ -1,18 +1,8 @@
 /** Data breakpoints where the hypervisor has tables of another format and changes them. */
 import type { DebugProtocol as DP } from "@vscode/debugprotocol";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { PAE_HYPERVISOR, PAE_WARD, PAE_WARD_ELF } from "../../../scripts/build-minvisor.mjs";
-import { type AdapterClient, repository, startClient } from "../../harness/dap-adapter.ts";
+import { type AdapterClient, startClient, WARDEN } from "../../harness/dap-adapter.ts";
 
-const WARDEN = {
-  kernel: PAE_HYPERVISOR,
-  modules: [PAE_WARD],
-  symbols: [PAE_WARD_ELF],
-  memory: "64M",
-  serial: ["stdio"],
-  invariants: false,
-  cwd: repository,
-};
 /** Absent from the nested tables until the guest touches it: see layout.h. */
 const LATE_PAGE = "0x3ff000";
 

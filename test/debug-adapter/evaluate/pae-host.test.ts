@@ -1,20 +1,11 @@
 // Expressions in a 32-bit PAE host: word size, static names that several files have, registers.
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { PAE_HYPERVISOR, PAE_WARD, PAE_WARD_ELF } from "../../../scripts/build-minvisor.mjs";
-import { type AdapterClient, repository, startClient } from "../../harness/dap-adapter.ts";
+import { type AdapterClient, startClient, WARDEN } from "../../harness/dap-adapter.ts";
 
 let client: AdapterClient;
 beforeEach(async () => {
   client = await startClient();
-  await client.begin({
-    kernel: PAE_HYPERVISOR,
-    modules: [PAE_WARD],
-    symbols: [PAE_WARD_ELF],
-    memory: "64M",
-    serial: ["stdio"],
-    invariants: false,
-    cwd: repository,
-  });
+  await client.begin(WARDEN);
   await client.setFunctionBreakpointsRequest({ breakpoints: [{ name: "handle_call" }] });
   await client.configurationDoneRequest();
   await client.nextStop();

@@ -7,11 +7,8 @@ import type { Stop } from "../../../debug-adapter/execution.ts";
 import type { StepPolicy } from "../../../debug-adapter/protocol.ts";
 import { worldFrames } from "../../../debug-adapter/stack.ts";
 import { Stepper, type StepRequest } from "../../../debug-adapter/stepping/stepper.ts";
-import { LOOPS_GUEST, LOOPS_GUEST_ELF } from "../../../scripts/build-minvisor.mjs";
-import { inRepository, SAMPLE } from "../../harness/dap-adapter.ts";
+import { inRepository, LOOPS } from "../../harness/dap-adapter.ts";
 import { disassembler, loadSample, Runner } from "../../harness/loaded-debuggee.ts";
-
-const LOOPS = { ...SAMPLE, modules: [LOOPS_GUEST], symbols: [LOOPS_GUEST_ELF] };
 
 const SOURCE = readFileSync(inRepository("test/guests/loops/main.c"), "utf8").split("\n");
 

@@ -6,14 +6,7 @@ import type { Debuggee } from "../../../debug-adapter/debuggee.ts";
 import type { LaunchAttributes } from "../../../debug-adapter/protocol.ts";
 import type { DecodedInstruction } from "../../../debug-adapter/services.ts";
 import { type StepRegion, stepRegion } from "../../../debug-adapter/stepping/step-region.ts";
-import {
-  LOOPS_GUEST,
-  LOOPS_GUEST_ELF,
-  PAE_HYPERVISOR,
-  PAE_WARD,
-  PAE_WARD_ELF,
-} from "../../../scripts/build-minvisor.mjs";
-import { SAMPLE } from "../../harness/dap-adapter.ts";
+import { LOOPS, SAMPLE, WARDEN } from "../../harness/dap-adapter.ts";
 import { disassembler, loadSample } from "../../harness/loaded-debuggee.ts";
 import { randomBelow } from "../../harness/random.ts";
 
@@ -93,15 +86,6 @@ function follow(debuggee: Debuggee, { region, texts }: Explored): number {
   detach();
   return steps;
 }
-
-const LOOPS = { ...SAMPLE, modules: [LOOPS_GUEST], symbols: [LOOPS_GUEST_ELF] };
-const WARDEN = {
-  ...SAMPLE,
-  kernel: PAE_HYPERVISOR,
-  modules: [PAE_WARD],
-  symbols: [PAE_WARD_ELF],
-  memory: "64M",
-};
 
 const RUNS: readonly { name: string; attributes: LaunchAttributes; apart: number }[] = [
   { name: "MinVisor and its sample guest", attributes: SAMPLE, apart: 10_000 },

@@ -1,9 +1,7 @@
 // Requests while the machine is hard to interrupt, and stacks that are very deep, on the loops guest.
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { LONG_MODE_GUEST, LOOPS_GUEST, LOOPS_GUEST_ELF } from "../../../scripts/build-minvisor.mjs";
-import { type AdapterClient, SAMPLE, startClient } from "../../harness/dap-adapter.ts";
-
-const LOOPS = { ...SAMPLE, modules: [LOOPS_GUEST], symbols: [LOOPS_GUEST_ELF] };
+import { LONG_MODE_GUEST } from "../../../scripts/build-minvisor.mjs";
+import { type AdapterClient, LOOPS, SAMPLE, startClient } from "../../harness/dap-adapter.ts";
 
 let client: AdapterClient;
 beforeEach(async () => {

@@ -1,7 +1,7 @@
 // Backwards over DAP: steps, stops and frames of a recorded run of the sample guest under MinVisor.
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { TimelineBody } from "../../../debug-adapter/protocol.ts";
-import { SAMPLE } from "../../harness/dap-adapter.ts";
+import { LOOPS, SAMPLE } from "../../harness/dap-adapter.ts";
 import { InProcessSession } from "../../harness/in-process-session.ts";
 
 let session: InProcessSession;
@@ -94,12 +94,6 @@ describe("by instruction", () => {
 });
 
 describe("over interruptions", () => {
-  const LOOPS = {
-    ...SAMPLE,
-    modules: ["test/guests/build/loops.bin"],
-    symbols: ["test/guests/build/loops.elf"],
-  };
-
   async function begin(name: string): Promise<void> {
     await session.begin(LOOPS);
     await session.ask("setFunctionBreakpoints", { breakpoints: [{ name }] });

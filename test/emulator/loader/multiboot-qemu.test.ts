@@ -1,13 +1,11 @@
 // What a multiboot kernel finds in memory on QEMU and after our loader: the same, address by address.
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+
 import { expect, test } from "vitest";
 import { loadKernel } from "../../../emulator/loader/load-kernel.ts";
+import { dumpOnQemu, RAM_MIB } from "../../harness/console-dump.ts";
 import { buildImage, multibootSource } from "./build-image.ts";
 
-const RAM = 64 * 1024 * 1024;
+const RAM = RAM_MIB * 2 ** 20;
 const LOW_BYTES = 0x1_0000;
 const HIGH = 0x10_0000;
 const HIGH_BYTES = 0x8000;
@@ -39,25 +37,6 @@ const MODULES = [
   { name: "second", bytes: new Uint8Array(4096).fill(0x22) },
   { name: "third", args: "x", bytes: new Uint8Array(1).fill(0x33) },
 ];
-
-function onQemu(kernel: Uint8Array): Uint8Array {
-  const folder = mkdtempSync(join(tmpdir(), "multiboot-"));
-  try {
-    writeFileSync(join(folder, "kernel"), kernel);
-    for (const { name, bytes } of MODULES) writeFileSync(join(folder, name), bytes);
-    const initrd = MODULES.map(({ name, args }) => (args ? `${name} ${args}` : name)).join(",");
-    const flags =
-      "-machine pc -accel tcg -m 64 -nodefaults -display none -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=1 -debugcon file:dump -kernel kernel -append hello";
-    const run = spawnSync("qemu-system-x86_64", [...flags.split(" "), "-initrd", initrd], {
-      cwd: folder,
-      timeout: 30_000,
-    });
-    if (run.error) throw new Error("QEMU is missing: Debian package qemu-system-x86");
-    return new Uint8Array(readFileSync(join(folder, "dump")));
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
 
 interface Boot {
   readonly eax: number;
@@ -95,7 +74,7 @@ function promised({ eax, ebx, u32, text, byte }: Boot) {
 
 test("kernel, modules, strings and information lie where QEMU puts them", () => {
   const kernel = buildImage(multibootSource(3, "", DUMP));
-  const dump = onQemu(kernel);
+  const dump = dumpOnQemu(kernel, { modules: MODULES, arguments: ["-append", "hello"] });
   expect(dump.length).toBe(8 + LOW_BYTES + HIGH_BYTES);
   const registers = new DataView(dump.buffer, 0, 8);
   const theirs = boot(

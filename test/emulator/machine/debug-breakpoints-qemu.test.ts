@@ -1,14 +1,8 @@
 // Breakpoints of the debug registers against QEMU's: one guest on both, the same #DBs in the same places.
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { expect, test } from "vitest";
-import { loadKernel } from "../../../emulator/loader/load-kernel.ts";
-import { Machine } from "../../../emulator/machine.ts";
-import { buildImage, multibootSource } from "../loader/build-image.ts";
 
-const RAM = 64 * 1024 * 1024;
+import { expect, test } from "vitest";
+import { dumpOnOurs, dumpOnQemu } from "../../harness/console-dump.ts";
+import { buildImage, multibootSource } from "../loader/build-image.ts";
 
 /** Instructions under breakpoints. None pops what is watched: the handler's frame would lie there. */
 interface Case {
@@ -175,39 +169,6 @@ next: .long records
 records: .space 8192
 .text`;
 
-function onQemu(kernel: Uint8Array): Uint8Array {
-  const folder = mkdtempSync(join(tmpdir(), "breakpoints-"));
-  try {
-    writeFileSync(join(folder, "kernel"), kernel);
-    const flags =
-      "-machine pc -accel tcg -m 64 -nodefaults -display none -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=1 -debugcon file:dump -kernel kernel";
-    const run = spawnSync("qemu-system-x86_64", flags.split(" "), { cwd: folder, timeout: 30_000 });
-    if (run.error) throw new Error("QEMU is missing: Debian package qemu-system-x86");
-    return new Uint8Array(readFileSync(join(folder, "dump")));
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
-
-function onOurs(kernel: Uint8Array): Uint8Array {
-  const machine = new Machine({ ramBytes: RAM });
-  machine.load(
-    loadKernel({ kernel: { name: "kernel", bytes: kernel }, modules: [], ramBytes: RAM }),
-  );
-  const bytes: number[] = [];
-  machine.observe({
-    name: "debug console",
-    on: {
-      console: ({ byte }) => {
-        bytes.push(byte);
-        return undefined;
-      },
-    },
-  });
-  expect(machine.run({ instructions: 1_000_000 }).reason).toBe("debugExit");
-  return Uint8Array.from(bytes);
-}
-
 /** "case: rip dr6|RF, ..." with rip relative to the first record's. */
 function readable(dump: Uint8Array): string[] {
   const view = new DataView(dump.buffer, dump.byteOffset, dump.byteLength);
@@ -239,8 +200,8 @@ const OTHERWISE: Readonly<Record<string, string>> = {
 
 test("a guest's #DBs: the same on QEMU", () => {
   const kernel = buildImage(multibootSource(0, "", BODY));
-  const ours = readable(onOurs(kernel));
-  const theirs = readable(onQemu(kernel));
+  const ours = readable(dumpOnOurs(kernel));
+  const theirs = readable(dumpOnQemu(kernel));
   expect(ours).toHaveLength(CASES.length);
   const differing = CASES.filter((_, i) => ours[i] !== theirs[i]).map(({ name }) => name);
   expect(differing, `${ours.join("\n")}\nQEMU:\n${theirs.join("\n")}`).toEqual(
