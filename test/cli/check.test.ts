@@ -22,7 +22,11 @@ test("a clean run of MinVisor is status 0, and says what was never checked", () 
   expect(stdout).toMatch(/Checked on this run;/);
   expect(status).toBe(0);
   const xml = readFileSync(junit, "utf8");
-  expect(xml).toMatch(/<testsuite name="minvisor check" tests="(\d+)" failures="0" skipped="3">/);
+  const skipped = stdout.match(/^never checked /gm)?.length;
+  expect(xml).toMatch(
+    /<testsuite name="minvisor check" tests="\d+" failures="0" skipped="[1-9]\d*">/,
+  );
+  expect(xml).toContain(` skipped="${skipped}">`);
   expect(xml.match(/<testcase /g)?.length).toBe(stdout.match(/ times/g)?.length);
 });
 
