@@ -46,37 +46,40 @@ const brandLeaf = (at: number): CpuidResult => ({
   edx: word(BRAND, at + 12),
 });
 
-const standardEdx = featureWord(STANDARD_EDX);
+const STANDARD_FEATURES: CpuidResult = {
+  eax: SIGNATURE,
+  ebx: CLFLUSH_QUADWORDS << 8,
+  ecx: featureWord(STANDARD_ECX),
+  edx: featureWord(STANDARD_EDX),
+};
+
+const EXTENDED_FEATURES: CpuidResult = {
+  eax: SIGNATURE,
+  ebx: 0,
+  ecx: featureWord(EXTENDED_ECX),
+  edx: ((STANDARD_FEATURES.edx & REPEATED_EDX) | featureWord(EXTENDED_EDX)) >>> 0,
+};
+
 const NOTHING: CpuidResult = { eax: 0, ebx: 0, ecx: 0, edx: 0 };
 
 /** Every leaf that is not all zeros. No leaf here has subleaves. */
-export const CPUID_LEAVES: { readonly [leaf: number]: CpuidResult } = {
-  0: { eax: 1, ...VENDOR },
-  1: {
-    eax: SIGNATURE,
-    ebx: CLFLUSH_QUADWORDS << 8,
-    ecx: featureWord(STANDARD_ECX),
-    edx: standardEdx,
-  },
-  2147483648: { eax: 0x8000_000a, ...VENDOR },
-  2147483649: {
-    eax: SIGNATURE,
-    ebx: 0,
-    ecx: featureWord(EXTENDED_ECX),
-    edx: ((standardEdx & REPEATED_EDX) | featureWord(EXTENDED_EDX)) >>> 0,
-  },
-  2147483650: brandLeaf(0),
-  2147483651: brandLeaf(16),
-  2147483652: brandLeaf(32),
+export const CPUID_LEAVES: ReadonlyMap<number, CpuidResult> = new Map([
+  [0, { eax: 1, ...VENDOR }],
+  [1, STANDARD_FEATURES],
+  [0x8000_0000, { eax: 0x8000_000a, ...VENDOR }],
+  [0x8000_0001, EXTENDED_FEATURES],
+  [0x8000_0002, brandLeaf(0)],
+  [0x8000_0003, brandLeaf(16)],
+  [0x8000_0004, brandLeaf(32)],
   // Caches and TLBs as QEMU's qemu64 reports them: software counts its CPUIDs by them.
   // L1: 64 KiB each for data and code, 2-way, lines of 64 bytes; TLBs of 255 entries.
-  2147483653: { eax: 0x01ff_01ff, ebx: 0x01ff_01ff, ecx: 0x4002_0140, edx: 0x4002_0140 },
+  [0x8000_0005, { eax: 0x01ff_01ff, ebx: 0x01ff_01ff, ecx: 0x4002_0140, edx: 0x4002_0140 }],
   // L2: 512 KiB, 16-way, lines of 64 bytes; TLBs of 512 entries, 4-way. L3: 16 MiB, 16-way.
-  2147483654: { eax: 0, ebx: 0x4200_4200, ecx: 0x0200_8140, edx: 0x0080_8140 },
-  2147483655: { ...NOTHING, edx: FEATURES.INVARIANT_TSC ? 1 << 8 : 0 },
-  2147483656: { ...NOTHING, eax: PHYSICAL_ADDRESS_BITS | (LINEAR_ADDRESS_BITS << 8) },
-  2147483658: { eax: 1, ebx: ASID_COUNT, ecx: 0, edx: featureWord(SVM_EDX) },
-};
+  [0x8000_0006, { eax: 0, ebx: 0x4200_4200, ecx: 0x0200_8140, edx: 0x0080_8140 }],
+  [0x8000_0007, { ...NOTHING, edx: FEATURES.INVARIANT_TSC ? 1 << 8 : 0 }],
+  [0x8000_0008, { ...NOTHING, eax: PHYSICAL_ADDRESS_BITS | (LINEAR_ADDRESS_BITS << 8) }],
+  [0x8000_000a, { eax: 1, ebx: ASID_COUNT, ecx: 0, edx: featureWord(SVM_EDX) }],
+]);
 
 const APIC_BIT = 1 << 9;
 const APIC_BASE_ENABLE = 1n << 11n;
@@ -86,7 +89,7 @@ const APIC_BASE_ENABLE = 1n << 11n;
  * the APIC bit is clear while APIC_BASE.AE is (in 8000_0001 as well).
  */
 export function cpuid(cpu: Vcpu, leaf: number): CpuidResult {
-  const result = CPUID_LEAVES[leaf] ?? NOTHING;
+  const result = CPUID_LEAVES.get(leaf) ?? NOTHING;
   if (leaf !== 1 && leaf !== 0x8000_0001) return result;
   const apicOn = (cpu.apic.getApicBase() & APIC_BASE_ENABLE) !== 0n;
   const edx = apicOn ? result.edx : (result.edx & ~APIC_BIT) >>> 0;

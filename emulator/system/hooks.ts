@@ -29,10 +29,3 @@ export interface LocalApicRegisters {
   /** False: #GP(0). */
   writeMsr(msr: number, value: bigint): boolean;
 }
-
-/** No SVM and nothing to tell: for a CPU in a test. */
-export const NO_DELIVERY_HOOKS: DeliveryHooks = {
-  interceptException: () => {},
-  interceptShutdown: () => {},
-  noteDelivery: () => {},
-};

@@ -71,11 +71,6 @@ export class Reader {
     return this.view.getUint16(this.take(2), true);
   }
 
-  u24(): number {
-    const at = this.take(3);
-    return this.view.getUint16(at, true) | (this.view.getUint8(at + 2) << 16);
-  }
-
   u32(): number {
     return this.view.getUint32(this.take(4), true);
   }

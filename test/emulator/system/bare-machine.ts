@@ -8,7 +8,6 @@ import { Observers } from "../../../emulator/observers.ts";
 import { type CpuState, createCpuState } from "../../../emulator/state/cpu-state.ts";
 import { Attribute } from "../../../emulator/system/descriptors.ts";
 import { EXCEPTIONS, GuestFault } from "../../../emulator/system/exceptions.ts";
-import { NO_DELIVERY_HOOKS } from "../../../emulator/system/hooks.ts";
 import { is64Bit } from "../../../emulator/system/mode.ts";
 import { deriveSegmentLimits } from "../../../emulator/system/segment-access.ts";
 import type {
@@ -110,7 +109,7 @@ export function createBareMachine(): BareMachine {
     }),
     clock: { icount: 1000, ticks: 1000 },
     observers: new Observers(),
-    hooks: NO_DELIVERY_HOOKS,
+    hooks: { interceptException: () => {}, interceptShutdown: () => {}, noteDelivery: () => {} },
     apic: {
       getApicBase: () => apicBase,
       setApicBase: (value) => {
