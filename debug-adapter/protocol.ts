@@ -6,6 +6,13 @@ import type { DebugProtocol } from "@vscode/debugprotocol";
 import type { AddressRequests } from "./protocol/addresses.ts";
 import type { ExitLedgerRequests } from "./protocol/exits.ts";
 import type { FutureRequests } from "./protocol/futures.ts";
+import type {
+  InvariantPolicies,
+  InvariantRequests,
+  InvariantStatus,
+  ViolationBody,
+} from "./protocol/invariants.ts";
+import type { TimeRequests } from "./protocol/time.ts";
 
 /** Attributes of a launch configuration, named as the command line's options. */
 export interface LaunchAttributes {
@@ -47,13 +54,6 @@ export interface LaunchAttributes {
   readonly recordingFile?: string;
   /** Whether steps stay in their world (default) or follow the CPU across VMRUN and #VMEXIT. */
   readonly stepPolicy?: StepPolicy;
-}
-
-/** What a violation does: stop the session, or write one line to the console; or no check at all. */
-export const INVARIANT_POLICIES = ["stop", "log", "off"] as const;
-export type InvariantPolicy = (typeof INVARIANT_POLICIES)[number];
-export interface InvariantPolicies {
-  readonly [nameOrStar: string]: InvariantPolicy;
 }
 
 /**
@@ -112,38 +112,6 @@ export interface SourceLine {
   readonly line: number;
 }
 
-/** A frame, or what led from one world to another. */
-export interface ViolationFrame {
-  readonly name: string;
-  readonly path?: string;
-  readonly line?: number;
-}
-
-/** An invariant turned false. */
-export interface ViolationBody {
-  readonly invariant: string;
-  readonly message: string;
-  readonly expected: string;
-  readonly actual: string;
-  /** Instructions retired when it was found. */
-  readonly icount: number;
-  /** The line that last wrote what made it false; missing where nothing wrote it. */
-  readonly culprit: (SourceLine & { readonly stack?: readonly ViolationFrame[] }) | undefined;
-  /** The VMRUN at which it was found. */
-  readonly vmrun: SourceLine | undefined;
-  /** Where the invariant is written; missing for those that the debugger ships. */
-  readonly invariantAt: SourceLine | undefined;
-  /** Number of the last exit before it. */
-  readonly exit: number;
-  /** The last check before that found it to hold; missing where there was none. */
-  readonly lastGoodCheck?: {
-    readonly icount: number;
-    readonly exit: number;
-    /** The VMRUN, or the function for its call and return. */
-    readonly at: SourceLine | undefined;
-  };
-}
-
 /** Counts of exits by reason since the start. */
 export interface ExitCounts {
   readonly total: number;
@@ -165,49 +133,6 @@ export interface MachineStatus {
   readonly undefinedOpcodes: { readonly [bytes: string]: number };
 }
 
-export type Verdict = "holds" | "violated" | "unknown" | "never checked";
-
-export interface InvariantStatus {
-  readonly name: string;
-  readonly verdict: Verdict;
-  readonly checks: number;
-  readonly doc: string;
-  /** Where it comes from, e.g. a section of the manual. */
-  readonly source?: string;
-  /** Number of the last exit before the last check. */
-  readonly lastExit?: number;
-  /** Why it is unknown, or what makes it false. */
-  readonly reason?: string;
-  /** Where it is written; missing for those that the debugger ships. */
-  readonly at: SourceLine | undefined;
-  readonly policy: InvariantPolicy;
-  /** The last time in this run that it was seen to turn false; its culprit, once that was looked for. */
-  readonly violation?: ViolationBody;
-}
-
-export interface CheckRunArguments {
-  /** For the session's files of their paths. */
-  readonly files?: readonly { readonly path: string; readonly text: string }[];
-  /** End at the first violation of any. */
-  readonly stopAtFirst?: boolean;
-}
-
-export interface CheckRunBody {
-  readonly problems: readonly InvariantProblem[];
-  /** At the end of the run, but "violated" where it was at any time; `violation` is the first one. */
-  readonly invariants: readonly InvariantStatus[];
-}
-
-/** Something wrong in an .inv file. */
-export interface InvariantProblem {
-  readonly path: string;
-  /** Both from 1. */
-  readonly line: number;
-  readonly column: number;
-  readonly severity: "error" | "warning";
-  readonly message: string;
-}
-
 /** `id` of a failed response's error. */
 export const ERROR_IDS = {
   other: 1,
@@ -215,105 +140,13 @@ export const ERROR_IDS = {
   past: 2,
 } as const;
 
-/** The first or last of the recording, or the next or previous from now. */
-export const OCCURRENCES = ["first", "last", "next", "previous"] as const;
-export type Occurrence = (typeof OCCURRENCES)[number];
-
-/**
- * Where `minvisor/seek` goes: one of `icount`, `exit`, `to`, `console`, `condition`, `violation`,
- * `culprit` and `future`.
- */
-export interface SeekArguments {
-  /** Instructions retired since reset. */
-  readonly icount?: number;
-  /** Number of an exit, from 1. */
-  readonly exit?: number;
-  readonly to?: "start" | "end" | "previousExit";
-  /** Number of a future (`minvisor/futures`): to the `icount` or the `exit` there, or to its end. */
-  readonly future?: number;
-  /** To where the last byte of a text left the port, or any port; the last time by default. */
-  readonly console?: {
-    readonly text: string;
-    readonly port?: ConsolePort;
-    readonly occurrence?: Occurrence;
-  };
-  /** To where this expression is not 0. */
-  readonly condition?: string;
-  /** Of the condition: which time it holds (the last by default), and at what it is asked. */
-  readonly occurrence?: Occurrence;
-  readonly at?: string;
-  /** To the first violation of the recording, of one `invariant` or of any. */
-  readonly violation?: "first";
-  readonly invariant?: string;
-  /** To the instruction that broke the invariant of this name the last time. */
-  readonly culprit?: string;
-}
-
-/** Which values of a place: what `dataBreakpointInfo` takes, and how many to give (100), leaving out the newest `start`. */
-export interface HistoryArguments extends DebugProtocol.DataBreakpointInfoArguments {
-  readonly start?: number;
-  readonly count?: number;
-}
-
-/** One write of a place. */
-export interface ValueWrite {
-  /** Behind the write: `minvisor/seek` goes there. */
-  readonly icount: number;
-  /** How many exits there had been. */
-  readonly exit: number;
-  readonly world: "host" | "guest";
-  readonly old: string;
-  readonly new: string;
-  /** The instruction or the exit that wrote, in words. */
-  readonly writer: string;
-  readonly instructionReference?: string;
-  readonly path?: string;
-  readonly line?: number;
-}
-
-export interface HistoryBody {
-  readonly name: string;
-  /** Newest first. */
-  readonly writes: readonly ValueWrite[];
-  /** There are earlier ones. */
-  readonly hasMore: boolean;
-}
-
-/** What made an exit happen, where that is kept, and who changed it last before. */
-export interface ExitCause {
-  readonly name: string;
-  readonly text: string;
-  readonly memoryReference?: string;
-  /** Missing where only the loader or the zero fill has, and where there is no place. */
-  readonly written?: ValueWrite;
-}
-
-export interface WhyBody {
-  readonly exit: number;
-  readonly reason: string;
-  readonly causes: readonly ExitCause[];
-  /** All of it in a few sentences. */
-  readonly text: string;
-}
-
-/** Where the machine is in its recording. */
-export interface TimelineBody {
-  readonly isRecording: boolean;
-  readonly isInPast: boolean;
-  readonly icount: number;
-  readonly endIcount: number;
-  readonly exit: number;
-  readonly exits: number;
-  /** Memory of the snapshots, in bytes, and how many there are. */
-  readonly snapshotBytes: number;
-  readonly snapshots: number;
-  /** Number of the future that it is in, and how many there are. */
-  readonly future: number;
-  readonly futures: number;
-}
-
 /** Custom requests by name, with arguments and body of the response. */
-export interface CustomRequests extends AddressRequests, ExitLedgerRequests, FutureRequests {
+export interface CustomRequests
+  extends AddressRequests,
+    ExitLedgerRequests,
+    FutureRequests,
+    InvariantRequests,
+    TimeRequests {
   readonly "minvisor/consoleInput": { arguments: ConsoleText; body: object };
   readonly "minvisor/setEventBreakpoints": {
     arguments: { readonly breakpoints: readonly EventBreakpoint[] };
@@ -321,28 +154,6 @@ export interface CustomRequests extends AddressRequests, ExitLedgerRequests, Fut
   };
   readonly "minvisor/exitCodes": { arguments: object; body: { readonly exits: ExitCode[] } };
   readonly "minvisor/exits": { arguments: object; body: ExitCounts };
-  readonly "minvisor/setInvariants": {
-    arguments: { readonly files: readonly { readonly path: string; readonly text: string }[] };
-    body: {
-      readonly problems: readonly InvariantProblem[];
-      readonly invariants: readonly InvariantStatus[];
-    };
-  };
-  readonly "minvisor/invariantExpression": {
-    arguments: { readonly expression: string };
-    /** One of the two. */
-    body: { readonly value?: string; readonly unknown?: string };
-  };
-  readonly "minvisor/checkRun": { arguments: CheckRunArguments; body: CheckRunBody };
-  readonly "minvisor/setInvariantPolicy": {
-    /** With "*" all policies are set anew, without it those named. */
-    arguments: { readonly policies: InvariantPolicies };
-    body: { readonly invariants: readonly InvariantStatus[] };
-  };
-  readonly "minvisor/invariants": {
-    arguments: object;
-    body: { readonly invariants: readonly InvariantStatus[] };
-  };
   readonly "minvisor/setNumberFormat": {
     arguments: { readonly format: NumberFormat };
     body: { readonly format: NumberFormat };
@@ -351,21 +162,6 @@ export interface CustomRequests extends AddressRequests, ExitLedgerRequests, Fut
     arguments: { readonly policy: StepPolicy };
     body: { readonly policy: StepPolicy };
   };
-  readonly "minvisor/seek": { arguments: SeekArguments; body: undefined };
-  readonly "minvisor/reverse": {
-    arguments: {
-      readonly threadId: number;
-      readonly kind: "over" | "in" | "out";
-      readonly granularity?: DebugProtocol.SteppingGranularity;
-    };
-    body: undefined;
-  };
-  readonly "minvisor/lastWriter": {
-    arguments: DebugProtocol.DataBreakpointInfoArguments;
-    body: undefined;
-  };
-  readonly "minvisor/history": { arguments: HistoryArguments; body: HistoryBody };
-  readonly "minvisor/why": { arguments: { readonly exit?: number }; body: WhyBody };
   readonly "minvisor/saveRecording": {
     arguments: {
       /** Relative to the launch's `cwd`. */
@@ -377,8 +173,6 @@ export interface CustomRequests extends AddressRequests, ExitLedgerRequests, Fut
       readonly bytes: number;
     };
   };
-  readonly "minvisor/timeline": { arguments: object; body: TimelineBody };
-  readonly "minvisor/allowFork": { arguments: object; body: undefined };
   readonly "minvisor/status": { arguments: object; body: MachineStatus };
 }
 
@@ -432,5 +226,7 @@ export type FilterId = (typeof EXIT_FILTERS)[number][0];
 export type * from "./protocol/addresses.ts";
 export * from "./protocol/exits.ts";
 export type * from "./protocol/futures.ts";
+export * from "./protocol/invariants.ts";
 export type * from "./protocol/recordings.ts";
+export * from "./protocol/time.ts";
 export type { DebugProtocol };
