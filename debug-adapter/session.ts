@@ -174,19 +174,8 @@ export class DebugSession implements Context {
     if (file) debuggee.recordingFile = recordInto(file, plan.start, debuggee, codec);
     if (file?.former) this.say(`The recording before this one is kept as ${file.former}.`);
     debuggee.recordingFile?.onProblem((text) => this.important(text));
-    const { serial, stepPolicy } = plan.configuration;
-    this.stepPolicy = stepPolicy;
-    this.console = new ConsoleOutput(
-      this.services,
-      debuggee,
-      {
-        text: (port, text) => this.emit("minvisor/console", { port, text }),
-        output: (output) => this.emit("output", { category: "stdout", output }),
-        pace: this.outputPace,
-      },
-      CONSOLE_PORTS.filter((_, i) => serial[i] === "stdio"),
-      sinks,
-    );
+    this.stepPolicy = plan.configuration.stepPolicy;
+    this.console = this.consoleOf(plan, debuggee, sinks);
     const execution = new Execution(this.services, debuggee, this.breakpoints, {
       runs: () => this.loaded?.invariants.tellSometimes(),
       travels: (title, cancelled) => this.progress.begin(title, cancelled),
@@ -196,13 +185,7 @@ export class DebugSession implements Context {
     });
     const opcodes = new UndefinedOpcodes(debuggee, (text) => this.important(text));
     const invariants = this.watchInvariants(plan, debuggee, execution);
-    this.loaded = {
-      plan,
-      debuggee,
-      execution,
-      invariants,
-      opcodes,
-    };
+    this.loaded = { plan, debuggee, execution, invariants, opcodes };
     this.hasTerminated = false;
     this.breakpoints.attach(debuggee);
     if (debuggee.timeline) debuggee.timeline.onWentBack = () => this.breakpoints.wentBack();
@@ -215,6 +198,20 @@ export class DebugSession implements Context {
       tellImageChange(this, change);
       this.breakpoints.imageChanged(change.image);
     });
+  }
+
+  private consoleOf(
+    { configuration }: BootPlan,
+    debuggee: Debuggee,
+    sinks: ReadonlyMap<ConsolePort, FileSink>,
+  ): ConsoleOutput {
+    const shown = CONSOLE_PORTS.filter((_, i) => configuration.serial[i] === "stdio");
+    const events = {
+      text: (port: ConsolePort, text: string) => this.emit("minvisor/console", { port, text }),
+      output: (output: string) => this.emit("output", { category: "stdout", output }),
+      pace: this.outputPace,
+    };
+    return new ConsoleOutput(this.services, debuggee, events, shown, sinks);
   }
 
   private say(text: string): void {
