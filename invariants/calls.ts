@@ -2,7 +2,8 @@
 import { compareInstants, type Instant, type Machine } from "../emulator/index.ts";
 import type { Baseline, Changes } from "./changes.ts";
 import type { View } from "./model/view.ts";
-import { isInRax, type Program, stateIn } from "./program.ts";
+import { type Program, stateIn } from "./program.ts";
+import { PLACE_BYTES, returnedValue } from "./returned-value.ts";
 import type { OldResults, Tracked } from "./tracked.ts";
 
 export interface OpenCall {
@@ -96,7 +97,7 @@ export class Calls {
   private called(name: string, pc: bigint): "stop" | undefined {
     const { program, events } = this;
     const view = events.view("call");
-    program.judge({ pc, result: undefined, type: undefined });
+    program.judge({ pc, result: undefined });
     const verdict = events.check("call", name);
     const waiting = events.tracked("return", name);
     if (waiting.length > 0) {
@@ -124,14 +125,14 @@ export class Calls {
     if (call === undefined || call.returnsTo !== linear) return undefined;
     if (state.rsp < call.stack) return undefined;
     this.setOpen(this.open.slice(0, -1));
-    if (state.rsp > call.stack) return this.returned(linear);
+    const popped = state.rsp - call.stack;
+    if (popped !== 0n && popped !== PLACE_BYTES) return this.returned(linear);
     const { program, events } = this;
-    const type = program.function(call.function)?.result;
-    const result = type !== undefined && isInRax(type) ? state.rax : 0n;
+    const result = returnedValue(program.function(call.function)?.result, state, popped);
     const waiting = events.tracked("return", call.function);
     for (const each of waiting) each.giveOld(call.old.get(each.identity));
     events.changes.giveCall(call.baseline);
-    program.judge({ pc: linear, result, type });
+    program.judge({ pc: linear, result });
     const verdict = events.check("return", call.function);
     program.judge(undefined);
     for (const each of waiting) each.giveOld(undefined);

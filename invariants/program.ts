@@ -3,7 +3,7 @@ import type { CpuState, FieldName } from "../emulator/index.ts";
 import { type Elf, readElf } from "../symbols/elf.ts";
 import type { ImageSymbols } from "../symbols/image-symbols.ts";
 import { type FrameState, readLocation } from "../symbols/location.ts";
-import { sizeOf, stripped, type Type } from "../symbols/types.ts";
+import { sizeOf, type Type } from "../symbols/types.ts";
 import type { Variable } from "../symbols/variable.ts";
 import type { AddressRange } from "./address-range.ts";
 import { readLinear } from "./evaluate/c-object.ts";
@@ -22,10 +22,7 @@ export class Program implements ProgramNames, ProgramView {
   /** Globals whose place depends on no register and no memory. */
   private readonly fixed = new Map<string, Result>();
   /** Of the function whose call or return is judged. */
-  private call:
-    | { readonly pc: bigint; readonly result: bigint | undefined; readonly type: Type | undefined }
-    | undefined;
-
+  private call: { readonly pc: bigint; readonly result: Result | undefined } | undefined;
   private readonly file: string;
 
   /** `elf` is the image's file: its sections say what is not writable. */
@@ -128,9 +125,7 @@ export class Program implements ProgramNames, ProgramView {
   }
 
   /** Parameters and the result are those of this call until it is ended with undefined. */
-  judge(
-    call: { pc: bigint; result: bigint | undefined; type: Type | undefined } | undefined,
-  ): void {
+  judge(call: { readonly pc: bigint; readonly result: Result | undefined } | undefined): void {
     this.call = call;
   }
 
@@ -146,12 +141,7 @@ export class Program implements ProgramNames, ProgramView {
   }
 
   result(): Result {
-    const { call } = this;
-    if (call?.result === undefined || call.type === undefined)
-      return new Unknown("no function returns");
-    const bytes = new Uint8Array(8);
-    new DataView(bytes.buffer).setBigUint64(0, call.result, true);
-    return { kind: "c", type: call.type, address: undefined, bytes };
+    return this.call?.result ?? new Unknown("no function returns");
   }
 }
 
@@ -210,9 +200,3 @@ function placed(variable: Variable, state: FrameState): Result {
   if (read.bytes === undefined) return new Unknown(`${name} is ${read.unavailable}`);
   return { kind: "c", type, address: undefined, bytes: read.bytes };
 }
-
-/** Whether a type is one whose value a function returns in rax. */
-export const isInRax = (type: Type): boolean => {
-  const { kind } = stripped(type);
-  return kind === "base" || kind === "pointer" || kind === "enum";
-};

@@ -1,7 +1,7 @@
 /** Why an invariant is false: the innermost comparison that fails, with its values and its bytes. */
 
 import type { Term, Variable } from "../language/term.ts";
-import { termText } from "../language/term-text.ts";
+import { readableText } from "../language/term-text.ts";
 import { FUNCTIONS } from "../model/functions.ts";
 import { cBytes } from "./c-object.ts";
 import { bound, compile, elementsOf, type Frame } from "./compile.ts";
@@ -202,6 +202,6 @@ function operandsOf(term: Term): readonly Term[] {
 }
 
 function plainText(term: Term): string {
-  const text = termText(term);
+  const text = readableText(term);
   return term.kind === "binary" ? text.slice(1, -1) : text;
 }

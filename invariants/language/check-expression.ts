@@ -61,7 +61,10 @@ export class ExpressionChecker {
     const { start, end } = node;
     switch (node.kind) {
       case "number":
-        return { kind: "constant", value: node.value, type: INTEGER, start, end };
+        return {
+          ...({ kind: "constant", value: node.value, written: node.written } as const),
+          ...{ type: INTEGER, start, end },
+        };
       case "boolean":
         return { kind: "constant", value: node.value, type: BOOLEAN, start, end };
       case "name":

@@ -157,7 +157,7 @@ class ExpressionParser {
     const span = { start: token.start, end: token.end };
     if (token.kind === "number") {
       reader.take();
-      return { kind: "number", value: token.value, ...span };
+      return { kind: "number", value: token.value, written: token.text, ...span };
     }
     if (token.kind === "name") return this.nested(() => this.named());
     if (reader.accept("$")) {

@@ -88,7 +88,7 @@ export type UnaryOperator = "!" | "-" | "~" | "*" | "&";
 
 export type Expression = Span &
   (
-    | { readonly kind: "number"; readonly value: bigint }
+    | { readonly kind: "number"; readonly value: bigint; readonly written: string }
     | { readonly kind: "boolean"; readonly value: boolean }
     /** `$x` means a symbol of the program even where something else has the name. */
     | { readonly kind: "name"; readonly name: Name; readonly isSymbol: boolean }

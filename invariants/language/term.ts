@@ -14,7 +14,13 @@ interface Typed extends Span {
 
 export type Term = Typed &
   (
-    | { readonly kind: "constant"; readonly value: bigint | boolean; readonly name?: string }
+    | {
+        readonly kind: "constant";
+        readonly value: bigint | boolean;
+        readonly name?: string;
+        /** A number as it stands in the text. */
+        readonly written?: string;
+      }
     | { readonly kind: "variable"; readonly variable: Variable }
     /** A built-in global. */
     | { readonly kind: "global"; readonly name: string }

@@ -1,8 +1,11 @@
 // Calls and returns of functions, where the machine stops at them.
 import { expect, test } from "vitest";
+import { Guests } from "../../emulator/index.ts";
+import { attachInvariants, readInvariants, type Violation } from "../../invariants/index.ts";
 import type { MonitorState } from "../../invariants/monitor.ts";
+import { PAE_HYPERVISOR } from "../../scripts/build-minvisor.mjs";
 import { ProgramSymbols } from "../../symbols/program.ts";
-import { elfOf, imageOf, machineWith, read } from "./boot.ts";
+import { elfOf, imageOf, machineWith, paeHypervisor, programOf, read } from "./boot.ts";
 import { attachAll } from "./minvisor-inv.ts";
 
 test("a call at which the machine stops is one call when it goes on", () => {
@@ -34,4 +37,37 @@ test("a call at which the machine stops is one call when it goes on", () => {
   for (let i = 0; i < 20 && calls().length > 0; i++) machine.run({ instructions: 10_000 });
   expect(calls()).toEqual([]);
   expect(attached.violations).toEqual([]);
+});
+
+test("a struct that a 32-bit function returns where its caller says is its result", () => {
+  const program = programOf(PAE_HYPERVISOR);
+  const text = `
+invariant handled on return handle_fault: result.resume == 1;
+invariant skipped on return handle_fault: result.skip in {0, 2};
+invariant never_skipped on return handle_fault: result.skip == 0;
+invariant low on call handle_fault: ward->exits < 1K - 1K;
+invariant built on return nested_init: aligned(result, 32) && result != 0;
+`;
+  const [file] = readInvariants([{ path: "ward.inv", text }], program);
+  expect(file?.diagnostics).toEqual([]);
+  const machine = machineWith(paeHypervisor());
+  const violations: Violation[] = [];
+  const attached = attachInvariants(machine, {
+    ...{ invariants: file?.invariants ?? [], program, guests: new Guests(machine) },
+    onViolation: (violation) => violations.push(violation),
+  });
+  machine.run({ instructions: 1_000_000 });
+  const told = attached.status().map(({ name, state, checked }) => [name, state, checked]);
+  expect(told).toEqual([
+    ["handled", "holds", 3],
+    ["skipped", "holds", 3],
+    ["never_skipped", "violated", 3],
+    ["low", "violated", 3],
+    ["built", "holds", 1],
+  ]);
+  // In the words of the text.
+  expect(violations).toMatchObject([
+    { expected: "ward->exits < (1K - 1K)", actual: expect.stringMatching(/^ward->exits = \S+, /) },
+    { invariant: "never_skipped", actual: "result.skip = 2" },
+  ]);
 });
