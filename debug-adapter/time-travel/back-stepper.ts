@@ -22,8 +22,8 @@ type Search<T> = Generator<SeekProgress, T>;
 
 /** A call is at most this long, and at least two bytes. */
 const LONGEST_CALL = 7;
-/** RET n takes at most so much more than the call left. */
-const MOST_POPPED = 0x1000n;
+/** What a far call pushes in long mode; a near one pushes at least two bytes. */
+const MOST_PUSHED = 16n;
 
 export class BackStepper {
   private readonly debuggee: Debuggee;
@@ -167,9 +167,8 @@ export class BackStepper {
 
   /** What `step` returned from began with a call before it, or with an interruption at it. */
   private *skipReturned(step: Step, before: Step): Search<Step | undefined> {
-    const isHandler = this.decodeAt(before.linear)?.mnemonic.startsWith("iret") ?? false;
     const isBeginning = (each: Step): boolean =>
-      each.world === step.world && each.ring === step.ring && this.began(each, step, isHandler);
+      each.world === step.world && each.ring === step.ring && this.began(each, before, step);
     let begun = [...this.before.known()].find(isBeginning);
     begun ??= yield* this.searchBeginning(step, before, isBeginning);
     if (begun === undefined) return before;
@@ -178,14 +177,18 @@ export class BackStepper {
     return begun.linear === step.linear ? yield* this.previous(begun) : begun;
   }
 
-  private began(each: Step, step: Step, isHandler: boolean): boolean {
-    const popped = step.stack - each.stack;
-    if (each.linear === step.linear) return popped === 0n;
+  /** Whether what ended with the return `before` had begun at `each`. */
+  private began(each: Step, before: Step, step: Step): boolean {
+    const isSameStack = each.stack === step.stack;
+    if (each.linear === step.linear) return isSameStack;
     const { length = 0, flow } = this.decodeAt(each.linear) ?? {};
     if (each.linear + BigInt(length) !== step.linear) return false;
     // A handler may go on behind what raised its exception.
-    if (isHandler && popped === 0n) return true;
-    return flow === "call" && popped >= 0n && popped < MOST_POPPED;
+    const isHandler = this.decodeAt(before.linear)?.mnemonic.startsWith("iret") ?? false;
+    if (isSameStack && isHandler) return true;
+    // RET n takes more than the call left: what the call left is where the return found it.
+    const pushed = each.stack - before.stack;
+    return flow === "call" && (isSameStack || (pushed > 0n && pushed <= MOST_PUSHED));
   }
 
   private *searchBeginning(

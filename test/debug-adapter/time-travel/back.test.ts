@@ -93,7 +93,7 @@ describe("by instruction", () => {
   });
 });
 
-describe("over interruptions", () => {
+describe("over calls and interruptions", () => {
   async function begin(name: string): Promise<void> {
     await session.begin(LOOPS);
     await session.ask("setFunctionBreakpoints", { breakpoints: [{ name }] });
@@ -121,6 +121,18 @@ describe("over interruptions", () => {
     expect(await code()).toBe("hlt");
     expect(icount - (await timeline()).icount).toBeLessThan(1000);
     expect(exit - (await timeline()).exit).toBe(2);
+  });
+
+  test("a call is the one of the same depth, though the function calls itself", async () => {
+    await begin("deep");
+    for (let depth = 0; depth < 3; depth++) await go("continue");
+    await session.ask("setFunctionBreakpoints", { breakpoints: [] });
+    while (!(await code()).startsWith("call")) await go("stepIn", { granularity: "instruction" });
+    const { icount } = await timeline();
+    await go("next", { granularity: "instruction" });
+    expect((await timeline()).icount).toBeGreaterThan(icount + 1000);
+    await go("minvisor/reverse", { kind: "over", granularity: "instruction" });
+    expect((await timeline()).icount).toBe(icount);
   });
 
   test("a handler that goes on behind what raised the exception", async () => {
