@@ -82,6 +82,12 @@ export function cDereference(pointer: CValue, view: View): Result {
   return address === 0n ? new Unknown("the pointer is null") : at(type.target, address);
 }
 
+/** A pointer that is in no memory. */
+export function cPointer(type: CType, value: bigint): CValue {
+  const bytes = new Uint8Array(new BigUint64Array([BigInt.asUintN(64, value)]).buffer);
+  return { kind: "c", type, address: undefined, bytes: bytes.subarray(0, sizeOf(type)) };
+}
+
 export function cAddress(object: CValue): Result {
   return object.address ?? new Unknown("it is in no memory");
 }

@@ -13,6 +13,7 @@ import {
   cLoad,
   cLoader,
   cMember,
+  cPointer,
 } from "./c-object.ts";
 import { lazily, negated, strict } from "./operators.ts";
 import { defineSource, type Source } from "./readings.ts";
@@ -276,7 +277,9 @@ function makeOld(term: Of<"old">): Code {
   return ({ old, reads }) => {
     const value = old.get(term) ?? NO_EARLIER;
     reads?.push((_, later) => sameResult(value, later.get(term) ?? NO_EARLIER));
-    return value;
+    return term.type.kind === "c" && typeof value === "bigint"
+      ? cPointer(term.type.type, value)
+      : value;
   };
 }
 

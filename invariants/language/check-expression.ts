@@ -289,7 +289,8 @@ export class ExpressionChecker {
       return errorTerm(node);
     }
     const within = { ...place, scope: undefined, aroundOld: place.scope, isWithinOld: true };
-    const body = this.load(this.check(node.body, within));
+    const checked = this.check(node.body, within);
+    const body = this.load(checked);
     if (!["integer", "boolean", "range", "error"].includes(body.type.kind)) {
       this.notes.error(
         node.body,
@@ -297,7 +298,9 @@ export class ExpressionChecker {
       );
       return errorTerm(node);
     }
-    return { kind: "old", body, type: body.type, start, end };
+    // An earlier pointer can be followed: to what is there now.
+    const isPointer = checked.type.kind === "c" && stripped(checked.type.type).kind === "pointer";
+    return { kind: "old", body, type: isPointer ? checked.type : body.type, start, end };
   }
 }
 

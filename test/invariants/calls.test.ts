@@ -71,3 +71,25 @@ invariant built on return nested_init: aligned(result, 32) && result != 0;
     { invariant: "never_skipped", actual: "result.skip = 2" },
   ]);
 });
+
+test("a pointer that a function was given is followed when it has returned", () => {
+  const program = programOf(PAE_HYPERVISOR);
+  const text = `
+invariant counts on return supervise:
+  old(ward->exits) < old(ward)->exits && old(ward)->state == WARD_ENDED && old(ward) == &$the_ward;
+invariant counts_not on return supervise: old(ward)->exits == old(ward->exits);
+`;
+  const [file] = readInvariants([{ path: "ward.inv", text }], program);
+  expect(file?.diagnostics).toEqual([]);
+  const machine = machineWith(paeHypervisor());
+  const attached = attachInvariants(machine, {
+    ...{ invariants: file?.invariants ?? [], program, guests: new Guests(machine) },
+    onViolation: () => {},
+  });
+  machine.run({ instructions: 1_000_000 });
+  const told = attached.status().map(({ name, state, reason }) => [name, state, reason]);
+  expect(told).toEqual([
+    ["counts", "holds", undefined],
+    ["counts_not", "violated", "old(ward)->exits = 0xf, old(ward->exits) = 0"],
+  ]);
+});
