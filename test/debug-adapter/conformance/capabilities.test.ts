@@ -30,8 +30,10 @@ const CAPABILITIES: { readonly [N in keyof Required<DP.Capabilities>]: Row } = {
   supportsStepBack: { use: ["time-travel/transcript.test.ts", '"stepBack"', '"reverseContinue"'] },
   supportsSetVariable: { use: ["session.test.ts", "setVariableRequest"] },
   supportsRestartFrame: { use: ["time-travel/transcript.test.ts", '"restartFrame"'] },
-  supportsGotoTargetsRequest: { use: ["stepping-requests.test.ts", '"gotoTargets"', '"goto"'] },
-  supportsStepInTargetsRequest: { use: ["stepping-requests.test.ts", '"stepInTargets"'] },
+  supportsGotoTargetsRequest: {
+    use: ["stepping/stepping-requests.test.ts", '"gotoTargets"', '"goto"'],
+  },
+  supportsStepInTargetsRequest: { use: ["stepping/stepping-requests.test.ts", '"stepInTargets"'] },
   supportsCompletionsRequest: { use: [VSCODE, '"completions"'] },
   completionTriggerCharacters: { use: ["evaluate/transcripts.test.ts", '"completions"'] },
   supportsModulesRequest: { use: [TRANSCRIPTS, '"modules"'] },
@@ -46,7 +48,9 @@ const CAPABILITIES: { readonly [N in keyof Required<DP.Capabilities>]: Row } = {
   supportsDelayedStackTraceLoading: { use: [VSCODE, "page(0, 1)", "page(1, 19)"] },
   supportsLoadedSourcesRequest: { use: [TRANSCRIPTS, '"loadedSources"'] },
   supportsLogPoints: { use: ["conformance/console-flood.test.ts", "logMessage:"] },
-  supportsTerminateThreadsRequest: { use: ["stepping-requests.test.ts", '"terminateThreads"'] },
+  supportsTerminateThreadsRequest: {
+    use: ["stepping/stepping-requests.test.ts", '"terminateThreads"'],
+  },
   supportsSetExpression: { use: ["evaluate/transcripts.test.ts", '"setExpression"'] },
   supportsTerminateRequest: { use: [VSCODE, '"terminate"'] },
   supportsDataBreakpoints: { use: [VSCODE, '"setDataBreakpoints"'] },
@@ -61,7 +65,7 @@ const CAPABILITIES: { readonly [N in keyof Required<DP.Capabilities>]: Row } = {
   supportsInstructionBreakpoints: { use: [VSCODE, "instructions:"] },
   supportsExceptionFilterOptions: { use: ["conformance/vscode-client.ts", "filterOptions:"] },
   supportsSingleThreadExecutionRequests: {
-    use: ["stepping-requests.test.ts", "singleThread: true"],
+    use: ["stepping/stepping-requests.test.ts", "singleThread: true"],
   },
   breakpointModes: { use: [VSCODE, 'mode: "guest"'] },
   supportsANSIStyling: { use: ["conformance/console-flood.test.ts", "\\x1b[31m"] },
