@@ -76,6 +76,10 @@ export class Program implements ProgramNames, ProgramView {
     };
   }
 
+  inlinedPlaces(name: string): number {
+    return this.symbols.functionsNamed(name).filter(({ isInlined }) => isInlined).length;
+  }
+
   /** A parameter of a function with code of its own. */
   parameterOf(owner: string, name: string): Variable | undefined {
     return this.parametersOf(owner)?.find((each) => each.name === name);

@@ -25,8 +25,17 @@ const named =
   };
 
 const ofFunction: ArgumentChecker = (name, { program }, notes) => {
+  const inlined = program?.inlinedPlaces?.(name.text) ?? 0;
+  const places = inlined === 1 ? "one place" : `${inlined} places`;
   if (program?.function(name.text) !== undefined) {
-    return notes.refer(name, { kind: "symbol", name: name.text, of: "function" });
+    notes.refer(name, { kind: "symbol", name: name.text, of: "function" });
+    if (inlined === 0) return;
+    const unseen = "what runs there is no call, and is not checked";
+    return notes.warning(name, `${name.text} is inlined at ${places} too: ${unseen}`);
+  }
+  if (inlined > 0) {
+    const own = "it has no code of its own, and no call";
+    return notes.error(name, `${name.text} is inlined at ${places}: ${own}`);
   }
   const known = program?.functionNames() ?? [];
   notes.unknownName(name, `There is no function ${name.text}`, known, whyUnknown(program));

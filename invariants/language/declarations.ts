@@ -49,6 +49,8 @@ export interface ProgramNames {
   ):
     | { readonly parameters: ReadonlyMap<string, CType>; readonly result: CType | undefined }
     | undefined;
+  /** Places where a function's code stands in another's, and runs without a call. */
+  inlinedPlaces?(name: string): number;
   enumerator(name: string): bigint | undefined;
   typeNamed(name: string): CType | undefined;
   /** What expressions may name, for completion and "did you mean". */

@@ -1,6 +1,7 @@
 // What people write out of habit of C and other languages: one error each, at its place, that says what to write.
 import { expect, test } from "vitest";
 import { readInvariants } from "../../../invariants/index.ts";
+import { PAE_HYPERVISOR } from "../../../scripts/build-minvisor.mjs";
 import { elfOf, programOf } from "../boot.ts";
 
 const program = programOf(elfOf());
@@ -63,6 +64,23 @@ test("a semicolon is missed behind the item that lacks it", () => {
     missing("true"),
   ]);
   expect(said("invariant a on vmrun:")).toHaveLength(1);
+});
+
+test("a function that is inlined says that it has no call, or not each time", () => {
+  const [file] = readInvariants(
+    [
+      {
+        path: "a.inv",
+        text: "invariant a on call dispatch: true;\ninvariant b on call say: true;",
+      },
+    ],
+    programOf(PAE_HYPERVISOR),
+  );
+  const told = file?.diagnostics.map(({ severity, message }) => [severity, message]);
+  expect(told).toEqual([
+    ["error", "dispatch is inlined at one place: it has no code of its own, and no call"],
+    ["warning", "say is inlined at one place too: what runs there is no call, and is not checked"],
+  ]);
 });
 
 test("types of C are named with their tag, in sizeof and as a definition's parameter", () => {
