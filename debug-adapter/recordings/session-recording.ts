@@ -11,10 +11,11 @@ import {
 } from "../../emulator/index.ts";
 import type { LaunchConfiguration } from "../launch-arguments.ts";
 import type { FileReader, FileSink } from "../services.ts";
-import { messageOf } from "../text.ts";
+import { messageOf, UserError } from "../text.ts";
 
 interface OpenedFile {
-  readonly path: string;
+  /** Where it is now: another session may begin a file of its name. */
+  path: string;
   readonly sink: FileSink;
   /** Where the file is now that was there before. */
   readonly former: string | undefined;
@@ -29,6 +30,9 @@ interface Recordable {
 /** `run.mvrec` of the run before this one. */
 const formerOf = (path: string): string => path.replace(/(\.[^./\\]*)?$/, ".previous$1");
 
+/** Those that sessions of this adapter process still write. */
+const OPENED = new Set<OpenedFile>();
+
 /**
  * The file that the launch configuration names, written from its start; the one of the run before is kept
  * beside it. Rejects as openForWriting.
@@ -40,8 +44,17 @@ export async function openRecordingFile(
   if (recordingFile === undefined) return undefined;
   const path = files.resolve(recordingFile, cwd);
   const former = formerOf(path);
+  if ([...OPENED].some((each) => each.path === former)) {
+    throw new UserError(
+      `${path} cannot begin anew: ${former}, which would be lost, is still recorded into by another session. Give "recordingFile" another name.`,
+    );
+  }
   const isKept = await files.rename(path, former);
-  return { path, sink: await files.openForWriting(path), former: isKept ? former : undefined };
+  for (const each of OPENED) if (each.path === path) each.path = former;
+  const sink = await files.openForWriting(path);
+  const opened = { path, sink, former: isKept ? former : undefined };
+  OPENED.add(opened);
+  return opened;
 }
 
 /** The machine stands at its reset, as `configuration` has it. */
@@ -100,6 +113,7 @@ export class SessionRecording {
 
   private close(): void {
     this.isOver = true;
+    OPENED.delete(this.file);
     this.file.sink.close();
   }
 

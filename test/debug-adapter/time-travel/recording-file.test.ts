@@ -117,6 +117,22 @@ test("a file that cannot be written on costs the recording, not the session", as
   expect(machine().icount).toBe(1);
 });
 
+test("of sessions with one file none is lost while it is recorded", async () => {
+  const shared = { recordingFile: join(folder, "shared.mvrec") };
+  const [second, third] = [new InProcessSession(), new InProcessSession()];
+  await begin(shared);
+  await second.begin({ ...SAMPLE, ...shared });
+  const former = join(folder, "shared.previous.mvrec");
+  await expect(third.begin({ ...SAMPLE, ...shared })).rejects.toThrow(
+    `${former}, which would be lost, is still recorded into by another session.`,
+  );
+  await go("stepIn", { granularity: "instruction" });
+  session.session.close();
+  expect(recorded(former)).toMatchObject({ problem: undefined, end: { icount: 1 } });
+  await third.begin({ ...SAMPLE, ...shared });
+  for (const each of [second, third]) each.session.close();
+});
+
 test("the run is not saved over the file that it is still recorded into", async () => {
   await begin();
   const save = { path: recordingFile };
