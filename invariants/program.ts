@@ -128,6 +128,10 @@ export class Program implements ProgramNames, ProgramView {
     yield* symbols.enumeratorNames?.() ?? [];
   }
 
+  *typeNames(): Generator<string> {
+    yield* this.symbols.typeNames?.() ?? [];
+  }
+
   /** Parameters and the result are those of this call until it is ended with undefined. */
   judge(call: { readonly pc: bigint; readonly result: Result | undefined } | undefined): void {
     this.call = call;

@@ -55,6 +55,8 @@ export interface ProgramNames {
   typeNamed(name: string): CType | undefined;
   /** What expressions may name, for completion and "did you mean". */
   names(): Iterable<string>;
+  /** Types without their tags. */
+  typeNames?(): Iterable<string>;
   /** What events may name. */
   functionNames(): Iterable<string>;
 }

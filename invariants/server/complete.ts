@@ -63,6 +63,8 @@ export function candidatesAt(workspace: InvWorkspace, path: string, offset: numb
   const member = /(?<!\.)(?:\.|->)\s*\w*$/.exec(before);
   if (member !== null) return members(context, offset - before.length + member.index);
   if (/\$\w*$/.test(before)) return symbols(workspace.program);
+  const tag = /\b(struct|union|enum)\s+\w*$/.exec(before)?.[1];
+  if (tag !== undefined) return tagged(tag, workspace.program);
   if (/^\s*(?:invariant\b[^:]*:|define\b[^=]*=)/.test(before)) return everywhere(context);
   return HEAD.find(([pattern]) => pattern.test(before))?.[1](context) ?? [];
 }
@@ -144,6 +146,12 @@ function described(
 
 const types = (): Candidate[] =>
   typeNames(BUILT_INS).map((name) => ({ name: name.replace("...", ""), kind: "type" }));
+
+/** Types of the program by their tag, which stands before the cursor. */
+const tagged = (tag: string, program: ProgramNames | undefined): Candidate[] =>
+  first(program?.typeNames?.())
+    .filter((name) => program?.typeNamed(`${tag} ${name}`) !== undefined)
+    .map((name) => ({ name, kind: "type" }));
 
 const events = (): Candidate[] =>
   EVENT_NAMES.map((name) => ({ name, kind: "event", doc: EVENT_DOCS[name] }));

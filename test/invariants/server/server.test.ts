@@ -170,6 +170,10 @@ test("completion knows what may stand where", async () => {
     expect(all).toContain(name);
   expect(await offered("invariant x on exit(")).toContain("NPF");
   expect(await offered("invariant x on msr_write(")).toContain("EFER");
+  for (const typed of ["define x(r: struct ", "invariant x on vmrun : sizeof(struct ra"]) {
+    expect(await offered(typed)).toEqual(expect.arrayContaining(["range", "guest_registers"]));
+    expect(await offered(typed)).not.toContain("u64");
+  }
   expect(await offered("invariant x on exception(")).toEqual(expect.arrayContaining(["PF", "GP"]));
   expect(await offered("invariant x on exit, ")).toContain("npt_write");
   expect(await offered("invariant x on write(")).toContain("host");
