@@ -25,6 +25,7 @@ import {
   previousExit,
   restartFrame,
   restartGuest,
+  restartUnknown,
   reverseContinue,
   seekEnd,
   seekFuture,
@@ -199,8 +200,13 @@ export const timeRequests: Handlers<
       return travel(context, "Going back to VMRUN", restartGuest(debuggee, timeline));
     }
     const bytes = codeBits(frame.registers) / 8;
-    const entry = frameEntry(debuggee, frame, bytes);
     const stepper = outStepper(context, "instruction");
+    const isRunning = frame.depth === 0 && frame.world === debuggee.world;
+    if (isRunning && knownEntry(debuggee, frame, bytes) === undefined) {
+      const title = `Going to where ${frame.name} was entered`;
+      return travel(context, title, restartUnknown(timeline, stepper()));
+    }
+    const entry = frameEntry(debuggee, frame, bytes);
     const journey = restartFrame(debuggee, timeline, entry, stepper);
     return travel(context, `Going to the start of ${entry.name}`, journey);
   },

@@ -89,6 +89,11 @@ export class BackStepper {
     return first?.linear === this.start.linear ? first.at : undefined;
   }
 
+  /** The same, whatever it began with; undefined where the run begins before it. */
+  *firstStep(): Search<Instant | undefined> {
+    return (yield* this.entry())?.first.at;
+  }
+
   /** The step that called or was interrupted, or went on to another function, and the first one after it. */
   private *entry(): Search<{ readonly call: Step; readonly first: Step } | undefined> {
     let first = this.start;

@@ -131,6 +131,15 @@ export function* restartFrame(
   return { reason: "restart", description: `Paused at the start of ${entry.name}` };
 }
 
+/** To where the code that runs was entered, of which no symbols tell: found from step to step. */
+export function* restartUnknown(timeline: Timeline, stepper: BackStepper): Journey {
+  const first = yield* stepper.firstStep();
+  yield* timeline.seek(first ?? RESET);
+  return first === undefined
+    ? BEGINNING
+    : { reason: "restart", description: "Paused where the code without symbols was entered" };
+}
+
 /**
  * To what called or interrupted the code that runs. Where the function's entry is known it is gone to
  * first: the search from step to step is short from there, though a loop may lead to it as well.
