@@ -36,8 +36,9 @@ test("Linux: equal state after 120 M instructions, and few evaluations an exit",
   const exits = checked.state.exitCount;
   expect(notKept(attached.status())).toEqual([]);
   expect(exits).toBeGreaterThan(100);
-  // Most of what is read is the same at each VMRUN; Accessed and Dirty bits do not count.
-  expect(evaluations).toBeLessThan(4 * exits);
+  // Most of what is read is the same at each VMRUN, but for what CPUID was asked and gave; Accessed
+  // and Dirty bits do not count.
+  expect(evaluations).toBeLessThan(5 * exits);
   expect(tableScans).toBeLessThan(20);
   const slow = checked.cpu.mmu.counters.slowPaths - plain.cpu.mmu.counters.slowPaths;
   // The builder's frame needs the first write to each page that was written before it ran: once.
