@@ -13,7 +13,7 @@ import {
   type Acl2Form,
   type Acl2FormParams,
   type InitializationOptions,
-  SET_PROGRAM,
+  SET_HYPERVISORS,
   SHIPPED_SCHEME,
   SHIPPED_TEXT,
   type ShippedText,
@@ -21,7 +21,7 @@ import {
 import { INVARIANT_LANGUAGE } from "../contributions.ts";
 import { watchFile } from "../watch-file.ts";
 import { withValue } from "./hover-value.ts";
-import { hypervisorProgram, type Launch } from "./hypervisor-program.ts";
+import { hypervisors, type Launch } from "./hypervisors.ts";
 
 export interface InvariantLanguage extends Disposable {
   /** Rejects with the reason where the invariant has none. */
@@ -31,8 +31,8 @@ export interface InvariantLanguage extends Disposable {
 export function registerInvariantLanguage(context: ExtensionContext): InvariantLanguage {
   const files = workspace.createFileSystemWatcher("**/*.inv");
   const client = makeClient(context, files);
-  const program = new ProgramWatch((options) => {
-    if (client.isRunning()) void client.sendNotification(SET_PROGRAM, options);
+  const programs = new ProgramsWatch((options) => {
+    if (client.isRunning()) void client.sendNotification(SET_HYPERVISORS, options);
   });
   const start = ({ languageId }: TextDocument): void => {
     if (languageId === INVARIANT_LANGUAGE) void client.start();
@@ -40,7 +40,7 @@ export function registerInvariantLanguage(context: ExtensionContext): InvariantL
   workspace.textDocuments.forEach(start);
   const all = Disposable.from(
     files,
-    program,
+    programs,
     workspace.onDidOpenTextDocument(start),
     registerShipped(client),
     { dispose: () => void client.dispose().catch(() => {}) },
@@ -63,7 +63,7 @@ function makeClient(
     { run, debug: run },
     {
       documentSelector: [{ language: INVARIANT_LANGUAGE }],
-      initializationOptions: currentProgram,
+      initializationOptions: currentOptions,
       synchronize: { fileEvents },
       middleware: {
         provideHover: async (document, position, token, next) =>
@@ -89,8 +89,8 @@ function registerShipped(client: LanguageClient): Disposable {
   });
 }
 
-/** Of the present session, else of the launch configurations in their order. */
-function currentProgram(): InitializationOptions {
+/** Of the present session, then of the launch configurations in their order. */
+function currentOptions(): InitializationOptions {
   const setting = workspace.getConfiguration("minvisor").get<string>("invariants.program", "");
   const launches = workspace.getConfiguration("launch").get<Launch[]>("configurations", []);
   const session = debug.activeDebugSession?.configuration;
@@ -98,11 +98,11 @@ function currentProgram(): InitializationOptions {
     return { name, path: uri.fsPath };
   });
   const all = session === undefined ? launches : [session, ...launches];
-  return hypervisorProgram(setting, all, folders);
+  return { hypervisors: hypervisors(setting, all, folders) };
 }
 
-/** Tells when the hypervisor's program or its sources are others, and when its file has changed. */
-class ProgramWatch implements Disposable {
+/** Tells when the hypervisors' programs or their sources are others, and when a program's file has changed. */
+class ProgramsWatch implements Disposable {
   private readonly changed: (options: InitializationOptions) => void;
   private readonly subscriptions: Disposable;
   private current: InitializationOptions;
@@ -110,7 +110,7 @@ class ProgramWatch implements Disposable {
 
   constructor(changed: (options: InitializationOptions) => void) {
     this.changed = changed;
-    this.current = currentProgram();
+    this.current = currentOptions();
     this.watch();
     const look = () => this.look();
     this.subscriptions = Disposable.from(
@@ -125,7 +125,7 @@ class ProgramWatch implements Disposable {
   }
 
   private look(): void {
-    const options = currentProgram();
+    const options = currentOptions();
     if (JSON.stringify(options) === JSON.stringify(this.current)) return;
     this.current = options;
     this.watch();
@@ -134,16 +134,17 @@ class ProgramWatch implements Disposable {
 
   private watch(): void {
     this.watcher?.dispose();
-    this.watcher = undefined;
-    const { program } = this.current;
-    if (program === undefined) return;
-    const watcher = watchFile(Uri.file(program));
     const tell = () => this.changed(this.current);
-    this.watcher = Disposable.from(
-      watcher,
-      watcher.onDidChange(tell),
-      watcher.onDidCreate(tell),
-      watcher.onDidDelete(tell),
-    );
+    const paths = new Set(this.current.hypervisors?.map(({ program }) => program));
+    const watchers = [...paths].flatMap((path) => {
+      const watcher = watchFile(Uri.file(path));
+      return [
+        watcher,
+        watcher.onDidChange(tell),
+        watcher.onDidCreate(tell),
+        watcher.onDidDelete(tell),
+      ];
+    });
+    this.watcher = Disposable.from(...watchers);
   }
 }

@@ -28,6 +28,7 @@ import { type CDescription, describeC } from "./hypervisor.ts";
 import type { ExpressionAt } from "./protocol.ts";
 import { isOurs, rename } from "./rename.ts";
 import { tokensOf } from "./semantic-tokens.ts";
+import type { SourceFinder } from "./source-files.ts";
 import { uriOf } from "./uri.ts";
 import type { InvWorkspace, Place } from "./workspace.ts";
 
@@ -45,14 +46,20 @@ const KINDS: { readonly [K in Candidate["kind"]]: CompletionItemKind } = {
 /** One sentence: what was asked cannot be done. */
 export class Refusal extends Error {}
 
+/** What a symbol's completion is resolved by. */
+interface SymbolData {
+  readonly name: string;
+  /** Of the .inv file. */
+  readonly path: string;
+}
+
 export class Answers {
   private readonly workspace: InvWorkspace;
-  /** The file of a path in the debug information; undefined where it is not there. */
-  private readonly sourceFile: (path: string) => string | undefined;
+  private readonly sourceFile: SourceFinder;
   /** Of the texts that they were made of. */
   private readonly documents = new Map<string, TextDocument>();
 
-  constructor(workspace: InvWorkspace, sourceFile: (path: string) => string | undefined) {
+  constructor(workspace: InvWorkspace, sourceFile: SourceFinder) {
     this.workspace = workspace;
     this.sourceFile = sourceFile;
   }
@@ -69,9 +76,9 @@ export class Answers {
   hover(path: string, position: Position): Hover | null {
     const reference = this.referenceAt(path, position);
     if (reference === undefined) return null;
-    const c = describeC(reference, this.workspace.program);
+    const c = describeC(reference, this.workspace.programOf(path));
     const item = this.workspace.itemOf(reference.referent);
-    const value = describeReference(reference, { c, item, place: c && this.placeText(c) });
+    const value = describeReference(reference, { c, item, place: c && this.placeText(c, path) });
     if (value === undefined) return null;
     return { contents: { kind: "markdown", value }, range: this.range(path, reference) };
   }
@@ -83,18 +90,19 @@ export class Answers {
       kind: KINDS[kind],
       ...(detail === undefined ? {} : { detail }),
       ...(doc === undefined ? {} : { documentation: doc }),
-      ...(kind === "symbol" ? { data: name.replace("$", "") } : {}),
+      ...(kind === "symbol" ? { data: { name: name.replace("$", ""), path } } : {}),
     }));
   }
 
   /** What a symbol is, is looked up for the one that the user looks at. */
   resolved(item: CompletionItem): CompletionItem {
-    if (typeof item.data !== "string") return item;
-    const { program } = this.workspace;
-    const referent = { kind: "symbol", name: item.data } as const;
+    if (item.data === undefined) return item;
+    const { name, path } = item.data as SymbolData;
+    const program = this.workspace.programOf(path);
+    const referent = { kind: "symbol", name } as const;
     const found =
       describeC({ referent: { ...referent, of: "global" }, type: undefined }, program) ??
-      describeC({ referent: { kind: "enumerator", name: item.data }, type: undefined }, program) ??
+      describeC({ referent: { kind: "enumerator", name }, type: undefined }, program) ??
       describeC({ referent: { ...referent, of: "function" }, type: undefined }, program);
     return found === undefined ? item : { ...item, detail: found.declaration };
   }
@@ -104,8 +112,8 @@ export class Answers {
     if (reference === undefined) return null;
     const declared = this.workspace.declarationOf(reference.referent, path);
     if (declared !== undefined) return this.location(declared);
-    const place = describeC(reference, this.workspace.program)?.place;
-    const file = place && this.sourceFile(place.path);
+    const place = describeC(reference, this.workspace.programOf(path))?.place;
+    const file = place && this.sourceFile(place.path, path);
     if (place === undefined || file === undefined) return null;
     const start = { line: place.line - 1, character: Math.max(place.column - 1, 0) };
     return { uri: uriOf(file), range: { start, end: start } };
@@ -231,8 +239,8 @@ export class Answers {
     return { uri: uriOf(path), range: this.range(path, { start, end }) };
   }
 
-  private placeText({ place }: CDescription): string | undefined {
-    return place && linked(place, this.sourceFile(place.path));
+  private placeText({ place }: CDescription, path: string): string | undefined {
+    return place && linked(place, this.sourceFile(place.path, path));
   }
 }
 

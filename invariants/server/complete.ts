@@ -49,7 +49,7 @@ const HEAD: readonly (readonly [RegExp, (context: Context) => Candidate[]])[] = 
   [/\bmsr_write\s*\([^)]*$/, () => constants(BUILT_INS.msrs, "MSR_")],
   [/\bexception\s*\([^)]*$/, () => constants(BUILT_INS.exceptions, "VECTOR_")],
   [/\bwrite\s*\((?:[^()]|\([^()]*\)|\()*$/, (context) => everywhere(context)],
-  [/\b(?:call|return)\s+\w*$/, ({ workspace }) => functions(workspace.program)],
+  [/\b(?:call|return)\s+\w*$/, ({ workspace, path }) => functions(workspace.programOf(path))],
   [/(?:\bon|,)\s*\w*$/, () => events()],
   [/^\s*\w*$/, () => words(ITEM_WORDS)],
   [/^\s*invariant\b/, () => words(HEAD_WORDS)],
@@ -62,9 +62,9 @@ export function candidatesAt(workspace: InvWorkspace, path: string, offset: numb
   const context = { workspace, path, offset, before };
   const member = /(?<!\.)(?:\.|->)\s*\w*$/.exec(before);
   if (member !== null) return members(context, offset - before.length + member.index);
-  if (/\$\w*$/.test(before)) return symbols(workspace.program);
+  if (/\$\w*$/.test(before)) return symbols(workspace.programOf(path));
   const tag = /\b(struct|union|enum)\s+\w*$/.exec(before)?.[1];
-  if (tag !== undefined) return tagged(tag, workspace.program);
+  if (tag !== undefined) return tagged(tag, workspace.programOf(path));
   if (/^\s*(?:invariant\b[^:]*:|define\b[^=]*=)/.test(before)) return everywhere(context);
   return HEAD.find(([pattern]) => pattern.test(before))?.[1](context) ?? [];
 }
@@ -125,7 +125,7 @@ function everywhere({ workspace, path, offset, before }: Context): Candidate[] {
     ...words(WORDS.filter((word) => !ITEM_WORDS.includes(word))),
   ];
   const taken = new Set(own.map(({ name }) => name));
-  const ofProgram = symbols(workspace.program).map(({ name, kind }) => {
+  const ofProgram = symbols(workspace.programOf(path)).map(({ name, kind }) => {
     return { name: taken.has(name) ? `$${name}` : name, kind };
   });
   return [...own, ...ofProgram];

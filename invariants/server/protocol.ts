@@ -3,16 +3,24 @@
 /** Of documents with what is shipped, as "minvisor-invariants:/svm.inv"; the client gets them by SHIPPED_TEXT. */
 export const SHIPPED_SCHEME = "minvisor-invariants";
 
-/** In the request "initialize". */
-export interface InitializationOptions {
-  /** Path of the hypervisor's ELF file. */
-  readonly program?: string;
+/** A hypervisor that is debugged, or may be. */
+export interface Hypervisor {
+  /** Path of its ELF file. */
+  readonly program: string;
   /** Directories in its debug information, and absolute paths where they are here: a launch's "sourceMap". */
   readonly sourceMap?: { readonly [from: string]: string };
+  /** Paths of .inv files that are about it; what lies in their folders is too. */
+  readonly invariantFiles?: readonly string[];
 }
 
-/** Notification of InitializationOptions: the hypervisor's ELF file is this from now on, or has changed. */
-export const SET_PROGRAM = "minvisor/setProgram";
+/** In the request "initialize". */
+export interface InitializationOptions {
+  /** A file is about the first that names one of its folder, else about the first. */
+  readonly hypervisors?: readonly Hypervisor[];
+}
+
+/** Notification of InitializationOptions: the hypervisors are these from now on, or an ELF file has changed. */
+export const SET_HYPERVISORS = "minvisor/setHypervisors";
 
 /** Request of an Acl2FormParams, answered with an Acl2Form; an invariant that has none is an error of one sentence. */
 export const ACL2_FORM = "minvisor/acl2Form";

@@ -12,13 +12,14 @@ import { TextDocument } from "vscode-languageserver-textdocument";
 import { SHIPPED_INVARIANTS } from "../shipped.ts";
 import { Answers, Refusal } from "./answers.ts";
 import type { Files } from "./files.ts";
+import { Hypervisors } from "./hypervisors.ts";
 import {
   ACL2_FORM,
   type Acl2Form,
   type Acl2FormParams,
   EXPRESSION_AT,
   type InitializationOptions,
-  SET_PROGRAM,
+  SET_HYPERVISORS,
   SHIPPED_TEXT,
   type ShippedText,
   type ShippedTextParams,
@@ -26,7 +27,7 @@ import {
 import { LEGEND } from "./semantic-tokens.ts";
 import { sourceFinder } from "./source-files.ts";
 import { pathOf, uriOf } from "./uri.ts";
-import { InvWorkspace } from "./workspace.ts";
+import { folderOf, InvWorkspace } from "./workspace.ts";
 
 const CAPABILITIES: InitializeResult = {
   capabilities: {
@@ -54,7 +55,7 @@ class InvServer {
   private readonly documents = new TextDocuments(TextDocument);
   private readonly workspace: InvWorkspace;
   private readonly answers: Answers;
-  private options: InitializationOptions = {};
+  private hypervisors: Hypervisors;
   private roots: readonly string[] = [];
   /** Paths whose diagnostics the client has. */
   private told: ReadonlySet<string> = new Set();
@@ -62,9 +63,10 @@ class InvServer {
   constructor(connection: Connection, files: Files) {
     this.connection = connection;
     this.files = files;
+    this.hypervisors = new Hypervisors({}, files);
     this.workspace = new InvWorkspace(files);
-    const find = sourceFinder(files, () => {
-      const { program, sourceMap = {} } = this.options;
+    const find = sourceFinder(files, (path) => {
+      const { program, sourceMap = {} } = this.hypervisors.of(folderOf(path)) ?? {};
       const roots = [...this.roots, ...(program ? [program] : [])];
       return { sourceMap: new Map(Object.entries(sourceMap)), roots };
     });
@@ -76,11 +78,11 @@ class InvServer {
     connection.onInitialize(({ initializationOptions, workspaceFolders, rootUri }) => {
       const uris = workspaceFolders?.map(({ uri }) => uri) ?? (rootUri === null ? [] : [rootUri]);
       this.roots = uris.map(pathOf);
-      this.setProgram((initializationOptions ?? {}) as InitializationOptions);
+      this.setHypervisors((initializationOptions ?? {}) as InitializationOptions);
       return CAPABILITIES;
     });
-    connection.onNotification(SET_PROGRAM, (options: InitializationOptions) => {
-      this.setProgram(options);
+    connection.onNotification(SET_HYPERVISORS, (options: InitializationOptions) => {
+      this.setHypervisors(options);
       this.tellAll();
     });
     connection.onDidChangeWatchedFiles(() => {
@@ -147,10 +149,10 @@ class InvServer {
     });
   }
 
-  private setProgram(options: InitializationOptions): void {
-    const { program } = options;
-    this.options = options;
-    this.workspace.program = program === undefined ? undefined : this.files.readProgram(program);
+  private setHypervisors(options: InitializationOptions): void {
+    const hypervisors = new Hypervisors(options, this.files);
+    this.hypervisors = hypervisors;
+    this.workspace.setPrograms((folder) => hypervisors.namesIn(folder));
   }
 
   private tellAll(): void {

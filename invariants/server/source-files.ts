@@ -8,13 +8,16 @@ export interface SourcePlaces {
   readonly roots: readonly string[];
 }
 
+/** The file of a path in the debug information that an .inv file is about; undefined where it is not there. */
+export type SourceFinder = (named: string, about: string) => string | undefined;
+
 /** By the source map, else in the roots and the folders around them: a build's folder lies in that of its sources. */
 export function sourceFinder(
   files: Pick<Files, "exists">,
-  places: () => SourcePlaces,
-): (path: string) => string | undefined {
-  return (named) => {
-    const { sourceMap, roots } = places();
+  places: (about: string) => SourcePlaces,
+): SourceFinder {
+  return (named, about) => {
+    const { sourceMap, roots } = places(about);
     const path = mappedPath(named, sourceMap) ?? named;
     if (path.startsWith("/")) return files.exists(path) ? joinPath(path) : undefined;
     for (const root of roots) {

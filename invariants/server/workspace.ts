@@ -42,7 +42,7 @@ export class InvWorkspace {
   /** Texts of the disk's files, by folder. */
   private readonly saved = new Map<string, ReadonlyMap<string, string>>();
   private readonly parses = new Map<string, { readonly text: string; readonly parsed: Parsed }>();
-  private names: ProgramNames | undefined;
+  private namesIn: (folder: string) => ProgramNames | undefined = () => undefined;
 
   constructor(disk: Disk) {
     this.disk = disk;
@@ -66,13 +66,14 @@ export class InvWorkspace {
     this.groups.clear();
   }
 
-  /** The names of the hypervisor's image. */
-  get program(): ProgramNames | undefined {
-    return this.names;
+  /** The names of the hypervisor's image that a file is about. */
+  programOf(path: string): ProgramNames | undefined {
+    return this.namesIn(folderOf(path));
   }
 
-  set program(names: ProgramNames | undefined) {
-    this.names = names;
+  /** Which image the files of a folder are about, from now on. */
+  setPrograms(namesIn: (folder: string) => ProgramNames | undefined): void {
+    this.namesIn = namesIn;
     this.groups.clear();
   }
 
@@ -141,7 +142,7 @@ export class InvWorkspace {
 
   /** What the files of a group would say with other texts for some of them. */
   checkedWith(path: string, changed: ReadonlyMap<string, string>): readonly ResolvedFile[] {
-    return this.check(new Map([...this.group(path).texts, ...changed]));
+    return this.check(folderOf(path), new Map([...this.group(path).texts, ...changed]));
   }
 
   /** As they are, in the same order. */
@@ -154,7 +155,7 @@ export class InvWorkspace {
     const known = this.groups.get(folder);
     if (known !== undefined) return known;
     const texts = this.textsOf(folder);
-    const files = new Map(this.check(texts).map((each) => [each.path, each]));
+    const files = new Map(this.check(folder, texts).map((each) => [each.path, each]));
     const group = { texts, files };
     this.groups.set(folder, group);
     return group;
@@ -184,9 +185,9 @@ export class InvWorkspace {
     return texts;
   }
 
-  private check(texts: ReadonlyMap<string, string>): ResolvedFile[] {
+  private check(folder: string, texts: ReadonlyMap<string, string>): ResolvedFile[] {
     const sources = [...texts].map(([path, text]) => ({ path, ...this.parsed(path, text) }));
-    return check(sources, BUILT_INS, this.names);
+    return check(sources, BUILT_INS, this.namesIn(folder));
   }
 }
 
@@ -194,7 +195,7 @@ export const isShipped = (path: string): boolean =>
   SHIPPED_INVARIANTS.some((each) => each.path === path);
 
 /** All that is shipped has one folder; a path without one is its own. */
-function folderOf(path: string): string {
+export function folderOf(path: string): string {
   if (isShipped(path)) return "";
   return path.startsWith("/") ? path.slice(0, path.lastIndexOf("/")) : path;
 }

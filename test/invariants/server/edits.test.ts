@@ -11,7 +11,7 @@ const SEED = Number(process.env.SEED ?? Date.now() % 1e9);
 const EDITS = 2000;
 /** Edits between two comparisons. */
 const STRETCH = 100;
-const OPTIONS = { program: join(repository, elfOf()) };
+const OPTIONS = { hypervisors: [{ program: join(repository, elfOf()) }] };
 const URIS = ["file:///no/such/folder/a.inv", "file:///no/such/folder/b%20c.inv"] as const;
 const WHOLE = readSource("minvisor/minvisor.inv");
 const TEXTS = [

@@ -80,7 +80,9 @@ test("what is shipped is there, can be looked at and is not renamed", async () =
 });
 
 test("any hypervisor's names are known: a 32-bit one, in DWARF 4", async () => {
-  await client.tell("minvisor/setProgram", { program: join(repository, PAE_HYPERVISOR) });
+  await client.tell("minvisor/setHypervisors", {
+    hypervisors: [{ program: join(repository, PAE_HYPERVISOR) }],
+  });
   const mine = uri("ward.inv");
   await client.open(mine, "invariant a on vmrun : ward_vmcb.;\ninvariant b on exitt : true;\n");
   const items = await client.ask<{ label: string; detail: string }[]>(
@@ -100,13 +102,39 @@ test("any hypervisor's names are known: a 32-bit one, in DWARF 4", async () => {
   );
 });
 
+test("files of a folder are about the hypervisor whose launch names one of them, others about the first", async () => {
+  const programs = [MINVISOR_ELF, PAE_HYPERVISOR].map((path) => join(repository, path));
+  const [first, second] = programs as [string, string];
+  const [own, beside, other] = [uri("ward/a.inv"), uri("ward/b.inv"), uri("c.inv")];
+  const invariantFiles = [join(folder, "ward/a.inv")];
+  await client.tell("minvisor/setHypervisors", {
+    hypervisors: [{ program: first }, { program: second, invariantFiles }],
+  });
+  for (const [each, name] of [
+    [own, "a"],
+    [beside, "b"],
+  ] as const) {
+    await client.open(each, `invariant ${name} on vmrun : $the_ward.exits == 0;\n`);
+    expect(await client.problems(each)).toEqual([]);
+  }
+  await client.open(other, "invariant a on vmrun : $minvisor_region.start == 0;\n");
+  expect(await client.problems(other)).toEqual([]);
+  const hover = await client.ask<{ contents: { value: string } }>(
+    "textDocument/hover",
+    client.at(own, "the_ward"),
+  );
+  expect(hover.contents.value).toContain("struct ward the_ward");
+});
+
 test("definitions lead to where the sources are by the launch's source map", async () => {
   const [mine, kernel] = [uri("mine.inv"), join(repository, MINVISOR_ELF)];
   mkdirSync(join(folder, "moved/minvisor"), { recursive: true });
   save("moved/minvisor/main.c", "// elsewhere\n");
   await client.open(mine, "invariant a on vmrun : $minvisor_region.start == 0;\n");
   const definition = async (sourceMap: { readonly [from: string]: string }) => {
-    await client.tell("minvisor/setProgram", { program: kernel, sourceMap });
+    await client.tell("minvisor/setHypervisors", {
+      hypervisors: [{ program: kernel, sourceMap }],
+    });
     return client.ask("textDocument/definition", client.at(mine, "minvisor_region"));
   };
   const moved = { uri: uri("moved/minvisor/main.c") };
@@ -124,7 +152,7 @@ test("a program that is missing, damaged or without debug information is the rea
   const mine = uri("mine.inv");
   await client.open(mine, "invariant a on vmrun, call build_it : counters == 0;\n");
   const reasons = async (program: string) => {
-    await client.tell("minvisor/setProgram", { program });
+    await client.tell("minvisor/setHypervisors", { hypervisors: [{ program }] });
     const problems = await client.problems(mine);
     expect(problems.map(({ range }) => range.start.character)).toEqual([27, 38]);
     const [first, second] = problems.map(({ message }) => String(message).split("are known: ")[1]);

@@ -19,7 +19,7 @@ invariant built on call nested_pages_build : protected.start < limit;
 let client: Client;
 beforeAll(async () => {
   client = await Client.start(
-    { program: join(repository, elfOf()) },
+    { hypervisors: [{ program: join(repository, elfOf()) }] },
     pathToFileURL(repository).href,
   );
   await client.open(URI, TEXT);
@@ -189,7 +189,8 @@ test("completion knows what may stand where", async () => {
   expect(symbols).not.toContain("disjoint");
   expect(await offered("// vmcb.")).toEqual([]);
   expect(await offered('invariant x on vmrun "vmcb.')).toEqual([]);
-  const symbol = { label: "minvisor_region", data: "minvisor_region" };
+  const data = { name: "minvisor_region", path: new URL(URI).pathname };
+  const symbol = { label: "minvisor_region", data };
   expect(await client.ask("completionItem/resolve", symbol)).toMatchObject({
     detail: "const struct range minvisor_region",
   });

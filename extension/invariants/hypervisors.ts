@@ -1,6 +1,6 @@
-/** The hypervisor's ELF file, whose symbols .inv files may name, and its sources: as set, else what is or will be debugged. */
+/** The hypervisors whose symbols .inv files may name, and their sources: as set, else what is or may be debugged. */
 import { resolve } from "node:path";
-import type { InitializationOptions } from "../../invariants/server/protocol.ts";
+import type { Hypervisor } from "../../invariants/server/protocol.ts";
 import { DEBUG_TYPE } from "../contributions.ts";
 
 export interface Folder {
@@ -14,28 +14,32 @@ export interface Launch {
   readonly kernel?: unknown;
   readonly cwd?: unknown;
   readonly sourceMap?: unknown;
+  readonly invariantFiles?: unknown;
 }
 
-/** The first of the launches is the one that counts most. Empty where nothing names a file. */
-export function hypervisorProgram(
+/** In the order of the launches. Empty where nothing names a file. */
+export function hypervisors(
   setting: string,
   launches: readonly Launch[],
   folders: readonly Folder[],
-): InitializationOptions {
+): Hypervisor[] {
   const root = folders[0]?.path ?? "";
   const pathFrom = (cwd: unknown) => {
     const from = typeof cwd === "string" ? substituted(cwd, folders) : root;
     return (path: string) => resolve(root, from, substituted(path, folders));
   };
-  if (setting !== "") return { program: pathFrom(root)(setting) };
-  for (const { type, kernel, cwd, sourceMap } of launches) {
-    if (type !== DEBUG_TYPE || typeof kernel !== "string") continue;
+  if (setting !== "") return [{ program: pathFrom(root)(setting) }];
+  return launches.flatMap(({ type, kernel, cwd, sourceMap, invariantFiles }) => {
+    if (type !== DEBUG_TYPE || typeof kernel !== "string") return [];
     const path = pathFrom(cwd);
     const entries = Object.entries(sourceMap ?? {});
     const mapped = entries.map(([from, to]) => [substituted(from, folders), path(String(to))]);
-    return { program: path(kernel), sourceMap: Object.fromEntries(mapped) };
-  }
-  return {};
+    const files: readonly unknown[] = Array.isArray(invariantFiles) ? invariantFiles : [];
+    return {
+      ...{ program: path(kernel), sourceMap: Object.fromEntries(mapped) },
+      invariantFiles: files.map((each) => path(String(each))),
+    };
+  });
 }
 
 /** Folders of the workspace in the place of VS Code's variables for them. */
