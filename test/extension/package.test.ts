@@ -1,8 +1,10 @@
 // What the .vsix holds: all that runs, MinVisor with its sources, and nothing besides.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { MINVISOR_ELF, PAE_HYPERVISOR } from "../../scripts/build-minvisor.mjs";
 import { packageExtension } from "../../scripts/package.mjs";
 import { sourceFiles } from "../tidy/sources.ts";
 
@@ -48,9 +50,9 @@ test("the extension, the adapter, its disassembler and the grammar are in it", (
   );
 });
 
-test("MinVisor is in it with every source, the sample guest and the seeded bugs", () => {
+test("MinVisor is in it with every source, the guests and the seeded bugs", () => {
   const sources = sourceFiles([".c", ".h", ".S", ".ld"]).filter((path) =>
-    /^(?:minvisor|test\/guests\/sample|test\/seeded-bugs)\//.test(path),
+    /^(?:minvisor|test\/guests|test\/seeded-bugs)\//.test(path),
   );
   expect(sources.length).toBeGreaterThan(30);
   expect(files).toEqual(expect.arrayContaining(sources));
@@ -64,6 +66,16 @@ test("MinVisor is in it with every source, the sample guest and the seeded bugs"
       "scripts/build-minvisor.mjs",
     ]),
   );
+});
+
+test("the build task of the sample workspace builds all from what is in it", () => {
+  const sample = join(folder, "sample");
+  const parts = files.filter((path) => /^(?:minvisor|samples|scripts|test)\//.test(path));
+  const sources = parts.filter((path) => !path.includes("/build/"));
+  for (const path of sources) cpSync(path, join(sample, path));
+  execFileSync(process.execPath, [join(sample, "scripts/build-minvisor.mjs")]);
+  for (const path of [MINVISOR_ELF, PAE_HYPERVISOR])
+    expect(existsSync(join(sample, path)), path).toBe(true);
 });
 
 test("no source of ours in TypeScript, no package, no object file is in it", () => {

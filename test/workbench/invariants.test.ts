@@ -13,6 +13,7 @@ const RIGHT = "struct range page = { address, address + SIZE_2MIB };";
 /** Each leaf is kept from the guest by the range of the one below. */
 const WRONG = "struct range page = { address - SIZE_2MIB, address };";
 const INVARIANTS = "minvisor/minvisor.inv";
+const WARDEN = "test/guests/pae-hypervisor/warden.inv";
 const ASID = 'invariant asid_is_two on exit(CPUID) "The guest has ASID 2"';
 const CULPRIT = "directory[address / SIZE_2MIB % ENTRIES] =";
 
@@ -141,4 +142,19 @@ test("the ACL2 form of the invariant under the cursor opens beside it", async ()
   await editor.page.locator(".tab.active", { hasText: "asid_is_two.lisp" }).waitFor();
   await editor.documentShows("(definvariant |asid_is_two|");
   await editor.screenshot("acl2-form");
+}, 120_000);
+
+test("a second hypervisor, with a file of its own: what is shipped finds what it leaves to its guest", async () => {
+  await editor.stopDebugging();
+  await editor.tickBreakpoint("#VMEXIT MSR", false);
+  await editor.startDebugging("A second hypervisor: 32-bit with PAE");
+  await editor.page.getByText("Paused on violation of svm_instructions_are_intercepted").waitFor();
+  await editor.problem("vmcb.intercepts.VMLOAD is false");
+  // What the other hypervisor's file says is about that one still.
+  expect(await editor.page.getByText("There is no name").count()).toBe(0);
+  await editor.screenshot("second-hypervisor");
+  await editor.openFile(inFolder(WARDEN));
+  await editor.command("Debug: Continue");
+  await editor.lens(/^holds · checked 3 times · last at exit \d+$/);
+  await editor.screenshot("second-hypervisor-holds");
 }, 120_000);
