@@ -62,6 +62,11 @@ export class Futures {
     return this.current.number;
   }
 
+  /** The present one is among them. */
+  get count(): number {
+    return this.kept.size + 1;
+  }
+
   /** By number; the present one is as the machine's log and end say. */
   all(log: InputLog, end: Instant): readonly Future[] {
     const present = { ...this.current, inputs: log.all.slice(), end };

@@ -38,6 +38,8 @@ export interface RecorderOptions {
 
 const MARK_INTERVAL = 25_000_000;
 const CHECK_INTERVAL = 100_000_000;
+/** Of a run that was never left for another. */
+const ONLY_ONE = "1 of 1";
 
 /** Writes as the run goes on: an observer of what enters, and marks of how far it is. */
 export class Recorder {
@@ -54,6 +56,8 @@ export class Recorder {
   private readonly written: LoggedInput[] = [];
   private marked: Instant;
   private checkedAt = 0;
+  /** The futures that are in the file: see `futuresNow`. */
+  private futures = ONLY_ONE;
 
   /** The machine stands at its reset with the images loaded. */
   constructor(machine: Machine, options: RecorderOptions) {
@@ -93,8 +97,7 @@ export class Recorder {
     const checkIsDue = icount - this.checkedAt >= this.checkInterval;
     const markIsDue = icount - this.marked.icount >= this.markInterval;
     const snapshotIsDue = this.snapshots?.isDue;
-    const hasInputs = this.inputs.all.length > this.written.length;
-    if (checkIsDue || markIsDue || hasInputs || snapshotIsDue) {
+    if (checkIsDue || markIsDue || this.hasNews || snapshotIsDue) {
       this.writeNews(this.ledger?.finished ?? 0);
       this.mark("MARK", checkIsDue);
     }
@@ -106,8 +109,7 @@ export class Recorder {
   flush(): void {
     if (this.timeline?.isInPast) return;
     this.takeBack();
-    const hasInputs = this.inputs.all.length > this.written.length;
-    if (!hasInputs && compareInstants(this.machine.instant, this.marked) === 0) return;
+    if (!this.hasNews && compareInstants(this.machine.instant, this.marked) === 0) return;
     this.writeNews(this.ledger?.finished ?? 0);
     this.mark("MARK", false);
   }
@@ -116,18 +118,30 @@ export class Recorder {
   finish(): void {
     this.detach();
     this.takeBack();
-    const { timeline, ledger } = this;
-    this.writeNews(ledger?.length ?? 0);
-    if (timeline && ledger) this.file.putFutures(timeline, ledger);
+    this.writeNews(this.ledger?.length ?? 0);
     this.mark("DONE", true);
     this.snapshots?.finish();
   }
 
+  private get hasNews(): boolean {
+    return this.futuresNow !== this.futures || this.inputs.all.length > this.written.length;
+  }
+
+  /** Another text whenever the run has left one for another. */
+  private get futuresNow(): string {
+    const { timeline } = this;
+    return timeline === undefined ? ONLY_ONE : `${timeline.future} of ${timeline.futureCount}`;
+  }
+
   private writeNews(rows: number): void {
+    const { timeline, ledger, futuresNow } = this;
     const { all } = this.inputs;
     this.file.putInputs(all);
     this.written.push(...all.slice(this.written.length));
-    if (this.ledger !== undefined) this.file.putRows(this.ledger.table, rows);
+    if (ledger !== undefined) this.file.putRows(ledger.table, rows);
+    if (futuresNow === this.futures) return;
+    if (timeline && ledger) this.file.putFutures(timeline, ledger);
+    this.futures = futuresNow;
   }
 
   private mark(type: "MARK" | "DONE", withHash: boolean): void {

@@ -236,6 +236,10 @@ export class Timeline implements Changes {
     return this.ways.number;
   }
 
+  get futureCount(): number {
+    return this.ways.count;
+  }
+
   /** Those that were left, and the present one among them, by number. */
   get futures(): readonly Future[] {
     return this.ways.all(this.inputs, this.endOfTime);

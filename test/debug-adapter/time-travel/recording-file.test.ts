@@ -68,6 +68,8 @@ test("has the run up to every stop, with what was changed, also after the past w
   await session.ask("minvisor/allowFork");
   await session.ask("evaluate", { expression: "$r15 = 7", context: "repl" });
   expect(recorded().end).toEqual(machine().instant);
+  // Whoever is killed now has the future that was left, too.
+  expect(recorded().futures?.left.map(({ future }) => future.end)).toEqual([old.at]);
   await go("continue");
   expect(replayed()).toEqual(present());
   expect(present()).not.toEqual(old);

@@ -23,6 +23,7 @@ import {
   timelineOf,
   VMCB_FIELDS,
 } from "../../../emulator/index.ts";
+import type { Future } from "../../../emulator/time/futures.ts";
 import { NUMBER_COLUMNS, WIDE_COLUMNS } from "../../../emulator/time/ledger-columns.ts";
 import { ContainerWriter, LAYOUTS } from "../../../emulator/time/recording-container.ts";
 import { crc32 } from "../../../emulator/time/recording-hash.ts";
@@ -247,7 +248,8 @@ function recordForks(
   const recorder = new Recorder(machine, {
     ...{ ...options, ...recorded, configuration: sampleFiles(), append },
   });
-  const flushed: { pieces: number; hash: string; exits: number }[] = [];
+  const flushed: { pieces: number; hash: string; exits: number; left: Future[] }[] = [];
+  const left = () => timeline.futures.filter(({ number }) => number !== timeline.future);
   let forks = 0;
   /** Half of the times in an exit's handler, whose row then ends otherwise. */
   const fork = () => {
@@ -280,7 +282,8 @@ function recordForks(
     if (random(3) === 0 && ledger.length > 0) fork();
     if (timeline.isInPast) drain(timeline.seek(timeline.endOfTime));
     recorder.flush();
-    flushed.push({ pieces: pieces.length, hash: machine.stateHash(), exits: ledger.finished });
+    const now = { hash: machine.stateHash(), exits: ledger.finished, left: left() };
+    flushed.push({ pieces: pieces.length, ...now });
   }
   recorder.finish();
   return { pieces, flushed, forks, hash: machine.stateHash(), ledger };
@@ -298,7 +301,8 @@ test(`a run that went back and another way is recorded as it was in the end (see
     const written = opened.ledger?.length ?? 0;
     const rows = Array.from({ length: written }, (_, row) => exitRow(known, row));
     expect(rows).toEqual(rows.map((_, row) => exitRow(opened.ledger!, row)));
-    return { hash: timeline.machine.stateHash(), exits: written, opened };
+    const left = opened.futures?.left.map(({ future }) => future) ?? [];
+    return { hash: timeline.machine.stateHash(), exits: written, left, opened };
   };
   const whole = replayed(joined(pieces));
   expect(whole).toMatchObject({ hash, exits: ledger.length, opened: { problem: undefined } });
