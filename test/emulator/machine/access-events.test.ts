@@ -93,9 +93,9 @@ describe.each(TIERS)("MSRs, %s", (tier) => {
     rig.enter(1);
     const value = 0x6_0000_0005n;
     expect(log).toEqual([
-      { index: STAR, write: true, value, guest: false },
-      { index: STAR, write: false, value, guest: false },
-      { index: STAR, write: false, value, guest: true },
+      { index: STAR, write: true, value, before: 0n, guest: false },
+      { index: STAR, write: false, value, before: value, guest: false },
+      { index: STAR, write: false, value, before: value, guest: true },
     ]);
   });
 
