@@ -89,7 +89,7 @@ const SHADOW_AT_WORK = 2;
 /** The ROM's copy in RAM ends here. */
 const SHADOW_END = 0x10_0000;
 const RFLAGS_TF = flagMask("TF");
-const RFLAGS_RF = 0x1_0000n;
+const RFLAGS_RF = flagMask("RF");
 
 export class Machine implements Changes {
   constructor(options: MachineOptions) {

@@ -19,11 +19,15 @@ export const byteText = (bytes: number): string =>
 /** "1.41 s", of nanoseconds. */
 export const timeText = (nanoseconds: number): string => inUnits(nanoseconds, TIMES, "ns");
 
+const THREE_DIGITS = new Intl.NumberFormat("en-US", {
+  maximumSignificantDigits: 3,
+  useGrouping: false,
+});
+
 type Units = readonly (readonly [size: number, name: string])[];
 
 function inUnits(amount: number, units: Units, smallest: string): string {
   const [size, name] = units.find(([each]) => amount >= each) ?? [1, smallest];
-  const shown = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 3, useGrouping: false });
   const whole = Math.round(amount / size);
-  return `${whole >= 1000 ? whole : shown.format(amount / size)} ${name}`;
+  return `${whole >= 1000 ? whole : THREE_DIGITS.format(amount / size)} ${name}`;
 }

@@ -19,20 +19,13 @@ import { type SavedVmcbs, VmcbHistory } from "./vmcb-history.ts";
 
 const NPF_CODE = BigInt(NPF_EXIT);
 
-export interface ExitRecord {
-  readonly number: number;
-  readonly code: bigint;
-  readonly info1: bigint;
-  readonly info2: bigint;
-  readonly vmcb: number;
-  readonly guestRip: bigint;
-  readonly failedCheck: string | undefined;
+type ExitEvent = ObserverEvents["exit"];
+
+export interface ExitRecord extends ExitEvent {
   readonly icount: number;
   /** The guest's general registers as the exit found them. */
   readonly registers: ReadonlyMap<GeneralRegister, bigint>;
 }
-
-type ExitEvent = ObserverEvents["exit"];
 
 /** Plain data. */
 interface SavedExit extends Omit<ExitRecord, "registers"> {

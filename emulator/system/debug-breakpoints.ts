@@ -1,6 +1,7 @@
 /** The breakpoints that DR0 to DR7 describe: which addresses they mean, and what meets them (APM volume 2, section 13.1). */
 
 import type { CpuState } from "../state/cpu-state.ts";
+import { flagMask } from "../state/flags.ts";
 import { PAGE_SIZE } from "../state/memory-map.ts";
 import { CR4 } from "./mode.ts";
 
@@ -9,7 +10,7 @@ const KINDS = ["instruction", "write", "port", "readOrWrite"] as const;
 /** LENn of DR7, in bytes. */
 const LENGTHS = [1, 2, 8, 4] as const;
 const ENABLES = 0xffn;
-const RFLAGS_RF = 0x1_0000n;
+const RFLAGS_RF = flagMask("RF");
 
 interface Breakpoint {
   /** Bn of DR6. */
