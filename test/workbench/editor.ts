@@ -267,8 +267,15 @@ export class Editor {
       await rows.filter({ hasText: text }).first().waitFor({ timeout: STOP_TIMEOUT });
   }
 
+  /** Presses a key of a session that stands still: VS Code takes none before it has drawn the stop. */
+  async keyOfStop(key: string): Promise<void> {
+    const button = this.page.getByRole("button", { name: /^Continue \(F5\)/ }).first();
+    await button.waitFor({ timeout: STOP_TIMEOUT });
+    await this.page.keyboard.press(key);
+  }
+
   continue(): Promise<void> {
-    return this.page.keyboard.press("F5");
+    return this.keyOfStop("F5");
   }
 
   async stopDebugging(): Promise<void> {
@@ -277,7 +284,7 @@ export class Editor {
   }
 
   stepOver(): Promise<void> {
-    return this.page.keyboard.press("F10");
+    return this.keyOfStop("F10");
   }
 
   /** The text of a variable's row, by its name. */

@@ -105,21 +105,21 @@ test("running on in the past stops where it stopped then", async () => {
 test("Go to Previous Exit, by command and by key", async () => {
   await editor.command("MinVisor: Go to Previous Exit");
   await position(`exit ${lastExit - 1} of ${lastExit} `);
-  await editor.page.keyboard.press("Control+Shift+F9");
+  await editor.stopped(`(exit ${lastExit - 1})`);
+  await editor.keyOfStop("Control+Shift+F9");
   await position(`exit ${lastExit - 2} of ${lastExit} `);
 });
 
 test("keys step back over the guest, out of a function and into one", async () => {
-  // Keys of a stopped session do nothing before the stop has been drawn.
   await editor.stopped(`(exit ${lastExit - 2})`);
-  await editor.page.keyboard.press("Control+F10");
+  await editor.keyOfStop("Control+F10");
   await editor.page.getByText("Paused after step back").first().waitFor();
   await editor.cursorIn("vmrun.S", vmrunLine);
-  await editor.page.keyboard.press("Control+Shift+F11");
+  await editor.keyOfStop("Control+Shift+F11");
   await editor.cursorIn("exit.c", lineOf("minvisor/exit.c", "vmrun((u64)&vmcb"));
-  await editor.page.keyboard.press("Control+F11");
+  await editor.keyOfStop("Control+F11");
   await editor.cursorIn("exit.c", lineOf("minvisor/exit.c", "for (;;)"));
-  await editor.page.keyboard.press("Control+F11");
+  await editor.keyOfStop("Control+F11");
   await editor.stopped("host · reinject_interrupted_event", "host · run_guest");
 });
 
