@@ -68,6 +68,8 @@ export interface ObserverEvents {
     readonly size: number;
     readonly before: bigint;
     readonly after: bigint;
+    /** What VMRUN and #VMEXIT store by themselves, in the VMCB and the host save area. */
+    readonly worldSwitch: boolean;
   };
   /** Before the first write to a RAM page, by whomever, since it was last marked clean. */
   firstWrite: { readonly page: number };
@@ -123,40 +125,50 @@ export interface Observer {
   readonly on: { readonly [E in EventName]?: Handler<E> };
 }
 
+interface Attached {
+  readonly name: string;
+  readonly handler: Handler<EventName>;
+}
+
+const NONE: readonly Attached[] = [];
+
 /** The attached observers, and how parts of the machine tell them. */
 export class Observers {
-  private readonly lists = new Map<EventName, { name: string; handler: Handler<EventName> }[]>();
+  /** Replaced when one comes or goes: an event that is being told goes on as it began. */
+  private readonly lists = new Map<EventName, readonly Attached[]>();
   /** Called with the name of an observer that asked for a stop. */
   onStop: (observer: string) => void = () => {};
 
   attach(observer: Observer): () => void {
-    const added: [EventName, { name: string; handler: Handler<EventName> }][] = [];
+    const added: [EventName, Attached][] = [];
     for (const name of Object.keys(observer.on) as EventName[]) {
       if (observer.on[name] === undefined) continue;
-      const entry = { name: observer.name, handler: observer.on[name] as Handler<EventName> };
-      const list = this.lists.get(name) ?? [];
-      list.push(entry);
-      this.lists.set(name, list);
-      added.push([name, entry]);
+      const one = { name: observer.name, handler: observer.on[name] as Handler<EventName> };
+      this.lists.set(name, [...this.listOf(name), one]);
+      added.push([name, one]);
     }
     return () => {
-      for (const [name, entry] of added) {
-        const list = this.lists.get(name);
-        list?.splice(list.indexOf(entry), 1);
+      for (const [name, one] of added) {
+        this.lists.set(
+          name,
+          this.listOf(name).filter((each) => each !== one),
+        );
       }
     };
   }
 
   /** Whether anyone listens: lets the caller skip the making of the event. */
   wants(event: EventName): boolean {
-    return (this.lists.get(event)?.length ?? 0) > 0;
+    return this.listOf(event).length > 0;
   }
 
   emit<E extends EventName>(name: E, event: ObserverEvents[E]): void {
-    const list = this.lists.get(name);
-    if (list === undefined) return;
-    for (const { name: observer, handler } of [...list]) {
+    for (const { name: observer, handler } of this.listOf(name)) {
       if ((handler as Handler<E>)(event) === "stop") this.onStop(observer);
     }
+  }
+
+  private listOf(event: EventName): readonly Attached[] {
+    return this.lists.get(event) ?? NONE;
   }
 }

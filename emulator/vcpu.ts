@@ -20,8 +20,8 @@ export interface PhysicalMemory {
   read(address: PhysicalAddress, size: number): bigint;
   /** Bytes of one page as an instruction fetch reads them: of no interest to watchers. */
   fetch(address: PhysicalAddress, count: number): Uint8Array;
-  /** Writes; drops decoded code of the page, tells write watchers. */
-  write(address: PhysicalAddress, size: number, value: bigint): void;
+  /** Writes; drops decoded code of the page, tells write watchers, and them whether VMRUN or #VMEXIT stores. */
+  write(address: PhysicalAddress, size: number, value: bigint, worldSwitch?: boolean): void;
   /** RAM only, for table walks: 64- and 32-bit entries as [low, high]; all ones outside RAM. */
   readEntry(address: PhysicalAddress, bytes: 4 | 8): bigint;
   /** Copies out without side effects; undefined bytes (devices, holes) end the copy early. */

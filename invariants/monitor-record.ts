@@ -11,7 +11,7 @@ import type { TlbState } from "./tlb-history.ts";
 import type { OldResults, TrackState } from "./tracked.ts";
 
 /** Another one wherever the plain data means something else. */
-export const STATE_VERSION = "6";
+export const STATE_VERSION = "7";
 
 /** A value that a recording cannot hold: a record of the machine's, or a C object. */
 class NotPlain extends Error {}
@@ -56,9 +56,7 @@ type PlainState = Omit<MonitorState, "tracks" | "views" | "calls" | "changes" | 
   };
   readonly calls: Omit<CallsState, "open"> & { readonly open: readonly PlainCall[] };
   readonly changes: readonly (readonly [EventName, PlainBaseline])[];
-  readonly writes: Omit<MonitorState["writes"], "ranges"> & {
-    readonly ranges: readonly (readonly [string, readonly AddressRange[]])[];
-  };
+  readonly writes: readonly (readonly [string, readonly AddressRange[]])[];
 };
 
 /**
@@ -91,7 +89,7 @@ export function recordMonitor({
         })),
       },
       changes: Array.from(changes, ([event, baseline]) => [event, [...baseline]]),
-      writes: { ...writes, ranges: [...writes.ranges] },
+      writes: [...writes],
     };
   } catch (caught) {
     if (caught instanceof NotPlain) return undefined;
@@ -124,7 +122,7 @@ export function recallMonitor(
       })),
     },
     changes: new Map(changes.map(([event, baseline]) => [event, new Map(baseline)])),
-    writes: { ...writes, ranges: new Map(writes.ranges) },
+    writes: new Map(writes),
   };
 }
 

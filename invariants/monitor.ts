@@ -60,6 +60,9 @@ const MOMENTS = {
   return: ["return"],
 } as const satisfies { readonly [moment: string]: readonly EventName[] };
 type Moment = keyof typeof MOMENTS;
+/** An exit's or exception's name, an MSR's number, a function's name. */
+type Kind = string | number;
+type MomentOfKinds = "exit" | "msr_write" | "exception" | "call" | "return";
 
 /**
  * Builders of tables break invariants on the way: a host's write to a nested table is judged at the
@@ -73,6 +76,16 @@ export class Monitor {
   private readonly options: MonitorOptions;
   readonly tracks: readonly Tracked[];
   private readonly listeners: { readonly [M in Moment]: readonly Tracked[] };
+  /** Of each moment, by a name of its kind, those that listen to it: found when it first comes. */
+  private readonly ofKinds: { readonly [M in MomentOfKinds]: Map<Kind, readonly Tracked[]> } = {
+    exit: new Map(),
+    msr_write: new Map(),
+    exception: new Map(),
+    call: new Map(),
+    return: new Map(),
+  };
+  /** Those that look back at a VMRUN or #VMEXIT, of whatever kind it is. */
+  private readonly keepers: { readonly [E in "vmrun" | "exit"]: readonly Tracked[] };
   private readonly watch: WriteWatch;
   private readonly ranges: WriteRanges;
   private readonly calls: Calls | undefined;
@@ -96,7 +109,11 @@ export class Monitor {
       this.tracks.filter(({ invariant }) => eventsOf(invariant, events).length > 0),
     ]);
     this.listeners = Object.fromEntries(listeners);
-    this.watch = new WriteWatch(machine);
+    this.keepers = {
+      vmrun: this.tracks.filter(({ keptAt }) => keptAt.has("vmrun")),
+      exit: this.tracks.filter(({ keptAt }) => keptAt.has("exit")),
+    };
+    this.watch = new WriteWatch(machine.memory);
     this.ranges = new WriteRanges(this.listeners.write, this.watch);
     this.watchOwn(undefined);
     const calls = invariants.flatMap((each) => eventsOf(each, ["call", "return"]));
@@ -104,8 +121,8 @@ export class Monitor {
     if (program !== undefined && functions.size > 0) {
       this.calls = new Calls(machine, program, functions, {
         view: (event) => this.views.view(event),
-        check: (event, name) => this.judge(event, undefined, isOf(name)),
-        tracked: (event, name) => this.meant(event, isOf(name)),
+        check: (event, name) => this.judge(event, {}, this.ofKind(event, name, isOf(name))),
+        tracked: (event, name) => this.ofKind(event, name, isOf(name)),
         changes: this.views.changes,
       });
     }
@@ -181,6 +198,7 @@ export class Monitor {
     }
     this.views.restore(views);
     this.watch.restore(writes);
+    this.ranges.forget();
     this.watchOwn(views.vmcb);
     this.views.changes.restore(changes);
     this.calls?.restore(calls);
@@ -217,7 +235,6 @@ export class Monitor {
 
   private vmrunStarts(event: ObserverEvents["vmrunStart"]): "stop" | undefined {
     this.views.vmrunStarts(event);
-    this.watch.vmrunStarts();
     const moment = this.tablesChanged ? "vmrunAfterWrites" : "vmrun";
     this.tablesChanged = false;
     const view = this.views.view("vmrun");
@@ -229,37 +246,32 @@ export class Monitor {
   }
 
   private exited(event: ObserverEvents["exit"]): "stop" | undefined {
-    const waiting = this.watch.takePending(this.machine.icount);
     this.views.exited(event);
-    const written = waiting && this.judgeWrite(waiting);
     const name = exitName(event.code);
     const view = this.views.view("exit");
-    const stop = this.checkAt(view, "exit", (node) => isAbout(node, name));
+    const meant = this.ofKind("exit", name, (node) => isAbout(node, name));
+    const stop = this.checkAt(view, "exit", meant);
     this.ranges.follow(view, this.isArmed);
-    return written ?? stop;
+    return stop;
   }
 
   private written(event: ObserverEvents["physicalWrite"]): "stop" | undefined {
-    const { views, watch } = this;
+    const { address, size } = event;
+    const byGuest = this.machine.state.guestMode !== 0;
     let stop: "stop" | undefined;
-    if (views.written(event)) {
-      if (this.machine.state.guestMode === 0) this.tablesChanged = true;
-      else stop = this.judge("npt_write", { write: watch.factsOf(event) });
+    if (this.views.written(event)) {
+      if (!byGuest) this.tablesChanged = true;
+      else stop = this.judge("npt_write", { write: writeFacts(event, byGuest) });
     }
-    const facts = watch.factsOf(event);
-    if (watch.isAbout("text_write", facts))
-      stop = this.judge("text_write", { write: facts }) ?? stop;
-    const known = watch.instructions(event);
-    return (known && this.judgeWrite(known)) ?? stop;
-  }
-
-  /** A write that is an instruction's. */
-  private judgeWrite(write: WriteFacts): "stop" | undefined {
-    const { watch, ranges } = this;
-    const isVmcbs = watch.isAbout("vmcb_write", write);
-    const stop = isVmcbs ? this.judge("vmcb_write", { write }) : undefined;
-    if (!this.wants("write")) return stop;
-    return this.judge("write", { write }, (node) => ranges.isAbout(node, write)) ?? stop;
+    if (this.watch.isAbout("text_write", address, size))
+      stop = this.judge("text_write", { write: writeFacts(event, byGuest) }) ?? stop;
+    if (event.worldSwitch) return stop;
+    if (this.watch.isAbout("vmcb_write", address, size))
+      stop = this.judge("vmcb_write", { write: writeFacts(event, byGuest) }) ?? stop;
+    const about = this.ranges.about(address, size);
+    if (about.size === 0) return stop;
+    const meant = this.listeners.write.filter((each) => about.has(each));
+    return this.judge("write", { write: writeFacts(event, byGuest) }, meant) ?? stop;
   }
 
   private msrWritten({
@@ -270,6 +282,10 @@ export class Monitor {
     guest,
   }: ObserverEvents["msr"]): "stop" | undefined {
     if (!isWrite) return undefined;
+    const meant = this.ofKind("msr_write", index, ({ arguments: names }) => {
+      return names.length === 0 || names.some(({ text }) => MSR_NUMBERS.get(text) === index);
+    });
+    if (meant.length === 0) return undefined;
     const write: WriteFacts = {
       address: 0,
       bytes: 0,
@@ -278,9 +294,7 @@ export class Monitor {
       msr: index,
       byGuest: guest,
     };
-    return this.judge("msr_write", { write }, ({ arguments: names }) => {
-      return names.length === 0 || names.some(({ text }) => MSR_NUMBERS.get(text) === index);
-    });
+    return this.judge("msr_write", { write }, meant);
   }
 
   /** A guest's exceptions are its own, or exits. */
@@ -288,40 +302,52 @@ export class Monitor {
     const { vector, name, errorCode, address } = event;
     if (name === undefined || this.machine.state.guestMode !== 0) return undefined;
     const raised = { vector, errorCode, address };
-    return this.judge("exception", { raised }, (node) => isAbout(node, name));
+    const meant = this.ofKind("exception", name, (node) => isAbout(node, name));
+    return this.judge("exception", { raised }, meant);
   }
 
   private firstWrite(page: number): undefined {
     this.views.changes.firstWrite(page);
   }
 
-  /** Checks the invariants that listen to an event, and to this kind of it. */
+  /** Checks the invariants that listen to an event, or to this kind of it. */
   private judge(
     event: EventName & Moment,
-    facts?: EventFacts,
-    isMeant?: (node: CheckedEvent) => boolean,
+    facts: EventFacts,
+    meant: readonly Tracked[] = this.listeners[event],
   ): "stop" | undefined {
-    return this.checkAt(this.views.view(event, facts), event, isMeant);
+    return this.checkAt(this.views.view(event, facts), event, meant);
   }
 
   private checkAt(
     view: View,
     moment: Moment,
-    isMeant?: (node: CheckedEvent) => boolean,
+    meant: readonly Tracked[] = this.listeners[moment],
   ): "stop" | undefined {
-    const meant = isMeant === undefined ? this.listeners[moment] : this.meant(moment, isMeant);
     const stop = this.checkAll(view, meant);
-    // VMRUN and #VMEXIT are the earlier events of each other, whatever their kind.
-    const switchesWorlds = view.event === "vmrun" || view.event === "exit";
-    for (const each of switchesWorlds ? this.tracks : meant) each.keepOld(view);
-    if (this.keptFor.has(view.event)) this.views.changes.keep(view.event);
+    const { event } = view;
+    if (event === "vmrun" || event === "exit") {
+      // VMRUN and #VMEXIT are the earlier events of each other, whatever their kind.
+      for (const each of this.keepers[event]) each.keepOld(view);
+      if (this.keptFor.has(event)) this.views.changes.keep(event);
+    } else {
+      for (const each of meant) if (each.keptAt.has(event)) each.keepOld(view);
+    }
     return stop;
   }
 
-  private meant(moment: Moment, isMeant: (node: CheckedEvent) => boolean): readonly Tracked[] {
-    return this.listeners[moment].filter(({ invariant }) =>
+  private ofKind(
+    moment: MomentOfKinds,
+    kind: Kind,
+    isMeant: (node: CheckedEvent) => boolean,
+  ): readonly Tracked[] {
+    const known = this.ofKinds[moment].get(kind);
+    if (known !== undefined) return known;
+    const meant = this.listeners[moment].filter(({ invariant }) =>
       eventsOf(invariant, MOMENTS[moment]).some(isMeant),
     );
+    this.ofKinds[moment].set(kind, meant);
+    return meant;
   }
 
   private checkAll(view: View, tracks: readonly Tracked[]): "stop" | undefined {
@@ -367,6 +393,11 @@ export class Monitor {
     return this.listeners[event].length > 0;
   }
 }
+
+const writeFacts = (
+  { address, size, before, after }: ObserverEvents["physicalWrite"],
+  byGuest: boolean,
+): WriteFacts => ({ address, bytes: size, before, after, msr: undefined, byGuest });
 
 function eventsOf(
   { events }: CheckedInvariant,

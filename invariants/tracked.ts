@@ -1,14 +1,7 @@
 /** One invariant as it is checked again and again: its verdict, and what the verdict was read from. */
-import {
-  type Code,
-  compile,
-  type Frame,
-  MOST_READS,
-  makeFrame,
-  type OldValues,
-  type Unchanged,
-} from "./evaluate/compile.ts";
+import { type Code, compile, type Frame, makeFrame } from "./evaluate/compile.ts";
 import { type Explanation, explain } from "./evaluate/explain.ts";
+import { type OldValues, Reads } from "./evaluate/reads.ts";
 import { isUnknown, type Result } from "./evaluate/value.ts";
 import type { HypervisorMemory } from "./hypervisor-memory.ts";
 import { identityOf } from "./identity.ts";
@@ -88,8 +81,8 @@ export class Tracked {
   /** The events before those at which it is judged. */
   readonly looksBackTo: ReadonlySet<EventName>;
   /** Events whose values a later one looks at. */
-  private readonly keptAt: ReadonlySet<EventName>;
-  private last: { readonly verdict: Verdict; readonly reads: readonly Unchanged[] } | undefined;
+  readonly keptAt: ReadonlySet<EventName>;
+  private last: { readonly verdict: Verdict; readonly reads: Reads } | undefined;
 
   /** `isWhole`: the machine stands at its reset. */
   constructor(
@@ -142,9 +135,9 @@ export class Tracked {
     }
   }
 
-  /** Keeps what old(...) will stand for at an event to come. */
+  /** At an event of keptAt: keeps what old(...) will stand for at one to come. */
   keepOld(view: View): void {
-    if (this.keptAt.has(view.event)) this.old.set(view.event, this.oldResults(view));
+    this.old.set(view.event, this.oldResults(view));
   }
 
   /** What old(...) stands for at an event. */
@@ -182,12 +175,12 @@ export class Tracked {
   private judge(view: View): Verdict {
     const { last } = this;
     const old = this.oldAt(view.event) ?? NO_VALUES;
-    if (last?.reads.every((isUnchanged) => isUnchanged(view, old)) === true) return last.verdict;
+    if (last?.reads.areUnchanged(view, old) === true) return last.verdict;
     this.evaluations++;
-    const reads: Unchanged[] = [];
+    const reads = new Reads();
     const frame = makeFrame(view, old, reads);
     const verdict = this.verdictOf(this.code(frame), frame);
-    this.last = reads.length <= MOST_READS ? { verdict, reads } : undefined;
+    this.last = { verdict, reads };
     return verdict;
   }
 

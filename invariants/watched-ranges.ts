@@ -6,12 +6,17 @@ interface Watched extends AddressRange {
   readonly release: () => void;
 }
 
+const pageOf = (address: number): number => Math.floor(address / PAGE_SIZE);
+
+/** The numbers of the pages on which a range lies. */
+function pagesIn({ first, bytes }: AddressRange): readonly number[] {
+  const [from, to] = [pageOf(first), pageOf(first + bytes - 1)];
+  return from === to ? [from] : Array.from({ length: to + 1 - from }, (_, i) => from + i);
+}
+
 /** Has writes to the pages of a range told, until the returned function is called. */
-export function watchRange(memory: MachineMemory, { first, bytes }: AddressRange): () => void {
-  const releases: (() => void)[] = [];
-  for (let at = first - (first % PAGE_SIZE); at < first + bytes; at += PAGE_SIZE) {
-    releases.push(memory.watchWrites(at));
-  }
+export function watchRange(memory: MachineMemory, range: AddressRange): () => void {
+  const releases = pagesIn(range).map((page) => memory.watchWrites(page * PAGE_SIZE));
   return () => {
     for (const release of releases) release();
   };
@@ -19,17 +24,14 @@ export function watchRange(memory: MachineMemory, { first, bytes }: AddressRange
 
 /** How many pages the ranges lie on, those of several as often. */
 export function pagesOf(ranges: readonly AddressRange[]): number {
-  const pageOf = (address: number) => Math.floor(address / PAGE_SIZE);
-  return ranges.reduce(
-    (n, { first, bytes }) => n + 1 + pageOf(first + bytes - 1) - pageOf(first),
-    0,
-  );
+  return ranges.reduce((sum, range) => sum + pagesIn(range).length, 0);
 }
 
 /** Its owner tells it of each physicalWrite and poke event. */
 export class WatchedRanges {
   private readonly memory: MachineMemory;
-  private readonly ranges: Watched[] = [];
+  /** By the number of each page that it lies on. */
+  private readonly ranges = new Map<number, readonly Watched[]>();
   /** Ranges that were found to be written so far. */
   staleMarks = 0;
 
@@ -40,29 +42,43 @@ export class WatchedRanges {
   /** The same object for as long as nothing was written there. */
   unchanged(address: number, bytes: number): object {
     const first = this.memory.canonical(address);
-    const known = this.ranges.find((each) => each.first === first && each.bytes === bytes);
+    const there = this.ranges.get(pageOf(first)) ?? [];
+    const known = there.find((each) => each.first === first && each.bytes === bytes);
     if (known !== undefined) return known;
     const range = { first, bytes, release: watchRange(this.memory, { first, bytes }) };
-    this.ranges.push(range);
+    for (const page of pagesIn(range)) this.put(page, [...(this.ranges.get(page) ?? []), range]);
     return range;
   }
 
   written(address: number, size: number): void {
-    for (let i = this.ranges.length - 1; i >= 0; i--) {
-      const range = this.ranges[i] as Watched;
-      if (!overlaps(range, address, size)) continue;
-      range.release();
-      this.staleMarks++;
-      this.ranges.splice(i, 1);
+    for (const page of pagesIn({ first: address, bytes: size })) {
+      for (const range of this.ranges.get(page) ?? []) {
+        if (overlaps(range, address, size)) this.drop(range);
+      }
     }
   }
 
   /** Pages whose writes are noticed, those of several ranges as often. */
   get pages(): number {
-    return pagesOf(this.ranges);
+    return pagesOf([...new Set([...this.ranges.values()].flat())]);
   }
 
   clear(): void {
-    for (const { release } of this.ranges.splice(0)) release();
+    for (const range of new Set([...this.ranges.values()].flat())) range.release();
+    this.ranges.clear();
+  }
+
+  private drop(range: Watched): void {
+    range.release();
+    this.staleMarks++;
+    for (const page of pagesIn(range)) {
+      const others = (this.ranges.get(page) ?? []).filter((each) => each !== range);
+      this.put(page, others);
+    }
+  }
+
+  private put(page: number, ranges: readonly Watched[]): void {
+    if (ranges.length > 0) this.ranges.set(page, ranges);
+    else this.ranges.delete(page);
   }
 }

@@ -1,27 +1,36 @@
 /** What the ranges of `write(...)` events are: looked at again at each VMRUN and #VMEXIT. */
 import type { AddressRange } from "./address-range.ts";
 import { type Code, compile, makeFrame } from "./evaluate/compile.ts";
-import { isUnknown, type RangeValue, type Result, rangeSize, Unknown } from "./evaluate/value.ts";
+import {
+  isUnknown,
+  type RangeValue,
+  type Result,
+  rangeSize,
+  sameResult,
+  Unknown,
+} from "./evaluate/value.ts";
 import type { CheckedEvent } from "./language/term.ts";
 import { termText } from "./language/term-text.ts";
-import type { View, WriteFacts } from "./model/view.ts";
+import type { View } from "./model/view.ts";
 import type { Tracked } from "./tracked.ts";
 import type { WriteWatch } from "./write-watch.ts";
 
 /** More would be watched page by page: refused. */
 const MOST_BYTES = 1n << 26n;
+const NOBODY: ReadonlySet<Tracked> = new Set();
 
 interface Row {
   /** As the event is written: the same of two invariants. */
   readonly name: string;
   readonly code: Code;
   readonly tracks: Tracked[];
+  /** What it was found to be, and how many of its invariants were armed then. */
+  last?: { readonly value: Result; readonly armed: number };
 }
 
 export class WriteRanges {
   private readonly watch: WriteWatch;
   private readonly rows = new Map<string, Row>();
-  private readonly names = new Map<CheckedEvent, string>();
 
   constructor(tracks: readonly Tracked[], watch: WriteWatch) {
     this.watch = watch;
@@ -33,7 +42,6 @@ export class WriteRanges {
   private add(tracked: Tracked, event: CheckedEvent): void {
     if (event.range === undefined) return;
     const name = `write(${termText(event.range)})`;
-    this.names.set(event, name);
     const row = this.rows.get(name) ?? { name, code: compile(event.range), tracks: [] };
     row.tracks.push(tracked);
     this.rows.set(name, row);
@@ -51,17 +59,34 @@ export class WriteRanges {
     isMeant: (name: string) => boolean = () => true,
   ): void {
     const { ramBytes } = view.machine.memory;
-    for (const { name, code, tracks } of this.rows.values()) {
+    for (const row of this.rows.values()) {
+      const { name, last } = row;
       if (!isMeant(name)) continue;
-      const ranges = rangesOf(code(makeFrame(view)), BigInt(ramBytes));
+      const value = row.code(makeFrame(view));
+      const armed = row.tracks.filter(isArmed);
+      const isSame = last?.armed === armed.length && sameResult(last.value, value);
+      // What other events have found is not to be said while the range is unknown.
+      if (isSame && !isUnknown(value)) continue;
+      row.last = { value, armed: armed.length };
+      const ranges = rangesOf(value, BigInt(ramBytes));
       this.watch.watch(name, ranges instanceof Unknown ? [] : ranges);
       const reason = ranges instanceof Unknown ? ranges.reason : undefined;
-      for (const each of tracks.filter(isArmed)) each.rangeIs(name, reason);
+      for (const each of armed) each.rangeIs(name, reason);
     }
   }
 
-  isAbout(event: CheckedEvent, facts: WriteFacts): boolean {
-    return this.watch.isAbout(this.names.get(event) ?? "", facts);
+  /** After the machine and its watch have gone elsewhere. */
+  forget(): void {
+    for (const row of this.rows.values()) delete row.last;
+  }
+
+  /** The invariants that are about a write to any of these bytes. */
+  about(address: number, bytes: number): ReadonlySet<Tracked> {
+    let found = NOBODY;
+    for (const { name, tracks } of this.rows.values()) {
+      if (this.watch.isAbout(name, address, bytes)) found = new Set([...found, ...tracks]);
+    }
+    return found;
   }
 }
 

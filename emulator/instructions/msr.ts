@@ -1,6 +1,5 @@
 /** RDMSR, WRMSR, RDTSC, RDTSCP and RDPMC. */
 import type { Execution } from "../execution.ts";
-import type { ObserverEvents } from "../observers.ts";
 import type { CpuState } from "../state/cpu-state.ts";
 import { interceptMsr } from "../svm/msr-intercept.ts";
 import { GuestFault } from "../system/exceptions.ts";
@@ -15,28 +14,25 @@ function setPair<V, B, X>(c: Context<V, B, X>, value: V): void {
   c.setRegister("rdx", 4, c.shiftRight(value, c.constant(32)));
 }
 
-type Told = Omit<ObserverEvents["msr"], "guest">;
-
-function tell({ cpu }: Execution, told: Told): void {
-  if (!cpu.observers.wants("msr")) return;
-  cpu.observers.emit("msr", { ...told, guest: cpu.state.guestMode !== 0 });
-}
+const isGuest = ({ cpu }: Execution): boolean => cpu.state.guestMode !== 0;
 
 function read(x: Execution): void {
   const number = Number(x.getRegister("rcx", 4));
   interceptMsr(x, number, false);
   const value = readMsr(x.cpu, number);
   setPair(x, value);
-  tell(x, { index: number, write: false, value, before: value });
+  const event = { index: number, write: false, value, before: value, guest: isGuest(x) };
+  x.cpu.observers.emit("msr", event);
 }
 
 function write(x: Execution): void {
   const number = Number(x.getRegister("rcx", 4));
   interceptMsr(x, number, true);
   const value = x.getRegister("rax", 4) | (x.getRegister("rdx", 4) << 32n);
-  const before = x.cpu.observers.wants("msr") ? msrValue(x.cpu, number) : undefined;
+  const { observers } = x.cpu;
+  const before = observers.wants("msr") ? msrValue(x.cpu, number) : undefined;
   writeMsr(x.cpu, number, value);
-  tell(x, { index: number, write: true, value, before });
+  observers.emit("msr", { index: number, write: true, value, before, guest: isGuest(x) });
 }
 
 function checkTimeStamp({ cr4 }: CpuState): void {

@@ -112,16 +112,16 @@ export class MachineMemory implements PhysicalMemory {
     return Uint8Array.from({ length: count }, (_, i) => Number(readDevice(device, address + i, 1)));
   }
 
-  write(address: PhysicalAddress, size: number, value: bigint): void {
+  write(address: PhysicalAddress, size: number, value: bigint, worldSwitch = false): void {
     if ((address % PAGE_SIZE) + size > PAGE_SIZE) {
       const first = PAGE_SIZE - (address % PAGE_SIZE);
-      this.write(address, first, BigInt.asUintN(first * 8, value));
-      this.write(address + first, size - first, value >> BigInt(first * 8));
+      this.write(address, first, BigInt.asUintN(first * 8, value), worldSwitch);
+      this.write(address + first, size - first, value >> BigInt(first * 8), worldSwitch);
       return;
     }
     const pointer = this.pointer(address);
     if (pointer < 0) this.#writeDevice(address, size, value);
-    else this.#writeRam(address, pointer, size, value);
+    else this.#writeRam(address, pointer, size, value, worldSwitch);
   }
 
   /** Copies bytes of one page to linear memory at `to`, as one read of the CPU. */
@@ -157,7 +157,7 @@ export class MachineMemory implements PhysicalMemory {
     } else if (this.admitWrite(address, size)) {
       this.#copy(from, pointer, size);
     } else {
-      this.#writeRam(address, pointer, size, this.#load(from, size));
+      this.#writeRam(address, pointer, size, this.#load(from, size), false);
     }
   }
 
@@ -323,7 +323,13 @@ export class MachineMemory implements PhysicalMemory {
     if ((reasons & PageReason.code) !== 0) this.onCodeWrite(address, size);
   }
 
-  #writeRam(address: number, pointer: number, size: number, value: bigint): void {
+  #writeRam(
+    address: number,
+    pointer: number,
+    size: number,
+    value: bigint,
+    worldSwitch: boolean,
+  ): void {
     const reasons = this.reasons(address);
     if (reasons === 0) {
       this.#store(pointer, size, value);
@@ -337,7 +343,8 @@ export class MachineMemory implements PhysicalMemory {
     this.#store(pointer, size, value);
     if (!watched) return;
     const after = this.#load(pointer, size);
-    this.#observers.emit("physicalWrite", { address: ram, size, before, after });
+    const event = { address: ram, size, before, after, worldSwitch };
+    this.#observers.emit("physicalWrite", event);
   }
 
   #tellPoke(address: number, size: number): void {

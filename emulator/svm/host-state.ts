@@ -13,7 +13,7 @@ const DPL = 3 << 5;
 
 /** The host save area. Its layout is this machine's own choice: that of a VMCB's save area. */
 function hostSaveArea(cpu: Vcpu): VmcbView {
-  return new VmcbView(cpu.physical, Number(cpu.state.vmHsavePa));
+  return VmcbView.ofWorldSwitch(cpu.physical, Number(cpu.state.vmHsavePa));
 }
 
 /** Saves the host as it is to go on at `nextRip`, the instruction after VMRUN. */

@@ -83,13 +83,20 @@ export function encodeVmcbField<N extends VmcbFieldName>(
  * writes are those of the CPU: decoded code is dropped and write watchers are told.
  */
 export class VmcbView {
-  constructor(physical: PhysicalMemory, address: PhysicalAddress) {
+  /** Through which VMRUN and #VMEXIT store by themselves. */
+  static ofWorldSwitch(physical: PhysicalMemory, address: PhysicalAddress): VmcbView {
+    return new VmcbView(physical, address, true);
+  }
+
+  constructor(physical: PhysicalMemory, address: PhysicalAddress, worldSwitch = false) {
     this.physical = physical;
     this.address = address;
+    this.worldSwitch = worldSwitch;
     this.view = wholePage(physical, address);
   }
   readonly address: PhysicalAddress;
   private readonly physical: PhysicalMemory;
+  private readonly worldSwitch: boolean;
   private readonly view: DataView;
 
   read<N extends VmcbFieldName>(name: N): VmcbValue<N> {
@@ -100,17 +107,21 @@ export class VmcbView {
     const at = this.address + VMCB_FIELDS[name].offset;
     if (value instanceof Uint8Array) {
       value.forEach((byte, i) => {
-        this.physical.write(at + i, 1, BigInt(byte));
+        this.store(at + i, 1, BigInt(byte));
       });
     } else if (typeof value === "object") {
       const { selector, attributes, limit, base } = value;
       const low = BigInt(selector) | (BigInt(attributes) << 16n) | (BigInt(limit >>> 0) << 32n);
-      this.physical.write(at, 8, low);
-      this.physical.write(at + 8, 8, BigInt.asUintN(64, base));
+      this.store(at, 8, low);
+      this.store(at + 8, 8, BigInt.asUintN(64, base));
     } else {
       const bytes = vmcbFieldBytes(name);
-      this.physical.write(at, bytes, BigInt.asUintN(8 * bytes, BigInt(value)));
+      this.store(at, bytes, BigInt.asUintN(8 * bytes, BigInt(value)));
     }
+  }
+
+  private store(address: PhysicalAddress, bytes: number, value: bigint): void {
+    this.physical.write(address, bytes, value, this.worldSwitch);
   }
 }
 

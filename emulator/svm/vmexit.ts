@@ -24,7 +24,7 @@ export interface ExitedInstruction {
  */
 export function performExit(cpu: Vcpu, exit: InterceptExit, instruction?: ExitedInstruction): void {
   const { state } = cpu;
-  const vmcb = new VmcbView(cpu.physical, Number(state.vmcbAddress));
+  const vmcb = VmcbView.ofWorldSwitch(cpu.physical, Number(state.vmcbAddress));
   const bytes = guestInstructionBytes(cpu, exit);
   const code = BigInt.asUintN(64, BigInt(exit.exitCode));
   const guestRip = state.rip;
@@ -48,7 +48,7 @@ export function performExit(cpu: Vcpu, exit: InterceptExit, instruction?: Exited
  */
 export function performInvalidExit(cpu: Vcpu, failedCheck: string): void {
   const { state } = cpu;
-  const vmcb = new VmcbView(cpu.physical, Number(state.vmcbAddress));
+  const vmcb = VmcbView.ofWorldSwitch(cpu.physical, Number(state.vmcbAddress));
   const guestRip = vmcb.read("RIP");
   writeCause(vmcb, BigInt.asUintN(64, BigInt(INVALID_EXIT)), 0n, 0n);
   vmcb.write("EXITINTINFO", 0n);

@@ -39,7 +39,7 @@ function enterGuest(x: Execution, vmcb: VmcbView): void {
   state.hostEfer = state.efer;
   state.hostInterruptFlag = getFlag(state, "IF") ? 1 : 0;
   if (lbrVirtualized(vmcb)) {
-    saveLastBranch(state, new VmcbView(cpu.physical, Number(state.vmHsavePa)));
+    saveLastBranch(state, VmcbView.ofWorldSwitch(cpu.physical, Number(state.vmHsavePa)));
     loadLastBranch(state, vmcb);
   }
   flushAsTold(cpu, vmcb);

@@ -17,6 +17,7 @@ import {
 } from "./c-object.ts";
 import { lazily, negated, strict } from "./operators.ts";
 import { defineSource, type Source } from "./readings.ts";
+import type { OldValues, Reads } from "./reads.ts";
 import {
   type CValue,
   isUnknown,
@@ -30,22 +31,12 @@ import {
   Unknown,
 } from "./value.ts";
 
-/** Whether something that was read is the same in another view, with the earlier values that hold there. */
-export type Unchanged = (view: View, old: OldValues) => boolean;
-
-/** Values of old(...) terms, kept at the earlier event. */
-export interface OldValues {
-  get(term: Term): Result | undefined;
-}
-
 export interface Frame {
   readonly view: View;
   readonly variables: Map<Variable, Result>;
   readonly old: OldValues;
   /** What was read, if it is to be noted. */
-  readonly reads: Unchanged[] | undefined;
-  /** Sources that are among the reads. */
-  readonly noted: Set<Source>;
+  readonly reads: Reads | undefined;
   /** Elements that may still be looked at. */
   readonly budget: { left: number };
   /** Values of closed terms: nothing changes while an evaluation looks. */
@@ -56,16 +47,14 @@ export type Code = (frame: Frame) => Result;
 
 /** Elements that one evaluation looks at, over all quantifiers within each other. */
 const MOST_STEPS = 4_000_000;
-/** Reads that are noted: to compare more would be dearer than to evaluate again. */
-export const MOST_READS = 10_000;
 const TOO_MANY = new Unknown(`it looks at over ${MOST_STEPS} elements`);
 const compiled = new WeakMap<Term, Code>();
 const NO_VALUES: OldValues = new Map();
 const NO_EARLIER = new Unknown("there was no earlier event of that kind");
 
-export function makeFrame(view: View, old: OldValues = NO_VALUES, reads?: Unchanged[]): Frame {
-  const [budget, noted, closed] = [{ left: MOST_STEPS }, new Set<Source>(), new Map()];
-  return { view, variables: new Map(), old, reads, noted, budget, closed };
+export function makeFrame(view: View, old: OldValues = NO_VALUES, reads?: Reads): Frame {
+  const [budget, closed] = [{ left: MOST_STEPS }, new Map()];
+  return { view, variables: new Map(), old, reads, budget, closed };
 }
 
 /** The code of a term; each is made once. */
@@ -106,7 +95,6 @@ const READS: ReadonlySet<Term["kind"]> = new Set([
   ...(["global", "field", "symbol", "cMember", "element", "dereference", "load"] as const),
 ]);
 const NO_VARIABLES: Frame["variables"] = new Map();
-const NO_SOURCES: Frame["noted"] = new Set();
 const UNUSED: Frame["budget"] = { left: MOST_STEPS };
 const NOTHING: Frame["closed"] = new Map();
 
@@ -117,7 +105,6 @@ function quietFrame(view: View): Frame {
     variables: NO_VARIABLES,
     old: NO_VALUES,
     reads: undefined,
-    noted: NO_SOURCES,
     budget: UNUSED,
     closed: NOTHING,
   };
@@ -182,21 +169,16 @@ function readingOf(term: Term): Code {
 }
 
 function readAt(frame: Frame, source: Source): unknown {
-  const { view, reads, noted } = frame;
+  const { view, reads } = frame;
   const { value, version } = view.readings.at(source, view);
-  if (reads !== undefined && !noted.has(source)) {
-    noted.add(source);
-    reads.push((later) => later.readings.at(source, later).version === version);
-  }
+  reads?.addSource(source, version);
   return value;
 }
 
 /** Reads, and notes how to do it again. */
 function noted({ view, reads }: Frame, again: (view: View) => Result): Result {
   const value = again(view);
-  if (reads !== undefined && reads.length <= MOST_READS) {
-    reads.push((later) => sameResult(value, again(later)));
-  }
+  reads?.add((later) => sameResult(value, again(later)));
   return value;
 }
 
@@ -276,7 +258,7 @@ type Of<K extends Term["kind"]> = Extract<Term, { kind: K }>;
 function makeOld(term: Of<"old">): Code {
   return ({ old, reads }) => {
     const value = old.get(term) ?? NO_EARLIER;
-    reads?.push((_, later) => sameResult(value, later.get(term) ?? NO_EARLIER));
+    reads?.add((_, later) => sameResult(value, later.get(term) ?? NO_EARLIER));
     return term.type.kind === "c" && typeof value === "bigint"
       ? cPointer(term.type.type, value)
       : value;
@@ -432,8 +414,8 @@ function makeExpand(term: Of<"expand">): Code {
     const body = compile(definition.body);
     const values = codes.map((code) => code(frame));
     const variables = new Map(definition.parameters.map((each, i) => [each, values[i] as Result]));
-    const { view, old, reads, noted, budget, closed } = frame;
-    return body({ view, variables, old, reads, noted, budget, closed });
+    const { view, old, reads, budget, closed } = frame;
+    return body({ view, variables, old, reads, budget, closed });
   };
 }
 

@@ -1,7 +1,8 @@
 /** How terms are evaluated: what an evaluation looks at, how often, and what stays of it. */
 import { expect, test } from "vitest";
 import { Guests, type Machine, msrValue, writeMsr } from "../../emulator/index.ts";
-import { compile, makeFrame, type Unchanged } from "../../invariants/evaluate/compile.ts";
+import { compile, makeFrame } from "../../invariants/evaluate/compile.ts";
+import { Reads } from "../../invariants/evaluate/reads.ts";
 import { EventViews } from "../../invariants/event-view.ts";
 import { declaredMemory } from "../../invariants/hypervisor-memory.ts";
 import { readInvariants } from "../../invariants/index.ts";
@@ -15,9 +16,9 @@ function evaluate(body: string) {
   const machine = small.smallHypervisor();
   const memory = declaredMemory([small.IMAGE]);
   const view = new EventViews(machine, new Guests(machine), undefined, memory).view("vmrun");
-  const reads: Unchanged[] = [];
+  const reads = new Reads();
   const frame = makeFrame(view, undefined, reads);
-  return { value: compile(file!.invariants[0]!.body)(frame), reads: reads.length };
+  return { value: compile(file!.invariants[0]!.body)(frame), reads: reads.size };
 }
 
 test.each([
