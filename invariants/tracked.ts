@@ -174,7 +174,7 @@ export class Tracked {
 
   private judge(view: View): Verdict {
     const { last } = this;
-    const old = this.oldAt(view.event) ?? NO_VALUES;
+    const old = this.oldTerms.length === 0 ? NO_VALUES : (this.oldAt(view.event) ?? NO_VALUES);
     if (last?.reads.areUnchanged(view, old) === true) return last.verdict;
     this.evaluations++;
     const reads = new Reads();

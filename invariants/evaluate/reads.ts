@@ -16,17 +16,23 @@ export type Unchanged = (view: View, old: OldValues) => boolean;
 const MOST_READS = 10_000;
 
 export class Reads {
-  private readonly versions = new Map<Source, number>();
+  /** Each source once, and beside it the version that was read. */
+  private readonly sources: Source[] = [];
+  private readonly versions: number[] = [];
+  private readonly noted = new Set<Source>();
   private readonly others: Unchanged[] = [];
   private isFull = false;
 
   get size(): number {
-    return this.versions.size + this.others.length;
+    return this.sources.length + this.others.length;
   }
 
   /** A source in the version that was read. */
   addSource(source: Source, version: number): void {
-    this.versions.set(source, version);
+    if (this.noted.has(source)) return;
+    this.noted.add(source);
+    this.sources.push(source);
+    this.versions.push(version);
   }
 
   /** Anything else: how to look whether it is the same. */
@@ -38,8 +44,9 @@ export class Reads {
   /** Never of more than can be compared. */
   areUnchanged(view: View, old: OldValues): boolean {
     if (this.isFull) return false;
-    for (const [source, version] of this.versions) {
-      if (view.readings.at(source, view).version !== version) return false;
+    const { sources, versions } = this;
+    for (let i = 0; i < sources.length; i++) {
+      if (view.readings.at(sources[i] as Source, view).version !== versions[i]) return false;
     }
     for (const isUnchanged of this.others) {
       if (!isUnchanged(view, old)) return false;

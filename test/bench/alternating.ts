@@ -32,13 +32,15 @@ function outside(count: number): number {
   return 0;
 }
 
+type Times = readonly [first: number, second: number];
+
 /** Runs both jobs `pairs` times, in turn starting with either; each returns its CPU seconds. */
 export async function compare(
   first: () => Promise<number>,
   second: () => Promise<number>,
   pairs: number,
 ): Promise<Comparison> {
-  const times: [number, number][] = [];
+  const times: Times[] = [];
   for (let i = 0; i < pairs; i++) {
     if (i % 2 === 0) {
       const a = await first();
@@ -48,6 +50,40 @@ export async function compare(
       times.push([await first(), b]);
     }
   }
+  return comparisonOf(times);
+}
+
+/** A job of this process in slices, each of the same work: a call does the next one. */
+export type Slices = () => void;
+
+/**
+ * As compare(), of jobs that are ready before they are measured and then go on side by side, slice by
+ * slice, in turn either first: whatever slows the machine for more than a slice slows both.
+ */
+export function compareSlices(
+  first: () => Slices,
+  second: () => Slices,
+  slices: number,
+  pairs: number,
+): Comparison {
+  const times = Array.from({ length: pairs }, (): Times => {
+    const jobs = [first(), second()] as const;
+    const seconds: [number, number] = [0, 0];
+    for (let i = 0; i < slices; i++) {
+      for (const job of i % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const)) {
+        const start = process.cpuUsage();
+        jobs[job]();
+        const { user, system } = process.cpuUsage(start);
+        seconds[job] += (user + system) / 1e6;
+      }
+    }
+    return seconds;
+  });
+  return comparisonOf(times);
+}
+
+function comparisonOf(times: readonly Times[]): Comparison {
+  const pairs = times.length;
   const ratios = sorted(times.map(([a, b]) => a / b));
   const cut = outside(pairs);
   return {

@@ -109,7 +109,9 @@ export class Editor {
   async answer(text: string): Promise<void> {
     const input = this.page.locator(".quick-input-widget:visible input.input");
     await input.waitFor();
-    await this.page.waitForTimeout(200); // the palette's own input goes away first
+    // The palette's own text stands there until it goes away.
+    while ((await input.inputValue()).startsWith(">")) await this.page.waitForTimeout(50);
+    await this.page.waitForTimeout(200);
     await input.fill(text);
     await this.page.keyboard.press("Enter");
   }
