@@ -28,6 +28,6 @@ export function registerInvariants(
     registerInvariantLenses(feed),
     registerInvariantCommands(feed, policies),
     registerAcl2Documents(feed, documents, language),
-    registerRecheck(feed, violations),
+    registerRecheck({ feed, policies, violations }),
   );
 }

@@ -34,16 +34,20 @@ export async function goneFrom(
 export const without = (kept: readonly KeptPolicy[], gone: readonly KeptPolicy[]): KeptPolicy[] =>
   kept.filter((each) => !gone.some((other) => isSame(each, other)));
 
-/** Those that count in a session of that configuration, whose own policies win. */
+/**
+ * Those that count in a session of that configuration, whose own policies win; `checked` are files
+ * that it checks beside those that its configuration names.
+ */
 export function policiesFor(
   kept: readonly KeptPolicy[],
   { invariants, invariantFiles, invariantPolicy, cwd }: { readonly [attribute: string]: unknown },
+  checked: readonly string[] = [],
 ): KeptPolicy[] {
   const own = typeof invariantPolicy === "object" && invariantPolicy ? invariantPolicy : {};
   const named = Array.isArray(invariants) ? invariants : undefined;
   const given: readonly unknown[] = Array.isArray(invariantFiles) ? invariantFiles : [];
   const root = typeof cwd === "string" ? cwd : "";
-  const files = given.map((path) => resolve(root, String(path)));
+  const files = [...given.map((path) => resolve(root, String(path))), ...checked];
   return kept.filter(({ name, file }) => {
     if (invariants === false || named?.includes(name) === false) return false;
     if ("*" in own || name in own) return false;

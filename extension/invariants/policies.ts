@@ -19,7 +19,7 @@ export class Policies implements Disposable {
     this.feed = feed;
     this.subscription = onSessionEvents({
       initialized: (session) => {
-        this.send(session);
+        void this.send(session);
         void this.forgetWhatIsGone();
       },
     });
@@ -41,23 +41,29 @@ export class Policies implements Disposable {
     await this.keep(withPolicy(this.kept, { name, policy, ...file }));
   }
 
+  /**
+   * Those that are kept of the files that the session's configuration names, and of those `checked`
+   * beside them. At once, so that they count before the machine runs. One that the session does not
+   * know is refused alone.
+   */
+  async send(session: DebugSession, checked: readonly string[] = []): Promise<void> {
+    const counting = policiesFor(this.kept, session.configuration, checked);
+    const sent = counting.map(({ name, policy }) => {
+      const policies = { [name]: policy };
+      return customRequest(session, "minvisor/setInvariantPolicy", { policies }).then(
+        ({ invariants }) => this.feed.take(session, invariants),
+        () => {},
+      );
+    });
+    await Promise.all(sent);
+  }
+
   private get kept(): readonly KeptPolicy[] {
     return this.memento.get<readonly KeptPolicy[]>(STORAGE_KEY, []);
   }
 
   private keep(kept: readonly KeptPolicy[]): Thenable<void> {
     return this.memento.update(STORAGE_KEY, kept);
-  }
-
-  /** At once, so that they count before the machine runs. One that the session does not know is refused alone. */
-  private send(session: DebugSession): void {
-    for (const { name, policy } of policiesFor(this.kept, session.configuration)) {
-      const policies = { [name]: policy };
-      customRequest(session, "minvisor/setInvariantPolicy", { policies }).then(
-        ({ invariants }) => this.feed.take(session, invariants),
-        () => {},
-      );
-    }
   }
 
   private async forgetWhatIsGone(): Promise<void> {

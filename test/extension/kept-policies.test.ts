@@ -32,6 +32,14 @@ test("in a session count those of what it checks, where its configuration says n
   expect(policiesFor(KEPT, { ...files, invariantPolicy: { "*": "stop" } })).toEqual([]);
 });
 
+test("those of a file that is only open count once the session checks it", () => {
+  expect(policiesFor(KEPT, {})).toEqual([SHIPPED]);
+  expect(policiesFor(KEPT, {}, ["/ws/own.inv"])).toEqual(KEPT);
+  expect(policiesFor(KEPT, { invariantPolicy: { small: "stop" } }, ["/ws/own.inv"])).toEqual([
+    SHIPPED,
+  ]);
+});
+
 test("one is forgotten when its invariant is gone", async () => {
   const shipped = "invariant npt_protects_hypervisor on vmrun : true;";
   const texts = new Map([
