@@ -16,7 +16,7 @@ import type { HypervisorMemory } from "./hypervisor-memory.ts";
 import type { EventName } from "./language/syntax.ts";
 import type { CheckedEvent, CheckedInvariant } from "./language/term.ts";
 import { makeViolation } from "./make-violation.ts";
-import { MSR_NUMBERS } from "./model/constants.ts";
+import { msrNumber } from "./model/constants.ts";
 import type { EventFacts, View, WriteFacts } from "./model/view.ts";
 import type { Program } from "./program.ts";
 import { type CheckPlace, NEVER_CHECKED, Tracked, type TrackState } from "./tracked.ts";
@@ -283,7 +283,7 @@ export class Monitor {
   }: ObserverEvents["msr"]): "stop" | undefined {
     if (!isWrite) return undefined;
     const meant = this.ofKind("msr_write", index, ({ arguments: names }) => {
-      return names.length === 0 || names.some(({ text }) => MSR_NUMBERS.get(text) === index);
+      return names.length === 0 || names.some(({ text }) => msrNumber(text) === index);
     });
     if (meant.length === 0) return undefined;
     const write: WriteFacts = {

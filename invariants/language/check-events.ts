@@ -1,7 +1,7 @@
 /** Checks the events of an invariant: exits and MSRs by their names, functions of the program, ranges. */
 import { ExpressionChecker } from "./check-expression.ts";
 import { errorTerm, type FileNotes, type Shared, whyUnknown } from "./checker.ts";
-import type { EventName, EventNode, Expression, Name } from "./syntax.ts";
+import type { EventArgument, EventName, EventNode, Expression, Name } from "./syntax.ts";
 import type { CheckedEvent, CheckedInvariant, Term } from "./term.ts";
 import { article, rangeOf, sameType } from "./types.ts";
 
@@ -10,7 +10,7 @@ export function defaultPhase(events: readonly EventNode[]): CheckedInvariant["ph
   return events.some(({ name }) => name === "call" || name === "return") ? "reset" : "firstVmrun";
 }
 
-type ArgumentChecker = (name: Name, shared: Shared, notes: FileNotes) => void;
+type ArgumentChecker = (name: EventArgument, shared: Shared, notes: FileNotes) => void;
 
 const named =
   (
@@ -23,6 +23,20 @@ const named =
     if (known.has(name.text)) return notes.refer(name, { kind, name: name.text });
     notes.unknownName(name, `There is no ${what} ${name.text}`, known);
   };
+
+const msrByName = named("msr", "MSR", ({ builtIns }) => builtIns.msrs);
+const MSR_NUMBER_BITS = 32n;
+
+const ofMsr: ArgumentChecker = (argument, shared, notes) => {
+  if (argument.number === undefined) return msrByName(argument, shared, notes);
+  if (argument.number >> MSR_NUMBER_BITS === 0n) return;
+  const wanted = `an MSR's number has ${MSR_NUMBER_BITS} bits`;
+  notes.error(argument, `There is no MSR ${argument.text}: ${wanted}`);
+};
+
+/** A number however it is written is the same. */
+const asChecked = ({ number, ...argument }: EventArgument): Name =>
+  number === undefined ? argument : { ...argument, text: `0x${number.toString(16)}` };
 
 const ofFunction: ArgumentChecker = (name, { program }, notes) => {
   const inlined = program?.inlinedPlaces?.(name.text) ?? 0;
@@ -43,7 +57,7 @@ const ofFunction: ArgumentChecker = (name, { program }, notes) => {
 
 const ARGUMENTS: { readonly [E in EventName]?: ArgumentChecker } = {
   exit: named("exit", "exit", ({ builtIns }) => builtIns.exits),
-  msr_write: named("msr", "MSR", ({ builtIns }) => builtIns.msrs),
+  msr_write: ofMsr,
   exception: named("exception", "exception", ({ builtIns }) => builtIns.exceptions),
   call: ofFunction,
   return: ofFunction,
@@ -54,14 +68,15 @@ export function checkEvents(
   shared: Shared,
   notes: FileNotes,
 ): CheckedEvent[] {
-  return events.map(({ range, ...event }) => {
+  return events.map(({ range, arguments: given, ...rest }) => {
+    const event = { ...rest, arguments: given.map(asChecked) };
     const { name, start, end } = event;
     notes.refer({ start, end: start + name.length }, { kind: "event", name });
     const checkArgument = ARGUMENTS[name];
-    if (checkArgument === undefined && event.arguments.length > 0) {
+    if (checkArgument === undefined && given.length > 0) {
       notes.error({ start, end }, `The event ${name} takes nothing in brackets`);
     }
-    for (const argument of event.arguments) checkArgument?.(argument, shared, notes);
+    for (const argument of given) checkArgument?.(argument, shared, notes);
     return range === undefined ? event : { ...event, range: checkRange(range, shared, notes) };
   });
 }

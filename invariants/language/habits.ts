@@ -35,9 +35,8 @@ export function insteadOf(name: string): string {
   return instead === undefined ? "" : `: ${instead}`;
 }
 
-/** What tells apart, in the expression, events that have numbers and no names. */
+/** What tells apart, in the expression, events that have numbers and no names, where only names are taken. */
 export const NUMBER_OF: { readonly [E in EventName]?: string } = {
   exit: "exit.code",
-  msr_write: "written.msr",
   exception: "raised.vector",
 };

@@ -6,6 +6,7 @@ import { similarName } from "./similar.ts";
 import {
   type DefineItem,
   EVENT_NAMES,
+  type EventArgument,
   type EventName,
   type EventNode,
   type Expression,
@@ -104,7 +105,7 @@ function parseEvent(reader: TokenReader): EventNode | undefined {
     if (reader.token.kind === "symbol" && reader.accept("(")) parseNames(reader, undefined);
     return undefined;
   }
-  let names: Name[] = [];
+  let names: EventArgument[] = [];
   let range: Expression | undefined;
   if (name.text === "write") range = parseRange(reader);
   else if (name.text === "call" || name.text === "return")
@@ -130,22 +131,24 @@ function parseRange(reader: TokenReader): Expression {
 const isEventName = (text: string): text is EventName =>
   (EVENT_NAMES as readonly string[]).includes(text);
 
-/** The names of an event's brackets, which are open. */
-function parseNames(reader: TokenReader, event: EventName | undefined): Name[] {
+/** What stands in an event's brackets, which are open. */
+function parseNames(reader: TokenReader, event: EventName | undefined): EventArgument[] {
   const names = [parseArgument(reader, event)];
   while (reader.accept(",")) names.push(parseArgument(reader, event));
   reader.expect(")", "after the names");
   return names;
 }
 
-function parseArgument(reader: TokenReader, event: EventName | undefined): Name {
+function parseArgument(reader: TokenReader, event: EventName | undefined): EventArgument {
   const { token } = reader;
   if (token.kind !== "number") return reader.name("a name");
   reader.take();
+  const { text, value: number, start, end } = token;
+  if (event === "msr_write") return { text, number, start, end };
   const field = event === undefined ? undefined : NUMBER_OF[event];
   const instead = field === undefined ? "" : `: for a number compare ${field}`;
   reader.complain(token, `Names stand in the brackets of an event${instead}`);
-  return { text: "", start: token.start, end: token.start };
+  return { text: "", start, end: start };
 }
 
 function parsePhase(reader: TokenReader): InvariantItem["phase"] {

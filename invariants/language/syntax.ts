@@ -65,13 +65,18 @@ export const EVENT_NAMES = [
 ] as const;
 export type EventName = (typeof EVENT_NAMES)[number];
 
+/** A name in an event's brackets; in those of msr_write a number too, of which it is the text. */
+export interface EventArgument extends Name {
+  readonly number?: bigint;
+}
+
 /**
- * `exit(NPF, CPUID)`, `msr_write(EFER)`, `call f`: the arguments are exits, MSRs, one function;
- * `write(RANGE)` has an expression.
+ * `exit(NPF, CPUID)`, `msr_write(EFER, 0xc0010117)`, `call f`: the arguments are exits, MSRs, one
+ * function; `write(RANGE)` has an expression.
  */
 export interface EventNode extends Span {
   readonly name: EventName;
-  readonly arguments: readonly Name[];
+  readonly arguments: readonly EventArgument[];
   readonly range?: Expression;
 }
 

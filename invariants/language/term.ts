@@ -1,5 +1,5 @@
 /** Checked expressions: what the checker makes of syntax, with every name resolved and every type known. */
-import type { BinaryOperator, EventNode, Span } from "./syntax.ts";
+import type { BinaryOperator, EventNode, Name, Span } from "./syntax.ts";
 import type { Type } from "./types.ts";
 
 /** A variable of a quantifier, a let or a definition's parameter: compared by identity. */
@@ -94,8 +94,9 @@ export interface Definition {
   readonly body: Term;
 }
 
-/** An event, and of `write` the bytes that it is about. */
-export interface CheckedEvent extends Omit<EventNode, "range"> {
+/** An event, and of `write` the bytes that it is about; numbers of MSRs are hexadecimal texts. */
+export interface CheckedEvent extends Omit<EventNode, "range" | "arguments"> {
+  readonly arguments: readonly Name[];
   readonly range?: Term;
 }
 

@@ -77,6 +77,10 @@ export const MSR_NUMBERS: ReadonlyMap<string, number> = new Map([
   ...Object.entries(MORE_MSRS),
 ]);
 
+/** Of an MSR in the brackets of an event: a name, or a number in hexadecimal. */
+export const msrNumber = (argument: string): number =>
+  MSR_NUMBERS.get(argument) ?? Number(argument);
+
 /** By name; constants are called VECTOR_NAME. NMI is an interrupt. */
 export const EXCEPTION_VECTORS: ReadonlyMap<string, number> = new Map(
   Object.entries(EXCEPTIONS)

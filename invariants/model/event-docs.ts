@@ -6,7 +6,7 @@ export const EVENT_DOCS: { readonly [E in EventName]: string } = {
   exit: "After #VMEXIT; of the kinds in brackets, as exit(NPF, CPUID).",
   npt_write: "An entry of a nested table changed: a host's write is judged at the next VMRUN.",
   vmcb_write: "The VMCB changed.",
-  msr_write: "An MSR changed; one of those in brackets, as msr_write(EFER).",
+  msr_write: "An MSR changed; one of those in brackets, as msr_write(EFER, 0xc0010117).",
   text_write: "A store to the image's executable or read-only segments.",
   write:
     "An instruction wrote to the range in brackets, as write(hv.image): as it was at the last vmrun or exit.",

@@ -40,7 +40,12 @@ test.each([
 
 test.each([
   ["invariant a on exit(0x400): true;", "0x400", "for a number compare exit.code"],
-  ["invariant a on msr_write(0x10): true;", "0x10", "for a number compare written.msr"],
+  ["invariant a on exception(14): true;", "14", "for a number compare raised.vector"],
+  [
+    "invariant a on msr_write(EFER, 0x1_0000_0000): true;",
+    "0x1_0000_0000",
+    "There is no MSR 0x1_0000_0000: an MSR's number has 32 bits",
+  ],
   ["define f(x: int) = x;", "int", "There is no type int; there are integer, boolean"],
   ["define f(x: integer) = x;\ninvariant a on vmrun: f == 1;", "f", "f takes one argument in"],
   [

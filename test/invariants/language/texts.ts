@@ -54,7 +54,7 @@ const event = fc.constantFrom<Tokens>(
   ["vmrun"],
   ["exit", "(", "NPF", ",", "CPUID", ")"],
   ["call", "map_page"],
-  ["msr_write", "(", "EFER", ")"],
+  ["msr_write", "(", "EFER", ",", "0xc001_0117", ")"],
 );
 const item = fc.oneof(
   fc
