@@ -133,6 +133,7 @@ export class Unwinding {
       ring: found.ring,
       interruption: { stack: found.stack, isSyscall: false },
       get: (name) => known.get(name),
+      keptAt: (name) => (name === "rip" ? at : undefined),
     };
     return { kind: "caller", caller, base: at };
   }

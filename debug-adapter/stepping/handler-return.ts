@@ -7,9 +7,17 @@ import { codeBits, linearOf, liveRegisters, type RegisterFile } from "../registe
 
 const PAGE_MASK = ~0xfffn;
 
+/** Where a delivery has pushed rip; the CPU is at the first instruction of the handler. */
+export function pushedRip({ machine }: Debuggee, { errorCode }: Delivery): bigint {
+  const registers = liveRegisters(machine);
+  const width = codeBits(registers) / 8;
+  const stackBase = width === 8 ? 0n : (registers.segment("ss")?.base ?? 0n);
+  return stackBase + machine.state.rsp + BigInt(errorCode === undefined ? 0 : width);
+}
+
 /**
- * Watches the saved rip of an interrupt frame that was just pushed: a handler that recovers from a
- * fault writes another one there. A write stops the machine behind it.
+ * Watches the saved rip of an interrupt frame: a handler that recovers from a fault writes another
+ * one there. A write stops the machine behind it.
  */
 export class SavedRip {
   private readonly debuggee: Debuggee;
@@ -20,15 +28,13 @@ export class SavedRip {
   private readonly unwatch: () => void;
   private isWritten = false;
 
-  /** The CPU is at the first instruction of the handler. */
-  constructor(debuggee: Debuggee, delivery: Delivery) {
+  /** The CPU is in the handler, whose return address is kept at the linear address `slot`. */
+  constructor(debuggee: Debuggee, slot: bigint) {
     const { machine, world } = debuggee;
     this.debuggee = debuggee;
     this.registers = liveRegisters(machine);
     this.width = codeBits(this.registers) / 8;
-    const stackBase = this.width === 8 ? 0n : (this.registers.segment("ss")?.base ?? 0n);
-    const errorCode = delivery.errorCode === undefined ? 0 : this.width;
-    this.slot = stackBase + machine.state.rsp + BigInt(errorCode);
+    this.slot = slot;
     this.unwatch = machine.cpu.mmu.watchLinear(this.slot & PAGE_MASK);
     this.detach = machine.observe({
       name: "saved rip",

@@ -8,7 +8,7 @@ import type { World } from "../register-file.ts";
 import type { DecodedInstruction, Disassembler } from "../services.ts";
 import { type CodeFrame, worldFrames } from "../stack.ts";
 import { UserError } from "../text.ts";
-import { SavedRip } from "./handler-return.ts";
+import { pushedRip, SavedRip } from "./handler-return.ts";
 import { AwaitedPlaces, bodyPlace, type Place, returnPlace } from "./place.ts";
 import { type StepLine, StepLines } from "./step-lines.ts";
 import { StepLoop } from "./step-loop.ts";
@@ -110,8 +110,11 @@ export class Stepper implements Goal {
     const [innermost, ...outer] = worldFrames(this.debuggee, this.world, 64);
     const caller = outer.find((each) => each.depth === 1);
     const place = caller && innermost && this.placeOf(caller, innermost.base);
-    if (place) this.wait(place, true);
-    else if (this.world === "guest") this.mode = { kind: "world", ends: true };
+    if (place) {
+      this.wait(place, true);
+      const slot = caller.lookup === caller.pc ? caller.keptAt("rip") : undefined;
+      if (typeof slot === "bigint") this.follow(slot, place);
+    } else if (this.world === "guest") this.mode = { kind: "world", ends: true };
     else throw new UserError("The outermost frame of the host has no caller to step out to.");
   }
 
@@ -251,9 +254,14 @@ export class Stepper implements Goal {
     const skip = isInt ? (before.instruction?.length ?? 0) : 0;
     const back = { ...place, linear: place.linear + BigInt(skip) };
     this.wait(back, false);
-    this.following = new SavedRip(debuggee, event);
-    this.returning = back;
+    this.follow(pushedRip(debuggee, event), back);
     return undefined;
+  }
+
+  /** A handler that returns by the rip at `slot` is waited for at `back`, or where that comes to lead. */
+  private follow(slot: bigint, back: Place): void {
+    this.following = new SavedRip(this.debuggee, slot);
+    this.returning = back;
   }
 
   /** The handler wrote another rip to return to: that is waited for too. */

@@ -39,4 +39,12 @@ test("stepIn at the instruction enters the handler, stepOut leaves it", async ()
   expect(label?.name).toBe("#GP in ring 0");
   expect(interrupted?.name).toMatch(/^guest · try_read_msr.* \(scanned\)$/);
   expect(interrupted?.presentationHint).toBe("subtle");
+  // The handler returns elsewhere than to what it interrupted.
+  expect((await client.go("stepOut", true)).reason).toBe("step");
+  const [recovered] = await client.frames();
+  expect(recovered?.name).toMatch(/^guest · try_read_msr/);
+  const addresses = [interrupted, recovered].map((frame) =>
+    BigInt(frame?.instructionPointerReference?.replace(/.*:/, "") ?? 0),
+  );
+  expect(addresses[1]).toBeGreaterThan(addresses[0] as bigint);
 });
