@@ -44,7 +44,7 @@ minvisor replay FILE.mvrec             Run a recording again; status 1 if it is 
 
 minvisor exits FILE.mvrec              The VM exits of a recording
   --where CONDITION         as reason=NPF,CPUID guest=1 cost>=1000 rip<0x1000 changed=RIP
-                            port=0x3f8..0x3ff; all that are given must hold
+                            port=0x3f8..0x3ff reason!=IOIO; all that are given must hold
   --group-by KEY            count and sum up by reason, guest, rip, cr3, port or msr
   --json FILE, --csv FILE, --parquet FILE
                             write them instead of printing

@@ -1,5 +1,6 @@
 /**
  * Conditions on exits as people write them: `reason=NPF,CPUID guest=1 cost>=1000 rip=0x1000..0x1fff`.
+ * Of reasons, `reason!=IOIO,CPUID` is all but these.
  * A condition is a name, a comparison and a value; a name of an exit alone is its reason.
  */
 import { exitByName } from "../svm/exits.ts";
@@ -13,6 +14,7 @@ export class FilterError extends Error {
 }
 
 type Comparison = "=" | "<" | "<=" | ">" | ">=";
+type Operator = Comparison | "!=";
 
 /** Both ends belong to it; a missing one is open. */
 interface Range {
@@ -113,27 +115,34 @@ function fieldName(condition: string, value: string): VmcbFieldName {
   throw new FilterError(`"${condition}": "${value}" is no field of the VMCB; give one such as RIP`);
 }
 
-function reasons(condition: string, values: string): LedgerCondition {
+function reasons(condition: string, values: string, not = false): LedgerCondition {
   const codes = values.split(",").map((each) => exitCode(condition, each.trim()));
-  return { kind: "reason", codes };
+  return { kind: "reason", codes, ...(not ? { not } : {}) };
 }
 
 /** One condition; undefined where the name is none. */
 function conditionsOf(
   text: string,
   name: string,
-  comparison: Comparison,
+  operator: Operator,
   value: string,
 ): LedgerCondition[] | undefined {
-  if (Object.hasOwn(RANGES, name)) return RANGES[name]?.(rangeOf(text, comparison, value));
-  if (name !== "reason" && name !== "changed") return undefined;
-  if (comparison !== "=") throw new FilterError(`"${text}": ${name} can only be compared by =`);
-  if (name === "reason") return [reasons(text, value)];
-  return [{ kind: "changed", field: fieldName(text, value) }];
+  if (!NAMES.includes(name)) return undefined;
+  if (name === "reason") {
+    if (operator === "=" || operator === "!=") return [reasons(text, value, operator === "!=")];
+    throw new FilterError(`"${text}": reason can only be compared by = and !=`);
+  }
+  if (operator === "!=") {
+    const instead = name === "changed" ? "changed=RIP" : `${name}=1..5`;
+    throw new FilterError(`"${text}": only reasons have !=; say what is wanted, as ${instead}`);
+  }
+  if (name !== "changed") return RANGES[name]?.(rangeOf(text, operator, value));
+  if (operator === "=") return [{ kind: "changed", field: fieldName(text, value) }];
+  throw new FilterError(`"${text}": changed can only be compared by =`);
 }
 
-const LIST = "[^\\s,=<>]+(?:\\s*,\\s*[^\\s,=<>]+)*";
-const CONDITION = new RegExp(`(\\w+)\\s*(<=|>=|=|<|>)\\s*(${LIST})(?=\\s|$)`, "y");
+const LIST = "[^\\s,=<>!]+(?:\\s*,\\s*[^\\s,=<>!]+)*";
+const CONDITION = new RegExp(`(\\w+)\\s*(!=|<=|>=|=|<|>)\\s*(${LIST})(?=\\s|$)`, "y");
 const EXITS_ALONE = /[A-Za-z]\w*(?:\s*,\s*\w+)*(?=\s|$)/y;
 
 /** All of the conditions must hold. Throws a FilterError. */
@@ -143,17 +152,17 @@ export function parseFilter(text: string): LedgerCondition[] {
   let at = 0;
   while (at < filter.length) {
     CONDITION.lastIndex = EXITS_ALONE.lastIndex = at;
-    const [whole, name = "", comparison = "", value = ""] = CONDITION.exec(filter) ?? [];
+    const [whole, name = "", operator = "", value = ""] = CONDITION.exec(filter) ?? [];
     const alone = whole === undefined ? EXITS_ALONE.exec(filter)?.[0] : undefined;
     const found =
       whole !== undefined
-        ? conditionsOf(whole, name, comparison as Comparison, value)
+        ? conditionsOf(whole, name, operator as Operator, value)
         : alone !== undefined && !NAMES.includes(alone)
           ? [reasons(alone, alone)]
           : undefined;
     if (found === undefined)
       throw new FilterError(
-        `"${filter.slice(at)}" is no condition: give a name (${NAMES.join(", ")}), one of = < <= > >=, and a value`,
+        `"${filter.slice(at)}" is no condition: give a name (${NAMES.join(", ")}), one of = != < <= > >=, and a value`,
       );
     conditions.push(...found);
     at += (whole ?? alone ?? "").length;

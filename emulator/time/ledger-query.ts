@@ -13,8 +13,8 @@ import {
 
 /** What must hold of a row. Both ends of a range belong to it; a missing end is open. */
 export type LedgerCondition =
-  /** EXITCODE, as a signed number, is one of these. */
-  | { readonly kind: "reason"; readonly codes: readonly number[] }
+  /** EXITCODE, as a signed number, is one of these, or (`not`) none of them. */
+  | { readonly kind: "reason"; readonly codes: readonly number[]; readonly not?: boolean }
   | { readonly kind: "guest"; readonly guests: readonly number[] }
   /** Exits' numbers, from 1. */
   | { readonly kind: "number"; readonly min?: number; readonly max?: number }
@@ -41,7 +41,7 @@ type ConditionOf<K extends LedgerCondition["kind"]> = LedgerCondition & { kind: 
 const SIEVES: {
   readonly [K in LedgerCondition["kind"]]: (condition: ConditionOf<K>) => Sieve;
 } = {
-  reason: ({ codes }) => among((chunk) => chunk.code, codes),
+  reason: ({ codes, not }) => among((chunk) => chunk.code, codes, not),
   guest: ({ guests }) => among((chunk) => chunk.guest, guests),
   number: ({ min = 1, max = Number.POSITIVE_INFINITY }) =>
     sieve((first, at) => first + at + 1 >= min && first + at + 1 <= max),
@@ -86,6 +86,7 @@ function sieve(holds: (first: number, at: number) => boolean): Sieve {
 function among(
   column: (chunk: LedgerChunk) => Int32Array | Uint16Array,
   wanted: readonly number[],
+  not = false,
 ): Sieve {
   const set = new Set(wanted);
   return (chunk, _first, rows, count) => {
@@ -93,7 +94,7 @@ function among(
     let kept = 0;
     for (let i = 0; i < count; i++) {
       const at = rows[i] as number;
-      if (set.has(values[at] as number)) rows[kept++] = at;
+      if (set.has(values[at] as number) !== not) rows[kept++] = at;
     }
     return kept;
   };

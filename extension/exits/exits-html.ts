@@ -7,7 +7,7 @@ const GROUP_OPTIONS = EXIT_GROUPS.map((by) => `<option value="${by}">${GROUP_TIT
 
 export function exitsHtml(sources: PageSources): string {
   const body = `<form id="tools" role="search" aria-label="Exits">
-<input id="filter" type="text" spellcheck="false" autocomplete="off" aria-label="Filter" placeholder="Filter, e.g. reason=NPF,IOIO cost&gt;=1000 port=0x3f8..0x3ff" title="All conditions must hold: NAME, one of = &lt; &lt;= &gt; &gt;=, VALUE. Names: reason, guest, number, icount, cost, rip, cr3, info1, info2, port, msr, gpa, changed. A name of an exit alone is its reason. Enter applies it.">
+<input id="filter" type="text" spellcheck="false" autocomplete="off" aria-label="Filter" placeholder="Filter, e.g. reason=NPF,IOIO cost&gt;=1000 port=0x3f8..0x3ff" title="All conditions must hold: NAME, one of = != &lt; &lt;= &gt; &gt;=, VALUE. Names: reason, guest, number, icount, cost, rip, cr3, info1, info2, port, msr, gpa, changed. A name of an exit alone is its reason; != is for reasons. Enter applies it.">
 <label for="group">Group by</label>
 <select id="group"><option value="">nothing</option>${GROUP_OPTIONS.join("")}</select>
 <button id="whole" type="button" title="Show all of the recording (Escape in the drawing)">Whole Run</button>

@@ -6,6 +6,7 @@ describe("a filter is its conditions", () => {
   test.each([
     ["", []],
     ["reason=NPF,CPUID", [{ kind: "reason", codes: [0x400, 0x72] }]],
+    ["reason != IOIO, 0x72", [{ kind: "reason", codes: [0x7b, 0x72], not: true }]],
     ["npf, 0x72", [{ kind: "reason", codes: [0x400, 0x72] }]],
     ["IOIO", [{ kind: "reason", codes: [0x7b] }]],
     ["guest=1", [{ kind: "range", column: "guest", min: 1, max: 1 }]],
@@ -56,7 +57,12 @@ test.each([
   ["cost>=1..2", /"1..2" is not a whole number/],
   ["reason=FOO", /^"reason=FOO": "FOO" is no exit/],
   ["FOO", /^"FOO": "FOO" is no exit/],
-  ["reason>NPF", /reason can only be compared by =/],
+  ["reason>NPF", /reason can only be compared by = and !=$/],
+  ["reason!=FOO", /^"reason!=FOO": "FOO" is no exit/],
+  ["reason!=", /^"reason!=" is no condition/],
+  ["cost!=5", /^"cost!=5": only reasons have !=; say what is wanted, as cost=1\.\.5$/],
+  ["changed!=RIP", /^"changed!=RIP": only reasons have !=; say what is wanted, as changed=RIP$/],
+  ["changed>RIP", /changed can only be compared by =$/],
   ["changed=nothing", /no field of the VMCB/],
 ])("%s is refused in one sentence", (text, words) => {
   expect(() => parseFilter(text)).toThrow(words);

@@ -56,7 +56,7 @@ function randomCondition(random: (below: number) => number): LedgerCondition {
   });
   switch (random(6)) {
     case 0:
-      return { kind: "reason", codes: subset(CODES) };
+      return { kind: "reason", codes: subset(CODES), not: random(2) === 0 };
     case 1:
       return { kind: "guest", guests: subset([0, 1, 2]) };
     case 2:
@@ -82,7 +82,7 @@ function between<T extends number | bigint>(value: T, { min, max }: { min?: T; m
 function holds(row: ExitRow, condition: LedgerCondition): boolean {
   switch (condition.kind) {
     case "reason":
-      return condition.codes.includes(row.code);
+      return condition.codes.includes(row.code) !== (condition.not ?? false);
     case "guest":
       return condition.guests.includes(row.guest);
     case "number":
