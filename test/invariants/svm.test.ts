@@ -1,6 +1,6 @@
 /** Each shipped invariant: it reads without errors, holds on a sound hypervisor, and what breaks it. */
 import { expect, test } from "vitest";
-import type { Machine } from "../../emulator/index.ts";
+import type { Machine, VmcbFieldName } from "../../emulator/index.ts";
 import { readInvariants, SHIPPED_INVARIANTS, type Violation } from "../../invariants/index.ts";
 import { elfOf, imageOf, machineWith, programOf, REGION } from "./boot.ts";
 import { BREAKS, type Break, runWith } from "./faults.ts";
@@ -54,7 +54,7 @@ test.each(Object.entries(BREAKS))(
   },
 );
 
-const set = (field: "CPL" | "CR2" | "DBGCTL" | "INTERCEPT_CR_WRITE", value: number | bigint) => {
+const set = (field: VmcbFieldName, value: number | bigint) => {
   return (machine: Machine) => small.vmcbOf(machine).write(field, value as never);
 };
 const setSegment = (name: "GDTR" | "ES" | "SS") => (machine: Machine) => {
@@ -64,13 +64,23 @@ const setSegment = (name: "GDTR" | "ES" | "SS") => (machine: Machine) => {
 
 test.each([
   ["I", 0, set("INTERCEPT_CR_WRITE", 1)],
+  ["I", 0, set("PAUSE_FILTER_COUNT", 1)],
+  ["I", 0, set("PAUSE_FILTER_THRESHOLD", 1)],
   ["DT", 7, setSegment("GDTR")],
   ["SEG", 8, setSegment("ES")],
   ["SEG", 8, setSegment("SS")],
   ["SEG", 8, set("CPL", 3)],
   ["CR2", 9, set("CR2", 1n)],
   ["LBR", 10, set("DBGCTL", 1n)],
-])("clean_bits_are_true looks at the fields of %s", (_name, bit, change) => {
+  ["LBR", 10, set("BR_FROM", 1n)],
+  ["LBR", 10, set("BR_TO", 1n)],
+  ["LBR", 10, set("LASTEXCPFROM", 1n)],
+  ["LBR", 10, set("LASTEXCPTO", 1n)],
+  ["AVIC", 11, set("AVIC_APIC_BAR", 0x1000n)],
+  ["AVIC", 11, set("AVIC_BACKING_PAGE", 0x1000n)],
+  ["AVIC", 11, set("AVIC_LOGICAL_TABLE", 0x1000n)],
+  ["AVIC", 11, set("AVIC_PHYSICAL_TABLE", 0x1000n)],
+] as const)("clean_bits_are_true looks at the fields of %s", (_name, bit, change) => {
   const wanted = SVM.filter(({ name }) => name === "clean_bits_are_true");
   const run = (clean: number) => {
     let attached: ReturnType<typeof attachSvm> | undefined;
