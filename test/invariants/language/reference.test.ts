@@ -44,6 +44,11 @@ test("the page names every global and function that is built in, and every event
   );
 });
 
+test("no line of the page's prose is longer than 120 characters", () => {
+  const prose = page.replace(/^```inv\n[\s\S]*?^```$/gm, "").split("\n");
+  expect(prose.filter((line) => line.length > 120 && !line.startsWith("|"))).toEqual([]);
+});
+
 test("a broken item hides none after it", () => {
   const text = `invariant a vmrun : ;
 junk here
