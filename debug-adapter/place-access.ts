@@ -118,16 +118,19 @@ function readWhole(debuggee: Debuggee, place: ValuePlace): Uint8Array {
     }
     case "register":
       return readRegister(debuggee, place);
-    case "msr": {
-      const msr = MSRS.find((each) => each.number === place.index);
-      if (msr === undefined) throw new UserError(`There is no MSR ${hex(place.index)}.`);
-      return toBytes(msr.read(debuggee.machine.cpu), 8);
-    }
+    case "msr":
+      return toBytes(msrAt(place.index).read(debuggee.machine.cpu), 8);
     case "vmcb": {
       const { offset, size } = vmcbBytes(place);
       return debuggee.machine.memory.peek(place.vmcb + offset, size);
     }
   }
+}
+
+function msrAt(index: number): (typeof MSRS)[number] {
+  const msr = MSRS.find((each) => each.number === index);
+  if (msr !== undefined) return msr;
+  throw new UserError(`The machine has no MSR ${hex(index)}: to read or write it is a #GP.`);
 }
 
 /** All bytes that a bit field touches. */
@@ -218,8 +221,7 @@ function writeSegmentPart(
 }
 
 function writeModelSpecific(debuggee: Debuggee, index: number, value: bigint): void {
-  const msr = MSRS.find((each) => each.number === index);
-  if (msr === undefined) throw new UserError(`There is no MSR ${hex(index)}.`);
+  const msr = msrAt(index);
   if (msr.write === undefined) throw new UserError(`The MSR ${msr.name} is read-only.`);
   try {
     debuggee.changes.edit(() => writeMsr(debuggee.machine.cpu, index, value));

@@ -1,12 +1,12 @@
 /** Data breakpoints as text: which bytes, register, MSR or VMCB field one watches. */
-import { VMCB_FIELDS, type VmcbFieldName } from "../../emulator/index.ts";
+import { MSRS, VMCB_FIELDS, type VmcbFieldName } from "../../emulator/index.ts";
 import { formatReference, parseReference } from "../addresses/memory-reference.ts";
 import type { World } from "../register-file.ts";
 import { hex, parseInteger, UserError } from "../text.ts";
 import type { Bits, SegmentPart, ValuePlace } from "../value-place.ts";
 
 const GRAMMAR =
-  "REFERENCE,BYTES (as hpa:0x1000,8), reg:host:rax or reg:guest:rax, msr:0xc0000080, or vmcb:0x1000:FIELD";
+  "REFERENCE,BYTES (as hpa:0x1000,8), reg:host:rax or reg:guest:rax, msr:0xc0000080 or msr:EFER, or vmcb:0x1000:FIELD";
 const PARTS: readonly SegmentPart[] = ["selector", "attributes", "limit", "base"];
 /** A data breakpoint that the user names by address has at most this many bytes. */
 export const MAX_WATCHED_BYTES = 1 << 20;
@@ -75,7 +75,10 @@ function registerOf(whole: string, text: string): ValuePlace {
 }
 
 function msrOf(whole: string, text: string): ValuePlace {
-  const index = parseInteger(whole.slice("msr:".length));
+  const name = whole.slice("msr:".length);
+  const named = MSRS.find((each) => each.name.toLowerCase() === name.toLowerCase());
+  if (named !== undefined) return { kind: "msr", index: named.number };
+  const index = parseInteger(name);
   if (index === undefined || index < 0n || index > 0xffff_ffffn) throw bad(text);
   return { kind: "msr", index: Number(index) };
 }

@@ -11,7 +11,7 @@ import { codeFrameOf } from "../requests/stack.ts";
 import { parseInteger, UserError } from "../text.ts";
 import type { ValuePlace } from "../value-place.ts";
 import type { VariableNode } from "../variables.ts";
-import { MAX_WATCHED_BYTES } from "./data-id.ts";
+import { MAX_WATCHED_BYTES, parseDataId } from "./data-id.ts";
 
 const DEFAULT_BYTES = 8;
 
@@ -36,6 +36,8 @@ export function watchTarget(context: Context, args: DP.DataBreakpointInfoArgumen
     const { space, address } = spaces.resolved(parseReference(name.trim(), "hpa"));
     return { kind: "memory", space, address, size: bytes ?? DEFAULT_BYTES };
   }
+  // A data breakpoint's id, which is no expression.
+  if (/^\s*(?:msr|reg|vmcb):/.test(name)) return parseDataId(name);
   const frame = codeFrameOf(context, frameId);
   const { debuggee } = stoppedIn(context);
   const { place, reference } = evaluate(parse(name), frameNames(debuggee, frame));

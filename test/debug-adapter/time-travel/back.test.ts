@@ -350,6 +350,17 @@ describe("the last writer", () => {
     expect(loaded.text).toContain(` by #VMEXIT CPUID leaf 0x0 (exit ${exit}): `);
     expect((await timeline()).exit).toBe(exit);
     expect((await top()).name).toBe("host · vmrun");
+    for (const name of ["msr:0xc0000080", "msr:EFER"]) {
+      await go("minvisor/seek", { to: "end" });
+      await go("minvisor/seek", { to: "previousExit" });
+      expect((await go("minvisor/lastWriter", { name })).text, name).toBe(loaded.text);
+    }
+    for (const command of ["minvisor/lastWriter", "minvisor/history"]) {
+      const none = session.ask(command, { name: "msr:0x12345" });
+      await expect(none, command).rejects.toThrow("The machine has no MSR 0x12345: ");
+      const wrong = session.ask(command, { name: "msr:nonesuch" });
+      await expect(wrong, command).rejects.toThrow(/msr:0xc0000080 or msr:EFER/);
+    }
   });
 
   test("of a variable of C is found whatever the stack looks like, and nothing is said of what was never written", async () => {
