@@ -5,6 +5,7 @@ import { type Context, stoppedIn } from "../context.ts";
 import { evaluate } from "../expression/evaluate.ts";
 import { parse } from "../expression/parser.ts";
 import { showNumber } from "../format.ts";
+import { VMCB_TYPE } from "../names/machine.ts";
 import { frameNames } from "../names.ts";
 import type { DebugProtocol as DP } from "../protocol.ts";
 import { codeFrameOf } from "../requests/stack.ts";
@@ -40,8 +41,14 @@ export function watchTarget(context: Context, args: DP.DataBreakpointInfoArgumen
   if (/^\s*(?:msr|reg|vmcb):/.test(name)) return parseDataId(name);
   const frame = codeFrameOf(context, frameId);
   const { debuggee } = stoppedIn(context);
-  const { place, reference } = evaluate(parse(name), frameNames(debuggee, frame));
+  const { place, reference, type } = evaluate(parse(name), frameNames(debuggee, frame));
   if (place !== undefined) return sized(place, bytes);
+  if (type === VMCB_TYPE && bytes === undefined) {
+    const whole = name.trim();
+    throw new UserError(
+      `${whole} is the whole VMCB, which every #VMEXIT writes: choose a field, such as ${whole}.RIP or ${whole}.N_CR3.`,
+    );
+  }
   if (reference === undefined) throw new UserError(`${name} lives nowhere that can be watched.`);
   return memoryAt(context, reference, bytes ?? DEFAULT_BYTES);
 }

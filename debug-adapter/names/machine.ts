@@ -186,6 +186,9 @@ const FIELD_NAMES = Object.keys(VMCB_FIELDS) as VmcbFieldName[];
 const FIELD_MEMBERS = FIELD_NAMES.map((name) => ({ name, type: VMCB_FIELDS[name].doc }));
 const BY_PLAIN_NAME = new Map(FIELD_NAMES.map((name) => [plain(name), name]));
 
+/** The type of a whole VMCB. */
+export const VMCB_TYPE = "VMCB";
+
 /** The VMCB with its fields as members; case and underscores do not matter. */
 export function vmcbTerm(vmcb: VmcbView): Term {
   const member = (name: string): Term | undefined => {
@@ -196,7 +199,7 @@ export function vmcbTerm(vmcb: VmcbView): Term {
   return {
     number: BigInt(vmcb.address),
     reference: `hpa:${hex(vmcb.address)}`,
-    type: "VMCB",
+    type: VMCB_TYPE,
     member,
     memberNames,
     ...listed(memberNames, member),

@@ -154,3 +154,15 @@ test("a breakpoint on a guest's memory waits for the guest", async () => {
   await client.send("continue", { threadId: 1 });
   expect((await changed).body).toMatchObject({ breakpoint: { verified: true } });
 });
+
+test("of a whole VMCB a field is to be chosen, or its bytes", async () => {
+  await client.runTo(cpuid);
+  const whole = await info({ name: "$vmcb" });
+  expect(whole.dataId).toBeNull();
+  expect(whole.description).toMatch(/^\$vmcb is the whole VMCB, .* such as \$vmcb\.RIP or/);
+  const { dataId } = await info({ name: "$vmcb", bytes: 0x1000 });
+  expect(dataId).toMatch(/^hpa:0x[0-9a-f]+000,4096$/);
+  for (const name of ["$vmcb.RIP", "$vmcb.N_CR3"]) {
+    expect((await info({ name })).dataId, name).toMatch(/^vmcb:/);
+  }
+});
