@@ -1,4 +1,4 @@
-/** Where an interrupted instruction goes on: the saved rip, even if the handler changes it. */
+/** Where an interrupted instruction goes on: the saved rip and stack, even if the handler changes them. */
 
 import { fromBytes } from "../../symbols/location.ts";
 import type { Debuggee } from "../debuggee.ts";
@@ -6,6 +6,13 @@ import type { Delivery } from "../delivery-log.ts";
 import { codeBits, linearOf, liveRegisters, type RegisterFile } from "../register-file.ts";
 
 const PAGE_MASK = ~0xfffn;
+
+/** What IRET will load; of what is missing it loads nothing, or what was interrupted. */
+interface Return {
+  readonly linear: bigint;
+  readonly ring?: number;
+  readonly rsp?: bigint;
+}
 
 /** Where a delivery has pushed rip; the CPU is at the first instruction of the handler. */
 export function pushedRip({ machine }: Debuggee, { errorCode }: Delivery): bigint {
@@ -16,14 +23,16 @@ export function pushedRip({ machine }: Debuggee, { errorCode }: Delivery): bigin
 }
 
 /**
- * Watches the saved rip of an interrupt frame: a handler that recovers from a fault writes another
- * one there. A write stops the machine behind it.
+ * Watches an interrupt frame from the saved rip on: a handler that recovers from a fault writes another
+ * one there, perhaps with another stack. A write stops the machine behind it.
  */
 export class SavedRip {
   private readonly debuggee: Debuggee;
   private readonly registers: RegisterFile;
   private readonly width: number;
   private readonly slot: bigint;
+  /** In long mode SS:RSP is pushed, and popped, whatever ring was interrupted (section 8.9.3). */
+  private readonly words: 1 | 5;
   private readonly detach: () => void;
   private readonly unwatch: () => void;
   private isWritten = false;
@@ -35,13 +44,14 @@ export class SavedRip {
     this.registers = liveRegisters(machine);
     this.width = codeBits(this.registers) / 8;
     this.slot = slot;
+    this.words = this.width === 8 ? 5 : 1;
     this.unwatch = machine.cpu.mmu.watchLinear(this.slot & PAGE_MASK);
     this.detach = machine.observe({
       name: "saved rip",
       on: {
         linearAccess: ({ linear, size, write, guest }) => {
           if (!write || guest !== (world === "guest")) return undefined;
-          const end = this.slot + BigInt(this.width);
+          const end = this.slot + BigInt(this.words * this.width);
           if (linear + BigInt(size) <= this.slot || linear >= end) return undefined;
           this.isWritten = true;
           return "stop";
@@ -50,13 +60,16 @@ export class SavedRip {
     });
   }
 
-  /** The linear address that was written since the last time; undefined if none was. */
-  takeChanged(): bigint | undefined {
+  /** Where it returns to as far as that was written since the last time; undefined if nothing was. */
+  takeChanged(): Return | undefined {
     if (!this.isWritten) return undefined;
     this.isWritten = false;
-    const { debuggee, slot, width } = this;
-    const bytes = debuggee.readLinear(debuggee.world, slot, width);
-    return bytes.length === width ? linearOf(this.registers, fromBytes(bytes)) : undefined;
+    const { debuggee, slot, width, words, registers } = this;
+    const bytes = debuggee.readLinear(debuggee.world, slot, words * width);
+    if (bytes.length < words * width) return undefined;
+    const word = (n: number) => fromBytes(bytes.subarray(n * width, (n + 1) * width));
+    const linear = linearOf(registers, word(0));
+    return words === 1 ? { linear } : { linear, ring: Number(word(1) & 3n), rsp: word(3) };
   }
 
   dispose(): void {

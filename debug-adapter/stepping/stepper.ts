@@ -264,12 +264,13 @@ export class Stepper implements Goal {
     this.returning = back;
   }
 
-  /** The handler wrote another rip to return to: that is waited for too. */
+  /** The handler wrote another rip or stack to return to: that is waited for too. */
   private followHandler(): void {
     const { returning } = this;
-    const linear = this.following?.takeChanged();
-    if (linear === undefined || returning === undefined) return;
-    this.places.set([returning, { ...returning, linear }]);
+    const changed = this.following?.takeChanged();
+    if (changed === undefined || returning === undefined) return;
+    const { linear, rsp = returning.stack.from, ring = returning.ring } = changed;
+    this.places.set([returning, returnPlace(this.debuggee, linear, rsp, ring)]);
   }
 
   private isRepeating(linear: bigint): boolean {
