@@ -5,12 +5,12 @@ import type { Outcome } from "./breakpoints/options.ts";
 import { Placement } from "./breakpoints/placement.ts";
 import { writerOf } from "./breakpoints/writer.ts";
 import type { Debuggee } from "./debuggee.ts";
-import { type ExecutePlace, joinStops, type Stop, type StopSources } from "./execution.ts";
 import { exitInWords, exitReason, exitTitle } from "./exits/exit-log.ts";
 import type { Names } from "./expression/evaluate.ts";
 import { ImageLocator } from "./images/image-locator.ts";
 import { ImagePresence } from "./images/image-presence.ts";
 import { exitNames, frameNames } from "./names.ts";
+import { type ExecutePlace, joinStops, type Stop, type StopSources } from "./runner.ts";
 import { worldFrames } from "./stack.ts";
 
 export type BreakpointGroup =

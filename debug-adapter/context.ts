@@ -4,10 +4,10 @@ import type { SessionAddresses } from "./addresses/session-addresses.ts";
 import type { BootPlan } from "./boot.ts";
 import type { Breakpoints } from "./breakpoints.ts";
 import type { Debuggee } from "./debuggee.ts";
-import type { Execution, Goal, Journey, Stop } from "./execution.ts";
 import type { InvariantWatch } from "./invariants/invariant-watch.ts";
 import type { Progress } from "./progress.ts";
 import type { CustomEvents, DebugProtocol, NumberFormat, StepPolicy } from "./protocol.ts";
+import type { Goal, Journey, Runner, Stop } from "./runner.ts";
 import type { Services } from "./services.ts";
 import type { CallStack } from "./stack.ts";
 import { RunningError, UserError } from "./text.ts";
@@ -44,7 +44,7 @@ export interface Client {
 export interface Loaded {
   readonly plan: BootPlan;
   readonly debuggee: Debuggee;
-  readonly execution: Execution;
+  readonly runner: Runner;
   readonly invariants: InvariantWatch;
   readonly opcodes: UndefinedOpcodes;
 }
@@ -102,13 +102,13 @@ export function loadedIn(context: Context): Loaded {
 /** The loaded machine, standing still and able to run on. Throws a UserError if not. */
 export function resumableIn(context: Context): Loaded {
   const loaded = stoppedIn(context);
-  if (loaded.execution.isOver) throw new UserError("The machine has ended: restart it.");
+  if (loaded.runner.isOver) throw new UserError("The machine has ended: restart it.");
   return loaded;
 }
 
 /** The loaded machine, standing still. Throws a UserError while it runs. */
 export function stoppedIn(context: Context): Loaded {
   const loaded = loadedIn(context);
-  if (loaded.execution.isRunning) throw new RunningError();
+  if (loaded.runner.isRunning) throw new RunningError();
   return loaded;
 }

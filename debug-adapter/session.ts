@@ -8,7 +8,6 @@ import { OutputPace } from "./console/output-pace.ts";
 import { ConsoleOutput } from "./console.ts";
 import { type Context, type Loaded, type SessionEvents, stoppedIn, THREAD } from "./context.ts";
 import type { Debuggee } from "./debuggee.ts";
-import { Execution, type Goal, type Journey, type Stop } from "./execution.ts";
 import { InvariantWatch } from "./invariants/invariant-watch.ts";
 import { CancelledError, Progress } from "./progress.ts";
 import {
@@ -24,6 +23,7 @@ import { answer } from "./requests/breakpoints.ts";
 import { tellImageChange } from "./requests/sources.ts";
 import { isRequestName, REQUESTS } from "./requests/table.ts";
 import type { Handler, RequestName } from "./requests/types.ts";
+import { type Goal, type Journey, Runner, type Stop } from "./runner.ts";
 import type { FileSink, MessageTransport, Services } from "./services.ts";
 import { CallStack } from "./stack.ts";
 import { messageOf, oneLine, QuietError, UserError } from "./text.ts";
@@ -176,7 +176,7 @@ export class DebugSession implements Context {
     debuggee.recordingFile?.onProblem((text) => this.important(text));
     this.stepPolicy = plan.configuration.stepPolicy;
     this.console = this.consoleOf(plan, debuggee, sinks);
-    const execution = new Execution(this.services, debuggee, this.breakpoints, {
+    const runner = new Runner(this.services, debuggee, this.breakpoints, {
       runs: () => this.loaded?.invariants.tellSometimes(),
       travels: (title, cancelled) => this.progress.begin(title, cancelled),
       stopped: (stop) => this.stopped(stop),
@@ -184,8 +184,8 @@ export class DebugSession implements Context {
       failed: (caught) => this.failed(caught),
     });
     const opcodes = new UndefinedOpcodes(debuggee, (text) => this.important(text));
-    const invariants = this.watchInvariants(plan, debuggee, execution);
-    this.loaded = { plan, debuggee, execution, invariants, opcodes };
+    const invariants = this.watchInvariants(plan, debuggee, runner);
+    this.loaded = { plan, debuggee, runner, invariants, opcodes };
     this.hasTerminated = false;
     this.breakpoints.attach(debuggee);
     if (debuggee.timeline) debuggee.timeline.onWentBack = () => this.breakpoints.wentBack();
@@ -222,16 +222,12 @@ export class DebugSession implements Context {
     this.emit("output", { category: "important", output: `${text}\n` });
   }
 
-  private watchInvariants(
-    plan: BootPlan,
-    debuggee: Debuggee,
-    execution: Execution,
-  ): InvariantWatch {
+  private watchInvariants(plan: BootPlan, debuggee: Debuggee, runner: Runner): InvariantWatch {
     const { breakpoints } = this;
     return new InvariantWatch(this.services, plan, debuggee, {
       violated: (stop) => {
         const wanted = this.breakpoints.onViolation(stop);
-        if (wanted) execution.stopWith(wanted);
+        if (wanted) runner.stopWith(wanted);
         return wanted !== undefined;
       },
       logged: (text) => this.logOutput.add(text),
@@ -258,13 +254,13 @@ export class DebugSession implements Context {
 
   park(): string | undefined {
     const { loaded } = this;
-    if (loaded === undefined || loaded.execution.isOver) return undefined;
+    if (loaded === undefined || loaded.runner.isOver) return undefined;
     this.unload();
     return this.services.parked?.park(loaded.plan, loaded.debuggee);
   }
 
   private unload(): void {
-    this.loaded?.execution.dispose();
+    this.loaded?.runner.dispose();
     this.loaded?.opcodes.dispose();
     this.loaded?.invariants.dispose();
     this.breakpoints.detach();
@@ -283,12 +279,12 @@ export class DebugSession implements Context {
 
   resume(goal: Goal): void {
     this.forget();
-    this.loaded?.execution.resume(goal);
+    this.loaded?.runner.resume(goal);
   }
 
   travel(journey: Journey, title: string): void {
     this.forget();
-    this.loaded?.execution.travel(journey, title);
+    this.loaded?.runner.travel(journey, title);
   }
 
   stopped(stop: Stop): void {
@@ -338,7 +334,7 @@ export class DebugSession implements Context {
   }
 
   terminate(): void {
-    this.loaded?.execution.dispose();
+    this.loaded?.runner.dispose();
     this.flushOutput();
     this.terminated();
   }

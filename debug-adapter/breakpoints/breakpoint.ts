@@ -1,8 +1,8 @@
 /** One breakpoint of any kind: where or when it stops, and what it says of itself. */
 import type { Debuggee } from "../debuggee.ts";
-import type { Stop } from "../execution.ts";
 import type { Image } from "../images.ts";
 import type { World } from "../register-file.ts";
+import type { Stop } from "../runner.ts";
 import { messageOf } from "../text.ts";
 import type { Fields } from "./event-names.ts";
 import type { BreakpointOptions } from "./options.ts";

@@ -1,7 +1,7 @@
 /** Puts breakpoints into the machine: only what differs from what is there already changes. */
 import type { Debuggee } from "../debuggee.ts";
-import type { ExecutePlace } from "../execution.ts";
 import type { ImagePresence } from "../images/image-presence.ts";
+import type { ExecutePlace } from "../runner.ts";
 import type { Breakpoint, Hit, Place, Trigger } from "./breakpoint.ts";
 
 type LinearPlace = Extract<Place, { kind: "linear" }>;

@@ -6,9 +6,9 @@ import {
   type Violation,
   violationText,
 } from "../../invariants/index.ts";
-import type { Stop } from "../execution.ts";
 import type { Images } from "../images.ts";
 import type { InvariantPolicy, InvariantStatus, SourceLine, ViolationBody } from "../protocol.ts";
+import type { Stop } from "../runner.ts";
 import { hex } from "../text.ts";
 import type { InvariantFiles } from "./invariant-files.ts";
 import type { SeenViolation } from "./violation-history.ts";

@@ -13,7 +13,6 @@ import {
 } from "../../invariants/index.ts";
 import { type BootPlan, bootMachine } from "../boot.ts";
 import type { Debuggee } from "../debuggee.ts";
-import type { Stop } from "../execution.ts";
 import type {
   CheckRunBody,
   InvariantPolicies,
@@ -22,6 +21,7 @@ import type {
   InvariantStatus,
   ViolationBody,
 } from "../protocol.ts";
+import type { Stop } from "../runner.ts";
 import type { Services } from "../services.ts";
 import { UserError } from "../text.ts";
 import { CulpritSearches } from "./culprit-searches.ts";

@@ -6,11 +6,11 @@ export const customRequests: Handlers<
   "minvisor/consoleInput" | "minvisor/exits" | "minvisor/setNumberFormat" | "minvisor/status"
 > = {
   "minvisor/consoleInput": (context, args) => {
-    const { debuggee, execution } = loadedIn(context);
+    const { debuggee, runner } = loadedIn(context);
     const { port, text } = args;
     const index = port === "com1" ? 0 : 1;
     debuggee.changes.enter({ kind: "serial", port: index, bytes: new TextEncoder().encode(text) });
-    execution.wake();
+    runner.wake();
     return {};
   },
 
@@ -28,14 +28,14 @@ export const customRequests: Handlers<
   },
 
   "minvisor/status": (context) => {
-    const { debuggee, execution, invariants, opcodes } = loadedIn(context);
+    const { debuggee, runner, invariants, opcodes } = loadedIn(context);
     const { machine, world } = debuggee;
     const { icount, ticks } = machine;
     return {
       icount,
       ticks,
       world,
-      running: execution.isRunning,
+      running: runner.isRunning,
       invariants: invariants.status(),
       undefinedOpcodes: Object.fromEntries(opcodes.counts),
     };

@@ -1,8 +1,8 @@
 /** Requests that run the machine and stop it. */
 import { type Context, checkThread, loadedIn, resumableIn, stoppedIn, THREAD } from "../context.ts";
 import type { Debuggee } from "../debuggee.ts";
-import { CONTINUE, PAUSED, type Stop } from "../execution.ts";
 import type { DebugProtocol as DP } from "../protocol.ts";
+import { CONTINUE, PAUSED, type Stop } from "../runner.ts";
 import { sourceFramesAt } from "../stack/source-frames.ts";
 import { CrossingGoal } from "../stepping/crossing.ts";
 import { type StepTarget, stepTargets } from "../stepping/step-targets.ts";
@@ -81,8 +81,8 @@ export const executionRequests: Handlers<
   threads: (context) => {
     const { loaded } = context;
     if (loaded === undefined) return { threads: [] };
-    const { debuggee, execution } = loaded;
-    const name = execution.isRunning ? "vCPU 0" : threadName(debuggee);
+    const { debuggee, runner } = loaded;
+    const name = runner.isRunning ? "vCPU 0" : threadName(debuggee);
     return { threads: [{ id: THREAD, name }] };
   },
 
@@ -94,10 +94,10 @@ export const executionRequests: Handlers<
   },
 
   pause: (context, args) => {
-    const { execution } = loadedIn(context);
+    const { runner } = loadedIn(context);
     checkThread(args.threadId);
     context.afterResponse(() => {
-      execution.pause(PAUSED);
+      runner.pause(PAUSED);
     });
     return undefined;
   },

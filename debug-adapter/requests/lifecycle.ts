@@ -1,10 +1,10 @@
 /** Requests that begin and end a session. */
 import { type BootPlan, planBoot, planRecorded } from "../boot.ts";
 import { type Context, loadedIn, resumableIn } from "../context.ts";
-import { CONTINUE } from "../execution.ts";
 import { readLaunchArguments, readRecordedRunArguments } from "../launch-arguments.ts";
 import type { DebugProtocol as DP } from "../protocol.ts";
 import { type AttachAttributes, EXIT_FILTERS } from "../protocol.ts";
+import { CONTINUE } from "../runner.ts";
 import { UserError } from "../text.ts";
 import { BEGINNING, seekEnd } from "../time-travel/journeys.ts";
 import { MODULE_COLUMNS } from "./sources.ts";

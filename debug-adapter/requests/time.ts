@@ -4,11 +4,11 @@ import { findData } from "../breakpoints/data.ts";
 import { watchTarget } from "../breakpoints/watch-target.ts";
 import { type Context, checkThread, stoppedIn, THREAD } from "../context.ts";
 import type { Debuggee } from "../debuggee.ts";
-import type { Journey } from "../execution.ts";
 import { frameNames } from "../names.ts";
 import { placeName } from "../place-access.ts";
 import type { DebugProtocol as DP, SeekArguments } from "../protocol.ts";
 import { codeBits } from "../register-file.ts";
+import type { Journey } from "../runner.ts";
 import { type CodeFrame, worldFrames } from "../stack.ts";
 import { UserError } from "../text.ts";
 import { BackStepper, type BackStepRequest } from "../time-travel/back-stepper.ts";
@@ -187,8 +187,8 @@ export const timeRequests: Handlers<
   reverseContinue: (context, args) => {
     checkThread(args.threadId);
     const { timeline } = recordedIn(context);
-    const { execution } = stoppedIn(context);
-    const journey = reverseContinue(timeline, execution, context.breakpoints);
+    const { runner } = stoppedIn(context);
+    const journey = reverseContinue(timeline, runner, context.breakpoints);
     return travel(context, "Looking for the stop before this one", journey);
   },
 

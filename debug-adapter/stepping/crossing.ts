@@ -1,8 +1,8 @@
 /** Runs to where the CPU enters the guest, leaves it, or enters a handler of its world. */
 import type { Debuggee } from "../debuggee.ts";
 import { type Delivery, deliveryTitle } from "../delivery-log.ts";
-import type { Goal, Stop } from "../execution.ts";
 import type { World } from "../register-file.ts";
+import type { Goal, Stop } from "../runner.ts";
 
 export type Crossing = "intoGuest" | "toExit" | "intoHandler";
 

@@ -2,9 +2,9 @@
 import { LONGEST_INSTRUCTION } from "../../emulator/index.ts";
 import type { Debuggee } from "../debuggee.ts";
 import type { Delivery } from "../delivery-log.ts";
-import type { Goal, Stop } from "../execution.ts";
 import type { StepPolicy } from "../protocol.ts";
 import type { World } from "../register-file.ts";
+import type { Goal, Stop } from "../runner.ts";
 import type { DecodedInstruction, Disassembler } from "../services.ts";
 import { type CodeFrame, worldFrames } from "../stack.ts";
 import { UserError } from "../text.ts";

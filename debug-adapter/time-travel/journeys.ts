@@ -11,8 +11,8 @@ import {
 } from "../../emulator/index.ts";
 import type { Breakpoints } from "../breakpoints.ts";
 import type { Debuggee } from "../debuggee.ts";
-import type { Execution, Journey, Stop } from "../execution.ts";
 import type { Occurrence } from "../protocol.ts";
+import type { Journey, Runner, Stop } from "../runner.ts";
 import type { CodeFrame } from "../stack/frame.ts";
 import { UserError } from "../text.ts";
 import type { BackStepper } from "./back-stepper.ts";
@@ -44,12 +44,12 @@ function* backTo(timeline: Timeline, target: Instant | undefined): Journey {
 /** Back to the last stop that running forward would have made. */
 export function* reverseContinue(
   timeline: Timeline,
-  execution: Execution,
+  runner: Runner,
   breakpoints: Breakpoints,
 ): Journey {
   breakpoints.isSearching = true;
   try {
-    const found = yield* timeline.last(timeline.machine.instant, () => execution.takeMet());
+    const found = yield* timeline.last(timeline.machine.instant, () => runner.takeMet());
     breakpoints.isSearching = false;
     yield* timeline.seek(found?.at ?? RESET);
     return found?.what ?? BEGINNING;

@@ -2,8 +2,8 @@
 import type { Timeline } from "../../emulator/index.ts";
 import { findData } from "../breakpoints/data.ts";
 import type { Debuggee } from "../debuggee.ts";
-import type { Journey } from "../execution.ts";
 import { placeName } from "../place-access.ts";
+import type { Journey } from "../runner.ts";
 import type { ValuePlace } from "../value-place.ts";
 import { StepsBefore } from "./steps-before.ts";
 import { writesBefore } from "./writes.ts";

@@ -7,10 +7,10 @@ import {
   type Timeline,
 } from "../../emulator/index.ts";
 import type { Culprit, Violation } from "../../invariants/index.ts";
-import type { Journey } from "../execution.ts";
 import { stopAtViolation } from "../invariants/invariant-bodies.ts";
 import type { InvariantWatch } from "../invariants/invariant-watch.ts";
 import type { SeenViolation } from "../invariants/violation-history.ts";
+import type { Journey } from "../runner.ts";
 import { firstMet } from "./search.ts";
 
 /** Of one invariant or of any. Throws a UserError for an unknown invariant. */

@@ -1,11 +1,11 @@
 /** MinVisor with the sample guest as the debugger has them, without a session around it. */
 import { boot, planBoot } from "../../debug-adapter/boot.ts";
 import type { Debuggee } from "../../debug-adapter/debuggee.ts";
-import { Execution, type Goal, type Stop } from "../../debug-adapter/execution.ts";
 import { readLaunchArguments } from "../../debug-adapter/launch-arguments.ts";
 import { deflate } from "../../debug-adapter/node/deflate.ts";
 import { IcedDisassembler } from "../../debug-adapter/node/iced-disassembler.ts";
 import { nodeFiles } from "../../debug-adapter/node/node-files.ts";
+import { type Goal, Runner, type Stop } from "../../debug-adapter/runner.ts";
 import type { Services } from "../../debug-adapter/services.ts";
 import { SAMPLE } from "./dap-adapter.ts";
 
@@ -17,9 +17,9 @@ export async function loadSample(attributes: object = SAMPLE): Promise<Debuggee>
 }
 
 /** Runs goals to their stops at once: what a session does between messages. */
-export class Runner {
+export class LoneRunner {
   readonly debuggee: Debuggee;
-  private readonly execution: Execution;
+  private readonly runner: Runner;
   private due: (() => void) | undefined;
   private stop: Stop | undefined;
 
@@ -39,7 +39,7 @@ export class Runner {
       },
     };
     const nothing = () => undefined;
-    this.execution = new Execution(
+    this.runner = new Runner(
       services,
       debuggee,
       {
@@ -67,7 +67,7 @@ export class Runner {
   /** Undefined where the machine ended. */
   run(goal: Goal): Stop | undefined {
     this.stop = undefined;
-    this.execution.resume(goal);
+    this.runner.resume(goal);
     while (this.stop === undefined && this.due !== undefined) {
       const { due } = this;
       this.due = undefined;

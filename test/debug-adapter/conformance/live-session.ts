@@ -115,13 +115,13 @@ export class LiveSession {
   /** Back to a machine that stands still and can run, if the last request took it away. */
   async repair(): Promise<void> {
     const { loaded } = this.inner.session;
-    if (loaded === undefined || loaded.execution.isOver) {
+    if (loaded === undefined || loaded.runner.isOver) {
       await this.ask("disconnect", {});
       for (const kind of ["Function", "Instruction", "Data"])
         await this.ask(`set${kind}Breakpoints`, { breakpoints: [] });
       await this.ask("minvisor/setEventBreakpoints", { breakpoints: [] });
       await this.begin();
-    } else if (loaded.execution.isRunning) {
+    } else if (loaded.runner.isRunning) {
       await this.ask("pause", { threadId: 1 });
     }
   }

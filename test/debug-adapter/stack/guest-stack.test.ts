@@ -5,11 +5,11 @@ import type { Debuggee } from "../../../debug-adapter/debuggee.ts";
 import { CallStack } from "../../../debug-adapter/stack.ts";
 import { CrossingGoal } from "../../../debug-adapter/stepping/crossing.ts";
 import { Stepper } from "../../../debug-adapter/stepping/stepper.ts";
-import { disassembler, loadSample, Runner } from "../../harness/loaded-debuggee.ts";
+import { disassembler, LoneRunner, loadSample } from "../../harness/loaded-debuggee.ts";
 
-async function inGuestMain(): Promise<{ debuggee: Debuggee; runner: Runner }> {
+async function inGuestMain(): Promise<{ debuggee: Debuggee; runner: LoneRunner }> {
   const debuggee = await loadSample();
-  const runner = new Runner(debuggee);
+  const runner = new LoneRunner(debuggee);
   const { machine } = debuggee;
   const [main] = debuggee.images.all.flatMap((image) => image.symbols.functionsNamed("guest_main"));
   const address = main?.body ?? 0n;
@@ -85,7 +85,7 @@ test("a stack whose frame pointer points at itself is told", async () => {
 
 test("16- and 32-bit code: the caller by its return address, and a step out to it", async () => {
   const debuggee = await loadSample();
-  const runner = new Runner(debuggee);
+  const runner = new LoneRunner(debuggee);
   const { machine } = debuggee;
   for (const [routine, caller, bits] of [
     ["print16", "start", 16],

@@ -1,12 +1,12 @@
 // Linux under MinVisor: stacks from a kernel's system call out to its process and to the host, and
 // steps of processes that share addresses.
 import { beforeAll, expect, test } from "vitest";
-import type { Stop } from "../../../debug-adapter/execution.ts";
 import type { StepPolicy } from "../../../debug-adapter/protocol.ts";
+import type { Stop } from "../../../debug-adapter/runner.ts";
 import { CallStack, type CodeFrame, type Frame } from "../../../debug-adapter/stack.ts";
 import { Stepper, type StepRequest } from "../../../debug-adapter/stepping/stepper.ts";
 import { makeGuests } from "../../harness/linux-guest.ts";
-import { disassembler, loadSample, Runner } from "../../harness/loaded-debuggee.ts";
+import { disassembler, LoneRunner, loadSample } from "../../harness/loaded-debuggee.ts";
 import { KernelBoot } from "../../symbols/linux/kernel-boot.ts";
 
 /** Processes of one program, which block on each other; without ASLR they share all addresses. */
@@ -23,7 +23,7 @@ const INTERCEPTED: ReadonlySet<bigint> = new Set([0x72n, 0x78n, 0x7bn, 0x7cn]);
 const WORKING = /^(gzip|seq|sha256sum)$/;
 
 let boot: KernelBoot;
-let runner: Runner;
+let runner: LoneRunner;
 
 beforeAll(async () => {
   makeGuests();
@@ -35,7 +35,7 @@ beforeAll(async () => {
     images: images.all.filter(({ world }) => world === "host"),
   });
   boot.runToKernel();
-  runner = new Runner(boot.debuggee);
+  runner = new LoneRunner(boot.debuggee);
 }, 300_000);
 
 function runToReady(): void {

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import type { Debuggee } from "../../../debug-adapter/debuggee.ts";
 import { Stepper, type StepRequest } from "../../../debug-adapter/stepping/stepper.ts";
-import { disassembler, loadSample, Runner } from "../../harness/loaded-debuggee.ts";
+import { disassembler, LoneRunner, loadSample } from "../../harness/loaded-debuggee.ts";
 
 const MOST_BYTES = 0x400;
 
@@ -34,16 +34,16 @@ function runTo(debuggee: Debuggee, address: bigint): void {
 }
 
 /** A machine before its first exit of the guest's own, where the guest's code can be read. */
-async function load(): Promise<{ debuggee: Debuggee; runner: Runner }> {
+async function load(): Promise<{ debuggee: Debuggee; runner: LoneRunner }> {
   const debuggee = await loadSample();
   const { machine } = debuggee;
   const detach = machine.observe({ name: "start", on: { vmrun: () => "stop" } });
   machine.run({ instructions: 20_000_000, idleTicks: 1e9 });
   detach();
-  return { debuggee, runner: new Runner(debuggee) };
+  return { debuggee, runner: new LoneRunner(debuggee) };
 }
 
-function step(debuggee: Debuggee, runner: Runner, kind: StepRequest["kind"]): void {
+function step(debuggee: Debuggee, runner: LoneRunner, kind: StepRequest["kind"]): void {
   const request = { kind, granularity: "instruction", policy: "sameWorld" } as const;
   expect(runner.run(new Stepper(debuggee, disassembler, request))?.reason).toBe("step");
 }

@@ -3,25 +3,25 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import type { Debuggee } from "../../../debug-adapter/debuggee.ts";
-import type { Stop } from "../../../debug-adapter/execution.ts";
 import type { StepPolicy } from "../../../debug-adapter/protocol.ts";
+import type { Stop } from "../../../debug-adapter/runner.ts";
 import { worldFrames } from "../../../debug-adapter/stack.ts";
 import { Stepper, type StepRequest } from "../../../debug-adapter/stepping/stepper.ts";
 import { inRepository, LOOPS } from "../../harness/dap-adapter.ts";
-import { disassembler, loadSample, Runner } from "../../harness/loaded-debuggee.ts";
+import { disassembler, LoneRunner, loadSample } from "../../harness/loaded-debuggee.ts";
 
 const SOURCE = readFileSync(inRepository("test/guests/loops/main.c"), "utf8").split("\n");
 
 interface Loaded {
   readonly debuggee: Debuggee;
-  readonly runner: Runner;
+  readonly runner: LoneRunner;
   /** How often the machine was asked to run. */
   runs: number;
 }
 
 async function load(): Promise<Loaded> {
   const debuggee = await loadSample(LOOPS);
-  const loaded = { debuggee, runner: new Runner(debuggee), runs: 0 };
+  const loaded = { debuggee, runner: new LoneRunner(debuggee), runs: 0 };
   const { machine } = debuggee;
   const run = machine.run.bind(machine);
   machine.run = (limits) => {

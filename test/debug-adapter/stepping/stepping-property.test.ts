@@ -3,11 +3,11 @@
 
 import { expect, test } from "vitest";
 import type { Debuggee } from "../../../debug-adapter/debuggee.ts";
-import type { Stop } from "../../../debug-adapter/execution.ts";
+import type { Stop } from "../../../debug-adapter/runner.ts";
 import { worldFrames } from "../../../debug-adapter/stack.ts";
 import { Stepper, type StepRequest } from "../../../debug-adapter/stepping/stepper.ts";
 import type { Machine } from "../../../emulator/index.ts";
-import { disassembler, loadSample, Runner } from "../../harness/loaded-debuggee.ts";
+import { disassembler, LoneRunner, loadSample } from "../../harness/loaded-debuggee.ts";
 import { randomBelow } from "../../harness/random.ts";
 
 const SEED = Number(process.env.SEED ?? Date.now() & 0xffffff);
@@ -22,7 +22,7 @@ function runTo(machine: Machine, icount: number): void {
 }
 
 /** Undefined where there is nothing to step out to, or the machine ended. */
-function step(runner: Runner, request: Omit<StepRequest, "policy">): Stop | undefined {
+function step(runner: LoneRunner, request: Omit<StepRequest, "policy">): Stop | undefined {
   const { debuggee } = runner;
   try {
     return runner.run(new Stepper(debuggee, disassembler, { ...request, policy: "sameWorld" }));
@@ -45,7 +45,7 @@ test(`next and stepOut end in the same world, in the frame or its caller (seed $
   const instants = Array.from({ length: 24 }, () => random(LAST_INSTANT));
   instants.sort((a, b) => a - b);
   const debuggee = await loadSample();
-  const runner = new Runner(debuggee);
+  const runner = new LoneRunner(debuggee);
   let checked = 0;
   for (const instant of instants) {
     if (instant < debuggee.machine.icount) continue;
@@ -75,7 +75,7 @@ test(`next and stepOut end in the same world, in the frame or its caller (seed $
 test(`N single steps are N instructions of that world on a machine of its own (seed ${SEED})`, async () => {
   const random = randomBelow(SEED + 1);
   const debuggee = await loadSample();
-  const runner = new Runner(debuggee);
+  const runner = new LoneRunner(debuggee);
   const other = await loadSample();
   const at = (each: Debuggee) =>
     `${each.machine.icount} ${each.world} ${each.linearRip.toString(16)} ${each.machine.state.rsp}`;

@@ -59,7 +59,7 @@ export interface ExecutePlace {
 /** A way through the past, a piece at a time; it ends with the stop where it led to. */
 export type Journey = Generator<SeekProgress, Stop>;
 
-export interface ExecutionEvents {
+export interface RunnerEvents {
   /** Between two slices of a run. */
   runs(): void;
   /** A way through the past takes long; `cancelled` ends it where the client wants that. */
@@ -102,11 +102,11 @@ interface ResumePoint {
   interrupted: boolean;
 }
 
-export class Execution {
+export class Runner {
   private readonly services: Services;
   private readonly debuggee: Debuggee;
   private readonly sources: StopSources;
-  private readonly events: ExecutionEvents;
+  private readonly events: RunnerEvents;
   private goal: Goal | undefined;
   private journey: Journey | undefined;
   /** Where the journey began, and in which future. */
@@ -120,12 +120,7 @@ export class Execution {
   /** The machine has ended: nothing can run any more. */
   isOver = false;
 
-  constructor(
-    services: Services,
-    debuggee: Debuggee,
-    sources: StopSources,
-    events: ExecutionEvents,
-  ) {
+  constructor(services: Services, debuggee: Debuggee, sources: StopSources, events: RunnerEvents) {
     this.services = services;
     this.debuggee = debuggee;
     this.sources = sources;
