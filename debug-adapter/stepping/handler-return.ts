@@ -26,7 +26,7 @@ export function pushedRip({ machine }: Debuggee, { errorCode }: Delivery): bigin
  * Watches an interrupt frame from the saved rip on: a handler that recovers from a fault writes another
  * one there, perhaps with another stack. A write stops the machine behind it.
  */
-export class SavedRip {
+export class HandlerReturn {
   private readonly debuggee: Debuggee;
   private readonly registers: RegisterFile;
   private readonly width: number;
@@ -45,9 +45,15 @@ export class SavedRip {
     this.width = codeBits(this.registers) / 8;
     this.slot = slot;
     this.words = this.width === 8 ? 5 : 1;
-    this.unwatch = machine.cpu.mmu.watchLinear(this.slot & PAGE_MASK);
+    // A frame may lie on two pages.
+    const last = this.slot + BigInt(this.words * this.width) - 1n;
+    const pages = new Set([this.slot & PAGE_MASK, last & PAGE_MASK]);
+    const unwatches = Array.from(pages, (page) => machine.cpu.mmu.watchLinear(page));
+    this.unwatch = () => {
+      for (const unwatch of unwatches) unwatch();
+    };
     this.detach = machine.observe({
-      name: "saved rip",
+      name: "handler return",
       on: {
         linearAccess: ({ linear, size, write, guest }) => {
           if (!write || guest !== (world === "guest")) return undefined;

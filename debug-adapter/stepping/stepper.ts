@@ -8,7 +8,7 @@ import type { Goal, Stop } from "../runner.ts";
 import type { DecodedInstruction, Disassembler } from "../services.ts";
 import { type CodeFrame, worldFrames } from "../stack.ts";
 import { UserError } from "../text.ts";
-import { pushedRip, SavedRip } from "./handler-return.ts";
+import { HandlerReturn, pushedRip } from "./handler-return.ts";
 import { AwaitedPlaces, bodyPlace, type Place, returnPlace } from "./place.ts";
 import { type StepLine, StepLines } from "./step-lines.ts";
 import { StepLoop } from "./step-loop.ts";
@@ -68,7 +68,7 @@ export class Stepper implements Goal {
   private readonly loop: StepLoop;
   private before: Before;
   private delivered: { place: Place; event: Delivery } | undefined;
-  private following: SavedRip | undefined;
+  private following: HandlerReturn | undefined;
   /** Where the handler that runs now returns to. */
   private returning: Place | undefined;
   private callers: readonly Place[] | undefined;
@@ -260,7 +260,7 @@ export class Stepper implements Goal {
 
   /** A handler that returns by the rip at `slot` is waited for at `back`, or where that comes to lead. */
   private follow(slot: bigint, back: Place): void {
-    this.following = new SavedRip(this.debuggee, slot);
+    this.following = new HandlerReturn(this.debuggee, slot);
     this.returning = back;
   }
 

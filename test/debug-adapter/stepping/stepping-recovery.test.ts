@@ -49,27 +49,36 @@ test("stepIn at the instruction enters the handler, stepOut leaves it", async ()
   expect(addresses[1]).toBeGreaterThan(addresses[0] as bigint);
 });
 
-test("stepOut follows a handler that returns to another stack too", async () => {
-  await client.begin();
-  await client.setFunctionBreakpointsRequest({ breakpoints: [{ name: "try_read_msr" }] });
-  await client.configurationDoneRequest();
-  await client.nextStop();
-  await client.setFunctionBreakpointsRequest({ breakpoints: [] });
-  // add $8, %rsp; addq $0x2000, 24(%rsp); addq $2, (%rsp); iretq
-  const code = "4883c408 488144241800200000 4883042402 48cf".replaceAll(" ", "");
-  const memoryReference = await client.value("&general_protection_entry");
-  await client.send("writeMemory", {
-    memoryReference: `gva:${/0x[0-9a-f]+/.exec(memoryReference)?.[0]}`,
-    data: Buffer.from(code, "hex").toString("base64"),
-  });
-  let [rip, rsp] = [0n, 0n];
-  let name = "";
-  for (let i = 0; i < 14 && !name.includes("general_protection_entry"); i++) {
-    [rip, rsp] = [BigInt(await client.value("$rip")), BigInt(await client.value("$rsp"))];
-    await client.go("stepIn", true);
-    name = (await client.frames())[0]?.name ?? "";
-  }
-  expect((await client.go("stepOut", true)).reason).toBe("step");
-  expect(BigInt(await client.value("$rip"))).toBe(rip + 2n);
-  expect(BigInt(await client.value("$rsp"))).toBe(rsp + 0x2000n);
-});
+test.each([
+  ["in one page", 0x100n],
+  ["over two pages", 0x20n],
+])(
+  "stepOut follows a handler that returns to another stack too, from a frame %s",
+  async (_, at) => {
+    await client.begin();
+    await client.setFunctionBreakpointsRequest({ breakpoints: [{ name: "try_read_msr" }] });
+    await client.configurationDoneRequest();
+    await client.nextStop();
+    await client.setFunctionBreakpointsRequest({ breakpoints: [] });
+    // add $8, %rsp; addq $2, (%rsp); addq $0x2000, 24(%rsp); iretq
+    const code = "4883c408 4883042402 488144241800200000 48cf".replaceAll(" ", "");
+    const memoryReference = await client.value("&general_protection_entry");
+    await client.send("writeMemory", {
+      memoryReference: `gva:${/0x[0-9a-f]+/.exec(memoryReference)?.[0]}`,
+      data: Buffer.from(code, "hex").toString("base64"),
+    });
+    let [rip, rsp] = [0n, BigInt(await client.value("$rsp"))];
+    // SS:RSP of the frame lies up to 16 bytes below the stack, the return address 40.
+    const expression = `$rsp = ${(rsp & ~0xfffn) + at}`;
+    await client.evaluateRequest({ expression, context: "repl" });
+    let name = "";
+    for (let i = 0; i < 14 && !name.includes("general_protection_entry"); i++) {
+      [rip, rsp] = [BigInt(await client.value("$rip")), BigInt(await client.value("$rsp"))];
+      await client.go("stepIn", true);
+      name = (await client.frames())[0]?.name ?? "";
+    }
+    expect((await client.go("stepOut", true)).reason).toBe("step");
+    expect(BigInt(await client.value("$rip"))).toBe(rip + 2n);
+    expect(BigInt(await client.value("$rsp"))).toBe(rsp + 0x2000n);
+  },
+);
