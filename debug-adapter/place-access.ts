@@ -2,7 +2,7 @@
 import {
   encodeVmcbField,
   GuestFault,
-  MSRS,
+  msrByNumber,
   VMCB_FIELDS,
   type VmcbSegment,
   VmcbView,
@@ -127,8 +127,8 @@ function readWhole(debuggee: Debuggee, place: ValuePlace): Uint8Array {
   }
 }
 
-function msrAt(index: number): (typeof MSRS)[number] {
-  const msr = MSRS.find((each) => each.number === index);
+function msrAt(index: number) {
+  const msr = msrByNumber(index);
   if (msr !== undefined) return msr;
   throw new UserError(`The machine has no MSR ${hex(index)}: to read or write it is a #GP.`);
 }

@@ -60,12 +60,17 @@ export class WatchedRanges {
 
   /** Pages whose writes are noticed, those of several ranges as often. */
   get pages(): number {
-    return pagesOf([...new Set([...this.ranges.values()].flat())]);
+    return pagesOf(this.all);
   }
 
   clear(): void {
-    for (const range of new Set([...this.ranges.values()].flat())) range.release();
+    for (const { release } of this.all) release();
     this.ranges.clear();
+  }
+
+  /** Each once, on however many pages it lies. */
+  private get all(): readonly Watched[] {
+    return [...new Set([...this.ranges.values()].flat())];
   }
 
   private drop(range: Watched): void {

@@ -5,6 +5,7 @@ import {
   type ExceptionName,
   exitByName,
   MSRS,
+  msrByNumber,
   type Observer,
 } from "../../emulator/index.ts";
 import type { Debuggee } from "../debuggee.ts";
@@ -240,7 +241,7 @@ const FORMS: readonly Form[] = [
         trigger: triggerOf((_, reach) => ({
           msr: ({ index, write, value, guest }) => {
             if (!wants(range, BigInt(index), 1, write) || !allows(mode, guest)) return undefined;
-            const name = MSRS.find((each) => each.number === index)?.name ?? hex(index);
+            const name = msrByNumber(index)?.name ?? hex(index);
             const way = write ? "WRMSR" : "RDMSR";
             const fields = { msr: index, name, write, value, guest };
             return reach(eventHit(`${way} ${name}`, fields, `${name} = ${hex(value)}`));

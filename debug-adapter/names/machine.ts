@@ -3,6 +3,7 @@ import {
   decodeBits,
   GENERAL_REGISTERS,
   MSRS,
+  msrByNumber,
   SEGMENT_REGISTERS,
   VMCB_FIELDS,
   type VmcbField,
@@ -169,7 +170,7 @@ export function msrsTerm(debuggee: Debuggee): Term {
   const term = (index: number): Term => {
     const place = { kind: "msr", index } as const;
     const number = fromBytes(readPlace(debuggee, place));
-    const { name, write } = MSRS.find((each) => each.number === index) as (typeof MSRS)[number];
+    const { name, write } = msrByNumber(index) as (typeof MSRS)[number];
     return bitsTerm(name, number, 8, place, write ? undefined : "the MSR is read-only");
   };
   const member = (name: string): Term | undefined => {

@@ -5,7 +5,7 @@ import {
   exitName,
   exitRow,
   groupRows,
-  MSRS,
+  msrByNumber,
 } from "../../emulator/index.ts";
 import { loadedIn } from "../context.ts";
 import { allExits, conditionsOf, selectedRows } from "../exits/exit-selections.ts";
@@ -26,7 +26,7 @@ const KEY_TEXTS: { readonly [K in ExitGroupKey]?: (key: bigint) => string } = {
 
 function groupName(by: ExitGroupKey, key: bigint, images: Images): string | undefined {
   if (by === "rip") return images.nameOf("guest", key);
-  return by === "msr" ? MSRS.find(({ number }) => BigInt(number) === key)?.name : undefined;
+  return by === "msr" ? msrByNumber(Number(key))?.name : undefined;
 }
 
 function groupBody(by: ExitGroupKey, group: ExitGroup, images: Images): ExitLedgerGroup {

@@ -121,6 +121,9 @@ export const MSRS: readonly Msr[] = [
 
 const BY_NUMBER = new Map(MSRS.map((entry) => [entry.number, entry]));
 
+/** The row of an MSR; undefined where the machine has none of that number. */
+export const msrByNumber = (number: number): Msr | undefined => BY_NUMBER.get(number);
+
 /** Accesses to MSRs that do not exist, by "read 0x..." or "write 0x...": statistics, not state. */
 const unknownAccesses = new WeakMap<Vcpu, Map<string, number>>();
 
@@ -147,14 +150,14 @@ export function readMsr(cpu: Vcpu, number: number): bigint {
 
 /** What RDMSR would give; undefined where there is no such MSR. */
 export function msrValue(cpu: Vcpu, number: number): bigint | undefined {
-  const entry = BY_NUMBER.get(number);
+  const entry = msrByNumber(number);
   if (entry !== undefined) return entry.read(cpu);
   return isX2Apic(number) ? cpu.apic.readMsr(number) : undefined;
 }
 
 /** WRMSR after its intercept. */
 export function writeMsr(cpu: Vcpu, number: number, value: bigint): void {
-  const entry = BY_NUMBER.get(number);
+  const entry = msrByNumber(number);
   if (entry !== undefined) {
     writeEntry(cpu, entry, value);
   } else if (!isX2Apic(number) || !cpu.apic.writeMsr(number, value)) {
