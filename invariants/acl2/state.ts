@@ -50,16 +50,16 @@ class StateWriter {
     else for (const part of parts(term)) this.collect(part);
   }
 
-  /** Each element's reads; where none depends on the element, those of one say all. */
+  /** Each known element's reads; where none depends on the element, those of one say all. */
   private quantifier(term: Extract<Term, { kind: "quantifier" }>): void {
     const { variable, collection, filter, body } = term;
     this.collect(collection);
     const elements = elementsOf(compile(collection)(this.frame), this.frame.view);
     if (!Array.isArray(elements)) return;
+    const known = elements.filter((each) => !isUnknown(each));
     const inner = filter === undefined ? [body] : [filter, body];
     const isSame = inner.every((each) => readsNothingOf(each));
-    for (const element of isSame ? elements.slice(0, 1) : elements) {
-      if (isUnknown(element)) continue;
+    for (const element of isSame ? known.slice(0, 1) : known) {
       for (const each of inner) this.within(variable, element, each);
     }
   }

@@ -42,14 +42,12 @@ function bases(debuggee: Debuggee): bigint[] {
 
 test(`next and stepOut end in the same world, in the frame or its caller (seed ${SEED})`, async () => {
   const random = randomBelow(SEED);
-  const instants = Array.from({ length: 24 }, () => random(LAST_INSTANT));
-  instants.sort((a, b) => a - b);
-  const debuggee = await loadSample();
-  const runner = new LoneRunner(debuggee);
   let checked = 0;
-  for (const instant of instants) {
-    if (instant < debuggee.machine.icount) continue;
-    runTo(debuggee.machine, instant);
+  for (let i = 0; i < 24; i++) {
+    // Each on its own machine: a step out may run over all instants that are left.
+    const debuggee = await loadSample();
+    const runner = new LoneRunner(debuggee);
+    runTo(debuggee.machine, random(LAST_INSTANT));
     for (const kind of ["over", "out"] as const) {
       const { world } = debuggee;
       const before = bases(debuggee);
@@ -69,7 +67,7 @@ test(`next and stepOut end in the same world, in the frame or its caller (seed $
       checked++;
     }
   }
-  expect(checked).toBeGreaterThan(5);
+  expect(checked).toBeGreaterThan(24);
 }, 60_000);
 
 test(`N single steps are N instructions of that world on a machine of its own (seed ${SEED})`, async () => {

@@ -219,6 +219,19 @@ test("verdicts and witnesses are the same on the states of every seeded fault", 
   }
 });
 
+test("a leaf that breaks is found behind one that is unknown", () => {
+  const recorded: Recorded = { judged: [], walks: new Set() };
+  const machine = soundHypervisor();
+  judgeAll(machine, recorded);
+  const outsideOfRam = 0x7fff_f000n;
+  small.setEntry(machine, small.PML4, outsideOfRam | small.TABLE);
+  small.setEntry(machine, small.PML4 + 8, BigInt(small.PDPT) | small.TABLE);
+  const aroundTheImage = 0n;
+  small.setEntry(machine, small.PD, aroundTheImage | small.LEAF);
+  machine.observers.emit("vmrunStart", { vmcb: small.VMCB, rip: 0n });
+  expect(compare(recorded).get("npt_protects_hypervisor")).toEqual(new Set(["NIL"]));
+});
+
 test(`verdicts and witnesses are the same on ${RANDOM_STATES} random states (seed ${SEED})`, () => {
   const next = randomFraction(SEED);
   const recorded: Recorded = { judged: [], walks: new Set() };
