@@ -2,6 +2,7 @@
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { type AdapterClient, LINUX, startClient } from "../harness/dap-adapter.ts";
 import { makeGuests } from "../harness/linux-guest.ts";
+import { testSeed } from "../harness/random.ts";
 import { NOTHING_HAPPENS } from "../invariants/minvisor-inv.ts";
 
 const linux = { ...LINUX, invariants: true };
@@ -14,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => client.stop());
 
-const seed = Date.now() & 0xffff;
+const seed = testSeed();
 
 test(`pause answers at any moment of the boot (seed ${seed})`, async () => {
   const stop = await client.runTo({ filters: ["exit:MSR", "shutdown", "invariant"] }, linux);

@@ -3,6 +3,11 @@
 export type RandomBelow = (below: number) => number;
 export type RandomFraction = () => number;
 
+/** The seed of a file's random tests: the environment's SEED, else the fixed one, else one of now. */
+export function testSeed(fixed?: number): number {
+  return Number(process.env.SEED ?? fixed ?? Date.now() & 0xffffff);
+}
+
 /** 32 random bits (mulberry32). */
 function randomWord(seed: number): () => number {
   let state = seed >>> 0;

@@ -9,9 +9,9 @@ import {
   runAgain,
   type Violation,
 } from "../../invariants/index.ts";
-import { randomBelow } from "../harness/random.ts";
+import { randomBelow, testSeed } from "../harness/random.ts";
 
-const SEED = Number(process.env.SEED ?? Date.now() % 1e9);
+const SEED = testSeed();
 const CODE = 0x1000;
 const DATA = 0x8ff0;
 

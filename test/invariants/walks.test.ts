@@ -7,10 +7,10 @@ import { LEAF, PAGE_TABLES, PageTableWalks, TABLE } from "../../invariants/model
 import type { View } from "../../invariants/model/view.ts";
 import { TableCache } from "../../invariants/table-cache.ts";
 import { contextAtVmrun } from "../../invariants/vmrun-context.ts";
-import { randomFraction } from "../harness/random.ts";
+import { randomFraction, testSeed } from "../harness/random.ts";
 import { FIRST_TABLE, fill, MODES, type Mode, NXE, PSE, TABLES } from "./random-tables.ts";
 
-const SEED = Number(process.env.SEED ?? Date.now() % 1e9);
+const SEED = testSeed();
 const ROUNDS = 10_000;
 const RAM_BYTES = 1 << 20;
 const PAGE = 4096;

@@ -7,10 +7,10 @@ import { Images } from "../../../debug-adapter/images.ts";
 import type { LaunchConfiguration } from "../../../debug-adapter/launch-arguments.ts";
 import { IcedDisassembler } from "../../../debug-adapter/node/iced-disassembler.ts";
 import { Machine } from "../../../emulator/index.ts";
-import { randomFraction } from "../../harness/random.ts";
+import { randomFraction, testSeed } from "../../harness/random.ts";
 
 const RAM_BYTES = 0x10_0000;
-const seed = Number(process.env.SEED ?? 40_000);
+const seed = testSeed(40_000);
 const CS_LONG = 0x200;
 const CS_BIG = 0x400;
 

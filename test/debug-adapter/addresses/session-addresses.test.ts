@@ -8,9 +8,9 @@ import {
   type SpaceName,
 } from "../../../debug-adapter/addresses/memory-reference.ts";
 import { SessionAddresses } from "../../../debug-adapter/addresses/session-addresses.ts";
-import { randomFraction } from "../../harness/random.ts";
+import { randomFraction, testSeed } from "../../harness/random.ts";
 
-const seed = Number(process.env.SEED ?? 50_000);
+const seed = testSeed(50_000);
 
 function randomReference(next: () => number): MemoryReference {
   const word = () => BigInt(Math.floor(next() * 2 ** 32));

@@ -2,9 +2,9 @@
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type AdapterClient, startClient } from "../../harness/dap-adapter.ts";
-import { randomFraction } from "../../harness/random.ts";
+import { randomFraction, testSeed } from "../../harness/random.ts";
 
-const seed = Number(process.env.SEED ?? 70_000);
+const seed = testSeed(70_000);
 
 let client: AdapterClient;
 beforeAll(async () => {

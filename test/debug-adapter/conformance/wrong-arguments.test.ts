@@ -4,10 +4,10 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { ARGUMENTS } from "../../../debug-adapter/requests/arguments.ts";
 import { REQUESTS } from "../../../debug-adapter/requests/table.ts";
 import type { RequestName } from "../../../debug-adapter/requests/types.ts";
-import { randomFraction } from "../../harness/random.ts";
+import { randomFraction, testSeed } from "../../harness/random.ts";
 import { type Answer, LEAST_ARGUMENTS, LiveSession } from "./live-session.ts";
 
-const seed = Number(process.env.SEED ?? 4711);
+const seed = testSeed(4711);
 const NAMES = Object.keys(REQUESTS) as RequestName[];
 const LONG = "x".repeat(1 << 20);
 

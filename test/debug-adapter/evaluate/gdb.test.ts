@@ -14,6 +14,7 @@ import type { ValuePlace } from "../../../debug-adapter/value-place.ts";
 import { fromBytes, toBytes } from "../../../symbols/location.ts";
 import { ProgramSymbols } from "../../../symbols/program.ts";
 import { stripped } from "../../../symbols/types.ts";
+import { testSeed } from "../../harness/random.ts";
 import { type GdbStop, gdbLines, stateOf } from "../../symbols/gdb-stops.ts";
 import { type Built, build, compile, fixtures } from "../../symbols/toolchain.ts";
 import { RandomExpressions } from "./random-expression.ts";
@@ -110,7 +111,7 @@ test.each([build(64, 5, "-O0"), build(32, 4, "-O0")])(
   "%j: random expressions",
   (wanted) => {
     const built = compile(wanted);
-    const seed = Date.now() & 0xffffff;
+    const seed = testSeed();
     const random = new RandomExpressions(seed);
     const texts = Array.from({ length: COUNT }, () => random.next());
     for (let i = 0; i < ASSIGNMENTS; i++) texts.push(random.assignment());

@@ -10,10 +10,10 @@ import { worldFrames } from "../../../debug-adapter/stack.ts";
 import { MINVISOR_ELF } from "../../../scripts/build-minvisor.mjs";
 import { inRepository } from "../../harness/dap-adapter.ts";
 import { loadSample } from "../../harness/loaded-debuggee.ts";
-import { randomBelow } from "../../harness/random.ts";
+import { randomBelow, testSeed } from "../../harness/random.ts";
 import { coreFile } from "./core-file.ts";
 
-const SEED = Number(process.env.SEED ?? Date.now() & 0xffffff);
+const SEED = testSeed();
 const INSTANTS = 40;
 /** MinVisor's image, tables and stack (minvisor/layout.h). */
 const [MEMORY, MEMORY_BYTES] = [0x1000_0000n, 0x20_0000];

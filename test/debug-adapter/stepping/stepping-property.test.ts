@@ -8,9 +8,9 @@ import { worldFrames } from "../../../debug-adapter/stack.ts";
 import { Stepper, type StepRequest } from "../../../debug-adapter/stepping/stepper.ts";
 import type { Machine } from "../../../emulator/index.ts";
 import { disassembler, LoneRunner, loadSample } from "../../harness/loaded-debuggee.ts";
-import { randomBelow } from "../../harness/random.ts";
+import { randomBelow, testSeed } from "../../harness/random.ts";
 
-const SEED = Number(process.env.SEED ?? Date.now() & 0xffffff);
+const SEED = testSeed();
 /** Before the sample's only interrupt, which a step runs over. */
 const LAST_INSTANT = 470_000;
 

@@ -8,9 +8,9 @@ import type { DecodedInstruction } from "../../../debug-adapter/services.ts";
 import { type StepRegion, stepRegion } from "../../../debug-adapter/stepping/step-region.ts";
 import { LOOPS, SAMPLE, WARDEN } from "../../harness/dap-adapter.ts";
 import { disassembler, loadSample } from "../../harness/loaded-debuggee.ts";
-import { randomBelow } from "../../harness/random.ts";
+import { randomBelow, testSeed } from "../../harness/random.ts";
 
-const SEED = Number(process.env.SEED ?? Date.now() & 0xffffff);
+const SEED = testSeed();
 const INSTANTS = 60;
 const MOST_STEPS = 200;
 

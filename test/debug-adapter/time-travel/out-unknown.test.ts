@@ -4,9 +4,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ExitLedgerBody, ExitLedgerRow } from "../../../debug-adapter/protocol.ts";
 import { SAMPLE } from "../../harness/dap-adapter.ts";
 import { InProcessSession } from "../../harness/in-process-session.ts";
-import { randomBelow } from "../../harness/random.ts";
+import { randomBelow, testSeed } from "../../harness/random.ts";
 
-const seed = Date.now() & 0xffff;
+const seed = testSeed();
 
 let known: InProcessSession;
 let unknown: InProcessSession;

@@ -3,11 +3,11 @@
 import { describe, expect, it } from "vitest";
 import { DebugMemory } from "../../../emulator/memory/address-space.ts";
 import { currentNested, currentPaging } from "../../../emulator/memory/translate.ts";
-import { randomFraction } from "../../harness/random.ts";
+import { randomFraction, testSeed } from "../../harness/random.ts";
 import * as f from "./fixture.ts";
 import { buildWorld, randomLinear } from "./random-tables.ts";
 
-const seed = Number(process.env.SEED ?? 60_000);
+const seed = testSeed(60_000);
 /** PDPTEs of legacy PAE may have address bits and P alone; other entries keep address and PS. */
 const ADDRESS = 0xff_ffff_f000n;
 

@@ -9,7 +9,7 @@ import {
   type NestedContext,
   type PagingContext,
 } from "../../../emulator/memory/translate.ts";
-import { type RandomFraction, randomFraction } from "../../harness/random.ts";
+import { type RandomFraction, randomFraction, testSeed } from "../../harness/random.ts";
 import * as f from "./fixture.ts";
 import { buildWorld, OWN_POOL, POOL_PAGES } from "./random-tables.ts";
 
@@ -136,7 +136,7 @@ function compare(fixture: f.Fixture, tested: Case): number {
 }
 
 describe("the reverse map agrees with brute force", () => {
-  const seed = Number(process.env.SEED ?? 30_000);
+  const seed = testSeed(30_000);
   const fixture = f.makeFixture();
   for (const own of ["none", "legacy", "pae", "long"] as const) {
     for (const over of ["alone", "over nested tables", "as nested tables"] as const) {

@@ -2,11 +2,11 @@
 
 import { expect, test } from "vitest";
 import { type Instant, type Machine, Timeline } from "../../../emulator/index.ts";
-import { randomBelow } from "../../harness/random.ts";
+import { randomBelow, testSeed } from "../../harness/random.ts";
 import { Rig } from "../machine/rig.ts";
 import { drain, sampleMachine } from "./sample-run.ts";
 
-const SEED = Number(process.env.SEED ?? Date.now() & 0xffffff);
+const SEED = testSeed();
 
 /** Increments the operand of its own next instruction, and stores that seven times by REP STOSB. */
 const CHANGES_ITSELF =

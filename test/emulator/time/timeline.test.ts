@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { Observer } from "../../../emulator/index.ts";
 import { compareInstants, type Instant, RESET } from "../../../emulator/time/instant.ts";
 import { Timeline, type TimelineOptions } from "../../../emulator/time/timeline.ts";
-import { randomBelow } from "../../harness/random.ts";
+import { randomBelow, testSeed } from "../../harness/random.ts";
 import { drain, sampleMachine } from "./sample-run.ts";
 
 function sample(options: TimelineOptions = {}): Timeline {
@@ -53,7 +53,7 @@ function explore(timeline: Timeline, random: (below: number) => number): Seen[] 
   return seen;
 }
 
-const seed = Number(process.env.SEED ?? Date.now() & 0xffff);
+const seed = testSeed();
 
 describe(`seed ${seed}`, () => {
   test("every instant that was seen is had again", () => {

@@ -14,14 +14,14 @@ import { declaredMemory } from "../../../invariants/hypervisor-memory.ts";
 import { readInvariants, type Term } from "../../../invariants/index.ts";
 import type { EventFacts } from "../../../invariants/model/view.ts";
 import { Tracked } from "../../../invariants/tracked.ts";
-import { randomFraction } from "../../harness/random.ts";
+import { randomFraction, testSeed } from "../../harness/random.ts";
 import { BREAKS, runWith, soundHypervisor } from "../faults.ts";
 import { FIRST_TABLE, fill, MODES, TABLES } from "../random-tables.ts";
 import * as small from "../small-hypervisor.ts";
 import { SVM } from "../svm.ts";
 import { Acl2 } from "./acl2.ts";
 
-const SEED = Number(process.env.SEED ?? Date.now() % 1e9);
+const SEED = testSeed();
 const RANDOM_STATES = 1000;
 const RANDOM_WALKS = 50;
 let acl2: Acl2;

@@ -2,12 +2,12 @@
 
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { type RandomFraction, randomFraction } from "../../harness/random.ts";
+import { type RandomFraction, randomFraction, testSeed } from "../../harness/random.ts";
 import { readSource, repository } from "../../tidy/sources.ts";
 import { elfOf } from "../boot.ts";
 import { Client } from "./client.ts";
 
-const SEED = Number(process.env.SEED ?? Date.now() % 1e9);
+const SEED = testSeed();
 const EDITS = 2000;
 /** Edits between two comparisons. */
 const STRETCH = 100;

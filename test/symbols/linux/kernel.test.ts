@@ -6,6 +6,7 @@ import type { RunResult } from "../../../emulator/index.ts";
 import type { KernelSymbols } from "../../../symbols/linux/kernel-symbols.ts";
 import { sizeOf, typeName } from "../../../symbols/types.ts";
 import { makeGuests } from "../../harness/linux-guest.ts";
+import { testSeed } from "../../harness/random.ts";
 import { ARGUMENTS, KernelBoot } from "./kernel-boot.ts";
 
 const SLABS: Readonly<Record<string, string>> = {
@@ -45,7 +46,7 @@ poweroff -f
 `;
 
 const SAMPLES = 45;
-const seed = Date.now() & 0xffff;
+const seed = testSeed();
 const MOST_FRAMES = 100;
 /** What was interrupted stands outside of these, and made no call. */
 const ENTRY = /^(?:entry_SYSCALL_64|asm_\w+)/;
