@@ -127,10 +127,17 @@ export class InvariantWatch {
     if (this.services.now() - this.toldAt >= PACE_MS) this.tell();
   }
 
-  /** Checks these files too from now on, each for the one of its path: what says the same goes on. */
-  replace(texts: readonly InvariantText[]): readonly InvariantProblem[] {
+  /**
+   * Checks these files too from now on, each for the one of its path: what says the same goes on.
+   * The policies count for what is new already, as far as their invariants are there.
+   */
+  replace(
+    texts: readonly InvariantText[],
+    policies: InvariantPolicies,
+  ): readonly InvariantProblem[] {
     if (this.attached === undefined) return [];
     this.attach(this.files.with(texts));
+    this.setKnownPolicies(policies);
     this.attached.checkNew();
     return this.files.problems;
   }
@@ -160,8 +167,7 @@ export class InvariantWatch {
 
   /** As they were set in the session's last run, as far as their invariants are still there. */
   takePolicies({ chosen }: InvariantWatch): void {
-    const still = Object.entries(chosen).filter(([name]) => !this.unknownIn({ [name]: "stop" }));
-    if (still.length > 0) this.setPolicies(Object.fromEntries(still));
+    this.setKnownPolicies(chosen);
   }
 
   /**
@@ -259,6 +265,11 @@ export class InvariantWatch {
     this.debuggee.timeline?.unfollow(FOLLOWER);
     this.attached?.detach();
     this.attached = undefined;
+  }
+
+  private setKnownPolicies(policies: InvariantPolicies): void {
+    const known = Object.entries(policies).filter(([name]) => !this.unknownIn({ [name]: "stop" }));
+    if (known.length > 0) this.setPolicies(Object.fromEntries(known));
   }
 
   private tellProblems(): void {

@@ -85,7 +85,11 @@ export interface InvariantProblem {
 
 export interface InvariantRequests {
   readonly "minvisor/setInvariants": {
-    arguments: { readonly files: readonly { readonly path: string; readonly text: string }[] };
+    arguments: {
+      readonly files: readonly { readonly path: string; readonly text: string }[];
+      /** Set before what is new is judged; one of an invariant that is not there is left out. */
+      readonly policies?: InvariantPolicies;
+    };
     body: {
       readonly problems: readonly InvariantProblem[];
       readonly invariants: readonly InvariantStatus[];

@@ -47,6 +47,8 @@ const logging = { ...options, logMessage: maybe(text) };
 const thread = { threadId: whole, singleThread: maybe(flag) };
 const attributes = { noDebug: any, __restart: any };
 
+const invariantPolicies = v.record(v.string(), oneOf(...INVARIANT_POLICIES), "an object");
+
 const watched = {
   name: text,
   variablesReference: maybe(whole),
@@ -210,14 +212,17 @@ export const ARGUMENTS: { readonly [R in RequestName]: Entries<Requests[R]["argu
   "minvisor/consoleInput": { port: oneOf("com1", "com2"), text },
   "minvisor/setEventBreakpoints": { breakpoints: list(record({ event: text, ...logging })) },
   "minvisor/exitCodes": {},
-  "minvisor/setInvariants": { files: list(record({ path: text, text })) },
+  "minvisor/setInvariants": {
+    files: list(record({ path: text, text })),
+    policies: maybe(invariantPolicies),
+  },
   "minvisor/invariantExpression": { expression: text },
   "minvisor/checkRun": {
     files: maybe(list(record({ path: text, text }))),
     stopAtFirst: maybe(flag),
   },
   "minvisor/setInvariantPolicy": {
-    policies: v.record(v.string(), oneOf(...INVARIANT_POLICIES), "an object"),
+    policies: invariantPolicies,
   },
   "minvisor/invariants": {},
   "minvisor/exits": {},

@@ -8,9 +8,9 @@ export const invariantRequests: Handlers<
   | ("minvisor/setInvariants" | "minvisor/setInvariantPolicy" | "minvisor/invariants")
   | ("minvisor/invariantExpression" | "minvisor/checkRun")
 > = {
-  "minvisor/setInvariants": (context, { files }) => {
+  "minvisor/setInvariants": (context, { files, policies = {} }) => {
     const { invariants } = stoppedIn(context);
-    const problems = invariants.replace(files);
+    const problems = invariants.replace(files, policies);
     context.afterResponse(() => invariants.tell());
     return { problems, invariants: invariants.status() };
   },

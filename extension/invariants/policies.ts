@@ -1,6 +1,10 @@
 /** Policies chosen in the view of invariants: set in the session, and in those to come in this workspace. */
 import { type DebugSession, type Disposable, type Memento, Uri, workspace } from "vscode";
-import type { InvariantPolicy, InvariantStatus } from "../../debug-adapter/protocol.ts";
+import type {
+  InvariantPolicies,
+  InvariantPolicy,
+  InvariantStatus,
+} from "../../debug-adapter/protocol.ts";
 import { SHIPPED_INVARIANTS } from "../../invariants/shipped.ts";
 import { customRequest } from "../session.ts";
 import { onSessionEvents } from "../session-events.ts";
@@ -41,14 +45,15 @@ export class Policies implements Disposable {
     await this.keep(withPolicy(this.kept, { name, policy, ...file }));
   }
 
-  /**
-   * Those that are kept of the files that the session's configuration names, and of those `checked`
-   * beside them. At once, so that they count before the machine runs. One that the session does not
-   * know is refused alone.
-   */
-  async send(session: DebugSession, checked: readonly string[] = []): Promise<void> {
-    const counting = policiesFor(this.kept, session.configuration, checked);
-    const sent = counting.map(({ name, policy }) => {
+  /** Those that are kept for what the session checks where it checks these files too. */
+  withFiles({ configuration }: DebugSession, files: readonly string[]): InvariantPolicies {
+    const counting = policiesFor(this.kept, configuration, files);
+    return Object.fromEntries(counting.map(({ name, policy }) => [name, policy]));
+  }
+
+  /** At once, so that they count before the machine runs. One that the session does not know is refused alone. */
+  private async send(session: DebugSession): Promise<void> {
+    const sent = policiesFor(this.kept, session.configuration).map(({ name, policy }) => {
       const policies = { [name]: policy };
       return customRequest(session, "minvisor/setInvariantPolicy", { policies }).then(
         ({ invariants }) => this.feed.take(session, invariants),

@@ -40,13 +40,13 @@ async function checkOpenFiles(
   { feed, policies }: Parts,
 ): Promise<readonly InvariantStatus[]> {
   const files = openFiles();
-  const { invariants } = await customRequest(session, "minvisor/setInvariants", { files });
+  const paths = files.map(({ path }) => path);
+  const { invariants } = await customRequest(session, "minvisor/setInvariants", {
+    files,
+    policies: policies.withFiles(session, paths),
+  });
   feed.take(session, invariants);
-  await policies.send(
-    session,
-    files.map(({ path }) => path),
-  );
-  return feed.of(session.id);
+  return invariants;
 }
 
 async function recheck(session: DebugSession, parts: Parts): Promise<void> {

@@ -226,6 +226,28 @@ test("an edit begins anew what it changes, and leaves the others their counts", 
   expect((await statuses()).get("first")).toMatchObject({ checks: 1, verdict: "holds" });
 });
 
+test("policies that come with files count before what is new is judged", async () => {
+  await run(CLEAN, ["exit:VMMCALL"]);
+  const output = collect<{ output: string }>("output");
+  const text = ["off", "log", "stop"].map(
+    (name) => `invariant is_${name} on vmrun, exit : cpu.cr3 == 1;`,
+  );
+  const files = [{ path: "/wrong.inv", text: text.join("\n") }];
+  const policies = { is_off: "off", is_log: "log", nonesuch: "log" } as const;
+  const { invariants } = await session.ask<Statuses>("minvisor/setInvariants", { files, policies });
+  const said = invariants.filter(({ name }) => name.startsWith("is_"));
+  expect(said.map(({ name, policy, verdict }) => `${name} ${policy} ${verdict}`)).toEqual([
+    "is_off off never checked",
+    "is_log log violated",
+    "is_stop stop violated",
+  ]);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(output.map((body) => body.output).join("")).not.toContain("is_off");
+  // They stay when the file is set without them, and in the session's next run.
+  await session.ask("minvisor/setInvariants", { files });
+  expect((await statuses()).get("is_off")).toMatchObject({ policy: "off", checks: 0 });
+});
+
 /** Goes there, and gives the stop. */
 async function seek(args: object): Promise<{ description: string; text: string; reason: string }> {
   const stopped = session.next<{ description: string; text: string; reason: string }>("stopped");
