@@ -104,7 +104,14 @@ export { CR4_WRITABLE, EFER_WRITABLE } from "./system/control-registers.ts";
 export { Attribute } from "./system/descriptors.ts";
 export { EXCEPTIONS, type ExceptionName, GuestFault } from "./system/exceptions.ts";
 export { CR0, CR4, EFER, PHYSICAL_ADDRESS_BITS } from "./system/mode.ts";
-export { MSRS, msrByNumber, msrValue, unknownMsrAccesses, writeMsr } from "./system/msrs.ts";
+export {
+  MSRS,
+  msrByName,
+  msrByNumber,
+  msrValue,
+  unknownMsrAccesses,
+  writeMsr,
+} from "./system/msrs.ts";
 export {
   differingFields,
   differingMemory,

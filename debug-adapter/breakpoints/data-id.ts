@@ -1,5 +1,5 @@
 /** Data breakpoints as text: which bytes, register, MSR or VMCB field one watches. */
-import { MSRS, VMCB_FIELDS, type VmcbFieldName } from "../../emulator/index.ts";
+import { msrByName, VMCB_FIELDS, type VmcbFieldName } from "../../emulator/index.ts";
 import { formatReference, parseReference } from "../addresses/memory-reference.ts";
 import type { World } from "../register-file.ts";
 import { hex, parseInteger, UserError } from "../text.ts";
@@ -76,7 +76,7 @@ function registerOf(whole: string, text: string): ValuePlace {
 
 function msrOf(whole: string, text: string): ValuePlace {
   const name = whole.slice("msr:".length);
-  const named = MSRS.find((each) => each.name.toLowerCase() === name.toLowerCase());
+  const named = msrByName(name);
   if (named !== undefined) return { kind: "msr", index: named.number };
   const index = parseInteger(name);
   if (index === undefined || index < 0n || index > 0xffff_ffffn) throw bad(text);

@@ -4,7 +4,7 @@ import {
   EXITS,
   type ExceptionName,
   exitByName,
-  MSRS,
+  msrByName,
   msrByNumber,
   type Observer,
 } from "../../emulator/index.ts";
@@ -233,8 +233,7 @@ const FORMS: readonly Form[] = [
     keyword: "msr",
     shape: "msr:0xc0000080[:r|w] or msr:EFER",
     parse: (rest, mode) => {
-      const byName = (name: string) => MSRS.find((each) => each.name === name)?.number;
-      const range = parseRange(rest, 0xffff_ffffn, byName);
+      const range = parseRange(rest, 0xffff_ffffn, (name) => msrByName(name)?.number);
       if (range === undefined)
         throw bad(`"${rest}" is no MSR; write a number or a name such as EFER or LSTAR.`);
       return {

@@ -3,6 +3,7 @@ import {
   decodeBits,
   GENERAL_REGISTERS,
   MSRS,
+  msrByName,
   msrByNumber,
   SEGMENT_REGISTERS,
   VMCB_FIELDS,
@@ -174,7 +175,7 @@ export function msrsTerm(debuggee: Debuggee): Term {
     return bitsTerm(name, number, 8, place, write ? undefined : "the MSR is read-only");
   };
   const member = (name: string): Term | undefined => {
-    const found = MSRS.find((each) => plain(each.name) === plain(name));
+    const found = msrByName(name);
     return found && term(found.number);
   };
   const memberNames = () => MSRS.map(({ name }) => ({ name }));

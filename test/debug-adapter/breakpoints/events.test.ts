@@ -45,6 +45,7 @@ test.each([
   ["host:io:0x2f8-0x2ff:w", "", /^Paused on out to port 0x2f/, /by the host/],
   ["host:msr:0xc0000080", "write", /^Paused on WRMSR EFER$/, /by the host/],
   ["msr:VM_HSAVE_PA:w", "", /^Paused on WRMSR VM_HSAVE_PA$/, /by the host/],
+  ["msr:vm_hsavePa:w", "", /^Paused on WRMSR VM_HSAVE_PA$/, /by the host/],
   ["guest:exception:GP", "vector == 13", /^Paused on #GP in the guest$/, /^#GP with error code/],
   ["irq:0x20", 'external && name == ""', /^Paused on interrupt 0x20/, /interrupt 0x20/],
   ["guest:irq:0x20", "guest", /^Paused on interrupt 0x20 in the guest$/, /interrupt 0x20/],

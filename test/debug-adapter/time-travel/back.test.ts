@@ -350,7 +350,7 @@ describe("the last writer", () => {
     expect(loaded.text).toContain(` by #VMEXIT CPUID leaf 0x0 (exit ${exit}): `);
     expect((await timeline()).exit).toBe(exit);
     expect((await top()).name).toBe("host · vmrun");
-    for (const name of ["msr:0xc0000080", "msr:EFER"]) {
+    for (const name of ["msr:0xc0000080", "msr:EFER", "msr:efer"]) {
       await go("minvisor/seek", { to: "end" });
       await go("minvisor/seek", { to: "previousExit" });
       expect((await go("minvisor/lastWriter", { name })).text, name).toBe(loaded.text);
