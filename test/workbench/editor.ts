@@ -129,20 +129,28 @@ export class Editor {
   async evaluate(expression: string): Promise<string> {
     const console = this.page.locator(".repl");
     if (!(await console.isVisible())) await this.page.keyboard.press("Control+Shift+Y");
-    await console.locator(".repl-input-wrapper .monaco-editor").click();
     const rows = console.locator(".monaco-list-row");
-    const before = Number(
-      await rows
-        .last()
-        .getAttribute("data-index", { timeout: 1000 })
-        .catch(() => "-1"),
-    );
+    const input = console.locator(".repl-input-wrapper");
+    await this.focusText(input);
+    const isEmpty = (await rows.count()) === 0;
+    const before = isEmpty ? -1 : Number(await rows.last().getAttribute("data-index"));
     await this.page.keyboard.type(expression);
+    const typed = input.locator(".view-line", { hasText: expression.replaceAll(" ", "\u00a0") });
+    await typed.waitFor();
     await this.page.keyboard.press("Escape"); // no suggestion
     await this.page.keyboard.press("Enter");
     const answer = console.locator(`.monaco-list-row[data-index="${before + 2}"]`);
     await answer.waitFor();
     return textOf(answer);
+  }
+
+  /** Puts the cursor into a text and sees it stay: a stop that is shown just then takes it to its line. */
+  private async focusText(text: Locator): Promise<void> {
+    const focused = text.locator(".monaco-editor.focused");
+    do {
+      await text.locator(".monaco-editor").click();
+      await this.page.waitForTimeout(200);
+    } while (!(await focused.isVisible()));
   }
 
   /** The number that the debug console answers. */
