@@ -106,7 +106,6 @@ export { EXCEPTIONS, type ExceptionName, GuestFault } from "./system/exceptions.
 export { CR0, CR4, EFER, PHYSICAL_ADDRESS_BITS } from "./system/mode.ts";
 export {
   MSRS,
-  msrByName,
   msrByNumber,
   msrValue,
   unknownMsrAccesses,

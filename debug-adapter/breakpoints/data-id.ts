@@ -1,6 +1,7 @@
 /** Data breakpoints as text: which bytes, register, MSR or VMCB field one watches. */
-import { msrByName, VMCB_FIELDS, type VmcbFieldName } from "../../emulator/index.ts";
+import { VMCB_FIELDS, type VmcbFieldName } from "../../emulator/index.ts";
 import { formatReference, parseReference } from "../addresses/memory-reference.ts";
+import { msrByName } from "../names/plain-name.ts";
 import type { World } from "../register-file.ts";
 import { hex, parseInteger, UserError } from "../text.ts";
 import type { Bits, SegmentPart, ValuePlace } from "../value-place.ts";

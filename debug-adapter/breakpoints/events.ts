@@ -4,11 +4,11 @@ import {
   EXITS,
   type ExceptionName,
   exitByName,
-  msrByName,
   msrByNumber,
   type Observer,
 } from "../../emulator/index.ts";
 import type { Debuggee } from "../debuggee.ts";
+import { msrByName } from "../names/plain-name.ts";
 import type { World } from "../register-file.ts";
 import { hex, parseInteger, UserError } from "../text.ts";
 import type { Found, Hit, Mode, Trigger } from "./breakpoint.ts";

@@ -136,8 +136,9 @@ export class InvariantWatch {
     policies: InvariantPolicies,
   ): readonly InvariantProblem[] {
     if (this.attached === undefined) return [];
-    this.attach(this.files.with(texts));
-    this.setKnownPolicies(policies);
+    const files = this.files.with(texts);
+    this.choose(knownIn(policies, files));
+    this.attach(files);
     this.attached.checkNew();
     return this.files.problems;
   }
@@ -159,15 +160,14 @@ export class InvariantWatch {
   setPolicies(policies: InvariantPolicies): void {
     const unknown = this.unknownIn(policies);
     if (unknown !== undefined) throw new UserError(`${unknown}.`);
-    const isAll = "*" in policies;
-    this.policies = isAll ? policies : { ...this.policies, ...policies };
-    this.chosen = isAll ? policies : { ...this.chosen, ...policies };
+    this.choose(policies);
     if (this.attached !== undefined) this.attach(this.files);
   }
 
   /** As they were set in the session's last run, as far as their invariants are still there. */
   takePolicies({ chosen }: InvariantWatch): void {
-    this.setKnownPolicies(chosen);
+    const still = knownIn(chosen, this.files);
+    if (Object.keys(still).length > 0) this.setPolicies(still);
   }
 
   /**
@@ -267,9 +267,10 @@ export class InvariantWatch {
     this.attached = undefined;
   }
 
-  private setKnownPolicies(policies: InvariantPolicies): void {
-    const known = Object.entries(policies).filter(([name]) => !this.unknownIn({ [name]: "stop" }));
-    if (known.length > 0) this.setPolicies(Object.fromEntries(known));
+  private choose(policies: InvariantPolicies): void {
+    const isAll = "*" in policies;
+    this.policies = isAll ? policies : { ...this.policies, ...policies };
+    this.chosen = isAll ? policies : { ...this.chosen, ...policies };
   }
 
   private tellProblems(): void {
@@ -282,9 +283,8 @@ export class InvariantWatch {
 
   private unknownIn(policies: InvariantPolicies): string | undefined {
     const { invariants } = this.files;
-    const unknown = Object.keys(policies).filter(
-      (each) => each !== "*" && !invariants.some(({ name }) => name === each),
-    );
+    const known = knownIn(policies, this.files);
+    const unknown = Object.keys(policies).filter((name) => !(name in known));
     return unknown.length === 0 ? undefined : noInvariant(unknown, invariants);
   }
 
@@ -377,6 +377,12 @@ export class InvariantWatch {
   private bodyOf(seen: SeenViolation): ViolationBody {
     return violationBody(seen, this.files, this.debuggee.images);
   }
+}
+
+/** Those of "*" and of invariants that are there. */
+function knownIn(policies: InvariantPolicies, { invariants }: InvariantFiles): InvariantPolicies {
+  const names = new Set(["*", ...invariants.map(({ name }) => name)]);
+  return Object.fromEntries(Object.entries(policies).filter(([name]) => names.has(name)));
 }
 
 /** Undefined without a host's program that is an ELF file. */

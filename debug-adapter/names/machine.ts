@@ -3,7 +3,6 @@ import {
   decodeBits,
   GENERAL_REGISTERS,
   MSRS,
-  msrByName,
   msrByNumber,
   SEGMENT_REGISTERS,
   VMCB_FIELDS,
@@ -22,6 +21,7 @@ import { readPlace } from "../place-access.ts";
 import { type RegisterFile, registerPart, type World } from "../register-file.ts";
 import { hex, NotYetError, UserError } from "../text.ts";
 import type { Bits, SegmentPart, ValuePlace } from "../value-place.ts";
+import { msrByName, plainName } from "./plain-name.ts";
 
 /** The registers that a frame sees. */
 export interface RegisterView {
@@ -82,9 +82,9 @@ function bitsTerm(
   if (!isField(field)) return base;
   const { bits }: VmcbField = VMCB_FIELDS[field];
   if (bits === undefined) return base;
-  const byName = new Map(Object.entries(bits).map(([name, at]) => [plain(name), at]));
+  const byName = new Map(Object.entries(bits).map(([name, at]) => [plainName(name), at]));
   const member = (name: string): Term | undefined => {
-    const at = byName.get(plain(name));
+    const at = byName.get(plainName(name));
     if (at === undefined) return undefined;
     const [high, low] = typeof at === "number" ? [at, at] : at;
     const part = { offset: low, width: high - low + 1 };
@@ -183,10 +183,9 @@ export function msrsTerm(debuggee: Debuggee): Term {
   return { shown: "{MSRs}", type: "MSRs", member, memberNames, index };
 }
 
-const plain = (name: string): string => name.toLowerCase().replaceAll("_", "");
 const FIELD_NAMES = Object.keys(VMCB_FIELDS) as VmcbFieldName[];
 const FIELD_MEMBERS = FIELD_NAMES.map((name) => ({ name, type: VMCB_FIELDS[name].doc }));
-const BY_PLAIN_NAME = new Map(FIELD_NAMES.map((name) => [plain(name), name]));
+const BY_PLAIN_NAME = new Map(FIELD_NAMES.map((name) => [plainName(name), name]));
 
 /** The type of a whole VMCB. */
 export const VMCB_TYPE = "VMCB";
@@ -194,7 +193,7 @@ export const VMCB_TYPE = "VMCB";
 /** The VMCB with its fields as members; case and underscores do not matter. */
 export function vmcbTerm(vmcb: VmcbView): Term {
   const member = (name: string): Term | undefined => {
-    const field = BY_PLAIN_NAME.get(plain(name));
+    const field = BY_PLAIN_NAME.get(plainName(name));
     return field && fieldTerm(vmcb, field);
   };
   const memberNames = () => FIELD_MEMBERS;

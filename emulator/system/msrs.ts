@@ -124,12 +124,6 @@ const BY_NUMBER = new Map(MSRS.map((entry) => [entry.number, entry]));
 /** The row of an MSR; undefined where the machine has none of that number. */
 export const msrByNumber = (number: number): Msr | undefined => BY_NUMBER.get(number);
 
-const plain = (name: string): string => name.toLowerCase().replaceAll("_", "");
-const BY_NAME = new Map(MSRS.map((entry) => [plain(entry.name), entry]));
-
-/** The row of an MSR by its name as a user writes it: neither case nor underscores count. */
-export const msrByName = (name: string): Msr | undefined => BY_NAME.get(plain(name));
-
 /** Accesses to MSRs that do not exist, by "read 0x..." or "write 0x...": statistics, not state. */
 const unknownAccesses = new WeakMap<Vcpu, Map<string, number>>();
 
